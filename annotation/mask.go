@@ -81,11 +81,14 @@ func (r RLE) Bitmap() (*Bitmap, error) {
 }
 
 func (r RLE) check() error {
+	if err := checkSize(r.H, r.W); err != nil {
+		return err
+	}
 	var n uint64
 	for _, c := range r.Counts {
 		n += uint64(c)
 	}
-	if r.H < 0 || r.W < 0 || n != uint64(r.H)*uint64(r.W) {
+	if n != uint64(r.H)*uint64(r.W) {
 		return fmt.Errorf("annotation: run lengths sum to %d, want %d×%d", n, r.H, r.W)
 	}
 	return nil
