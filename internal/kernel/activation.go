@@ -1,0 +1,144 @@
+package kernel
+
+import "math"
+
+// GELU's tanh form: 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))) (Hendrycks and Gimpel 2016). Since 0.5·(1 + tanh u) is
+// the sigmoid of 2u, kernels compute x·σ(geluA·x + geluB·x³).
+const (
+	geluA = 1.5957691216057308 // 2·√(2/π)
+	geluB = geluA * 0.044715
+)
+
+// Exp sets dst = eˣ, within 2 units in the last place, subnormal results included.
+func Exp(dst, x []float32) {
+	same("Exp", len(dst), len(x))
+	exp(dst, x)
+}
+
+// GELU sets dst = GELU(x) in its tanh form (Hendrycks and Gimpel 2016; "gelu_new", "gelu_pytorch_tanh").
+func GELU(dst, x []float32) {
+	same("GELU", len(dst), len(x))
+	gelu(dst, x)
+}
+
+// GELUGrad adds dy·GELU′(x) to dx.
+func GELUGrad(dx, x, dy []float32) {
+	same("GELUGrad", len(dx), len(x))
+	same("GELUGrad", len(dx), len(dy))
+	geluGrad(dx, x, dy)
+}
+
+// ReLU sets dst = max(x, 0).
+func ReLU(dst, x []float32) {
+	same("ReLU", len(dst), len(x))
+	relu(dst, x)
+}
+
+// ReLUGrad adds dy to dx where x > 0.
+func ReLUGrad(dx, x, dy []float32) {
+	same("ReLUGrad", len(dx), len(x))
+	same("ReLUGrad", len(dx), len(dy))
+	reluGrad(dx, x, dy)
+}
+
+// SiLU sets dst = x·σ(x), also called swish (Elfwing et al. 2017).
+func SiLU(dst, x []float32) {
+	same("SiLU", len(dst), len(x))
+	silu(dst, x)
+}
+
+// SiLUGrad adds dy·SiLU′(x) to dx.
+func SiLUGrad(dx, x, dy []float32) {
+	same("SiLUGrad", len(dx), len(x))
+	same("SiLUGrad", len(dx), len(dy))
+	siluGrad(dx, x, dy)
+}
+
+// Sigmoid sets dst = 1/(1 + e⁻ˣ).
+func Sigmoid(dst, x []float32) {
+	same("Sigmoid", len(dst), len(x))
+	sigmoid(dst, x)
+}
+
+// Tanh sets dst = tanh(x).
+func Tanh(dst, x []float32) {
+	same("Tanh", len(dst), len(x))
+	tanh(dst, x)
+}
+
+func expf(v float32) float32 { return float32(math.Exp(float64(v))) }
+
+func logistic(v float64) float64 { return 1 / (1 + math.Exp(-v)) }
+
+func expGeneric(dst, x []float32) {
+	for i, v := range x {
+		dst[i] = expf(v)
+	}
+}
+
+func geluGeneric(dst, x []float32) {
+	for i, v := range x {
+		v := float64(v)
+		dst[i] = float32(v * logistic(v*(geluA+geluB*v*v)))
+	}
+}
+
+// geluGradLimit bounds x in the derivative, which is 0 or 1 to float32's precision beyond it, before x² overflows.
+const geluGradLimit = 10
+
+func geluGradGeneric(dx, x, dy []float32) {
+	for i, v := range x {
+		v := float64(v)
+		if v > geluGradLimit {
+			v = geluGradLimit
+		} else if v < -geluGradLimit {
+			v = -geluGradLimit
+		}
+		s := logistic(v * (geluA + geluB*v*v))
+		dx[i] += dy[i] * float32(s+v*s*(1-s)*(geluA+3*geluB*v*v))
+	}
+}
+
+func reluGeneric(dst, x []float32) {
+	for i, v := range x {
+		if v < 0 {
+			v = 0
+		}
+		dst[i] = v
+	}
+}
+
+func reluGradGeneric(dx, x, dy []float32) {
+	for i, v := range x {
+		if v > 0 {
+			dx[i] += dy[i]
+		}
+	}
+}
+
+func siluGeneric(dst, x []float32) {
+	for i, v := range x {
+		v := float64(v)
+		dst[i] = float32(v * logistic(v))
+	}
+}
+
+func siluGradGeneric(dx, x, dy []float32) {
+	for i, v := range x {
+		v := float64(v)
+		s := logistic(v)
+		dx[i] += dy[i] * float32(s+v*s*(1-s))
+	}
+}
+
+func sigmoidGeneric(dst, x []float32) {
+	for i, v := range x {
+		dst[i] = float32(logistic(float64(v)))
+	}
+}
+
+func tanhGeneric(dst, x []float32) {
+	for i, v := range x {
+		dst[i] = float32(math.Tanh(float64(v)))
+	}
+}

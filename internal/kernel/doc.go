@@ -1,0 +1,28 @@
+// Package kernel holds the numeric inner loops of the engine: matrix products, activations, normalisations, softmax,
+// optimiser steps and number formats, over contiguous float32 slices. It knows matrices (Mat) but no tensors, no tape and
+// no layers.
+//
+// # Implementations
+//
+// Each kernel exists as generic Go, which is the readable reference, and as AVX2 and AVX-512 assembly, which package
+// cpu's detection enables (internal/cpu: Select("kernel", "generic") picks one in a test). The assembly of both widths comes
+// from one generator in _asm, a module of its own so that avo is no dependency of the program:
+//
+//	go generate ./internal/kernel
+//
+// rewrites kernel_avx2_amd64.s, kernel_avx512_amd64.s, their stubs and the dispatch files; the result is committed and must
+// not be edited. The build tag noasm leaves the assembly out.
+//
+// # Rules that hold for every function
+//
+//   - Lengths must agree exactly; a mismatch is a bug of the caller and panics. Empty slices are allowed.
+//   - A destination may be the very same slice as an input; partly overlapping slices give undefined values. Matrix products
+//     allow no overlap of c with a or b.
+//   - NaN and ±Inf go through as in the scalar formula, unless a function says otherwise.
+//   - Nothing is allocated, except that a Work grows its buffers until it has met the largest product.
+//   - Sums run in several float32 accumulators whose number depends on the implementation, so results differ between
+//     implementations by rounding; with one implementation they are the same from run to run. A Gemm over a Pool gives the
+//     same bits as without one.
+package kernel
+
+//go:generate sh -c "cd _asm && go run . -out .."

@@ -1,0 +1,213 @@
+package kernel
+
+import "fmt"
+
+// Act is an activation that Gemm applies to its result.
+type Act uint8
+
+// The activations of an Epilogue.
+const (
+	ActNone    Act = iota
+	ActReLU        // max(x, 0)
+	ActGELU        // tanh form, see GELU
+	ActSiLU        // x·σ(x)
+	ActSigmoid     // σ(x)
+	ActTanh        // tanh(x)
+)
+
+// Epilogue says what Gemm does besides multiplying. The zero value overwrites c with the plain product.
+type Epilogue struct {
+	Beta     float32   // 0 overwrites c (which may hold anything, NaN too), 1 adds to it
+	Bias     []float32 // one for each column of c, or nil
+	Act      Act
+	Residual Mat // same size as c, columns adjacent (CS 1), added after Act; none when Data is nil; must not overlap c
+}
+
+// Gemm computes c = act(a·b + Beta·c + Bias) + Residual for a [M, K], b [K, N] and c [M, N]. c needs CS 1; a and b may have
+// any strides, so that a.T() and b.T() give all four products. Blocking follows Goto and van de Geijn ("Anatomy of
+// high-performance matrix multiplication", 2008): panels of b stay in the first-level cache while tiles of a pass by.
+// It panics when sizes disagree.
+func Gemm(w *Work, c, a, b Mat, ep Epilogue) {
+	b.check("Gemm: b")
+	if a.Cols != b.Rows || c.Cols != b.Cols {
+		panicSizes("Gemm", c, a, b.Rows, b.Cols)
+	}
+	w.job.b, w.job.packed = b, nil
+	w.multiply("Gemm", c, a, b.Cols, ep)
+}
+
+// GemmPacked is Gemm with a right-hand side that Pack prepared.
+func GemmPacked(w *Work, c, a Mat, b *Packed, ep Epilogue) {
+	if a.Cols != b.k || c.Cols != b.n {
+		panicSizes("GemmPacked", c, a, b.k, b.n)
+	}
+	w.job.b, w.job.packed = Mat{}, b
+	w.multiply("GemmPacked", c, a, b.n, ep)
+}
+
+func panicSizes(fn string, c, a Mat, k, n int) {
+	panic(fmt.Sprintf("kernel: %s: c %d×%d = a %d×%d · b %d×%d", fn, c.Rows, c.Cols, a.Rows, a.Cols, k, n))
+}
+
+// serialFlops is the size below which a product is not worth a fork: about 3 µs of work for one core.
+const serialFlops = 200_000
+
+func (w *Work) multiply(fn string, c, a Mat, n int, ep Epilogue) {
+	a.check(fn)
+	c.check(fn)
+	r := ep.Residual
+	switch {
+	case c.Rows != a.Rows:
+		panicSizes(fn, c, a, a.Cols, n)
+	case c.CS != 1 || r.Data != nil && r.CS != 1:
+		panic(fmt.Sprintf("kernel: %s: c and Residual need adjacent columns (CS 1)", fn))
+	case ep.Beta != 0 && ep.Beta != 1:
+		panic(fmt.Sprintf("kernel: %s: Beta %g is neither 0 nor 1", fn, ep.Beta))
+	case ep.Bias != nil && len(ep.Bias) != n:
+		panic(fmt.Sprintf("kernel: %s: bias of %d elements for %d columns", fn, len(ep.Bias), n))
+	case r.Data != nil && (r.Rows != c.Rows || r.Cols != c.Cols):
+		panic(fmt.Sprintf("kernel: %s: Residual %d×%d for c %d×%d", fn, r.Rows, r.Cols, c.Rows, c.Cols))
+	case c.Rows == 0 || n == 0:
+		return
+	}
+	p := &w.job
+	p.c, p.a, p.ep = c, a, ep
+	p.m, p.n, p.k = a.Rows, n, a.Cols
+	p.shape = gemmShape()
+	if p.packed != nil && p.packed.nr != p.shape.nr {
+		panic("kernel: GemmPacked: b was packed for another implementation")
+	}
+	p.split(len(w.bufs))
+	if p.parts == 1 {
+		p.part(0)
+	} else {
+		w.pool.Run(p.parts, w.part)
+	}
+	// Keep nothing of the caller's alive.
+	p.c, p.a, p.b, p.packed, p.ep = Mat{}, Mat{}, Mat{}, nil, Epilogue{}
+}
+
+// product is one multiplication under way.
+type product struct {
+	c, a, b   Mat
+	packed    *Packed
+	ep        Epilogue
+	m, n, k   int
+	shape     tileShape
+	parts     int
+	byColumns bool // parts are ranges of columns, else of rows
+	bufs      []packBuf
+}
+
+// tileShape describes the micro-kernels of an implementation. A tile is at most mr rows by nr columns.
+type tileShape struct {
+	mr, nr int
+	strip  int // a packed strip of a is [k][strip], mr ≤ strip
+}
+
+// Blocks: kc·nr floats of b fit the first-level cache beside a tile's rows of a; mc·kc floats of a fit the second; kc·nc
+// of b the third.
+const (
+	kcMax = 256
+	mcMax = 192
+	ncMax = 1536
+)
+
+// split decides how many parts the product is cut into. The result does not depend on it.
+func (p *product) split(workers int) {
+	p.parts, p.byColumns = 1, false
+	if workers == 1 || 2*p.m*p.n*p.k < serialFlops {
+		return
+	}
+	panels := ceilDiv(p.n, p.shape.nr)
+	// Columns first: then nobody packs the same part of b twice.
+	if panels >= 2*workers || p.m < 2*workers {
+		p.parts, p.byColumns = min(workers, panels), true
+	} else {
+		p.parts = workers
+	}
+}
+
+// part computes part i of the product.
+func (p *product) part(i int) {
+	r0, r1, c0, c1 := 0, p.m, 0, p.n
+	if p.byColumns {
+		panels := ceilDiv(p.n, p.shape.nr)
+		c0, c1 = panels*i/p.parts*p.shape.nr, min(p.n, panels*(i+1)/p.parts*p.shape.nr)
+	} else {
+		r0, r1 = p.m*i/p.parts, p.m*(i+1)/p.parts
+	}
+	switch {
+	case p.k == 0:
+		p.empty(r0, r1, c0, c1)
+	case p.m <= dotRows && p.packed == nil && p.b.RS == 1 && p.a.CS == 1:
+		p.dots(r0, r1, c0, c1)
+	default:
+		p.blocks(&p.bufs[i], r0, r1, c0, c1)
+	}
+}
+
+// dotRows is the height up to which a·bᵀ is done as dot products: transposing b would cost more than the product.
+const dotRows = 3
+
+func (p *product) dots(r0, r1, c0, c1 int) {
+	for i := r0; i < r1; i++ {
+		x := p.a.Data[i*p.a.RS : i*p.a.RS+p.k]
+		y := p.c.Data[i*p.c.RS : i*p.c.RS+p.n]
+		for j := c0; j < c1; j++ {
+			s := dot(x, p.b.Data[j*p.b.CS:j*p.b.CS+p.k])
+			if p.ep.Beta != 0 {
+				s += y[j]
+			}
+			if p.ep.Bias != nil {
+				s += p.ep.Bias[j]
+			}
+			y[j] = s
+		}
+	}
+	p.finish(r0, r1, c0, c1)
+}
+
+// empty is the product over no k.
+func (p *product) empty(r0, r1, c0, c1 int) {
+	for i := r0; i < r1; i++ {
+		row := p.c.Row(i)[c0:c1]
+		if p.ep.Beta == 0 {
+			clear(row)
+		}
+		if p.ep.Bias != nil {
+			addTo(row, p.ep.Bias[c0:c1])
+		}
+	}
+	p.finish(r0, r1, c0, c1)
+}
+
+// finish applies what follows the bias, while the block of c is still in the cache.
+func (p *product) finish(r0, r1, c0, c1 int) {
+	if p.ep.Act == ActNone && p.ep.Residual.Data == nil {
+		return
+	}
+	for i := r0; i < r1; i++ {
+		row := p.c.Row(i)[c0:c1]
+		switch p.ep.Act {
+		case ActNone:
+		case ActReLU:
+			relu(row, row)
+		case ActGELU:
+			gelu(row, row)
+		case ActSiLU:
+			silu(row, row)
+		case ActSigmoid:
+			sigmoid(row, row)
+		case ActTanh:
+			tanh(row, row)
+		default:
+			panic(fmt.Sprintf("kernel: Gemm: unknown activation %d", p.ep.Act))
+		}
+		if p.ep.Residual.Data != nil {
+			addTo(row, p.ep.Residual.Row(i)[c0:c1])
+		}
+	}
+}
+
+func ceilDiv(a, b int) int { return (a + b - 1) / b }

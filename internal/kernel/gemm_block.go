@@ -1,0 +1,157 @@
+package kernel
+
+// gemmArgs is what a micro-kernel reads, by offset (_asm/gemm.go): a column of `tiles` tiles of one height, below one
+// another, of one panel of nr columns. The kernel computes
+//
+//	c[i, j] = Σₖ a[i, k]·b[k, j]  (+ c[i, j] if beta)  (+ bias[j] if bias is not empty)
+//
+// Strides are in elements.
+type gemmArgs struct {
+	a, b, c, bias []float32
+	pf            []float32 // the panel that comes next: one line is prefetched each pfs elements and k step
+	k, tiles      int
+	rs, ks, ts    int // a: from row to row, k to k, tile to tile
+	bs            int // b: from k to k
+	ldc           int // c: from row to row
+	pfs           int
+	cols          int // columns of the panel to store, 1…nr
+	beta          int // 0 or 1
+}
+
+// blocks computes rows [r0, r1) and columns [c0, c1) of the product.
+func (p *product) blocks(buf *packBuf, r0, r1, c0, c1 int) {
+	kc := ceilDiv(p.k, ceilDiv(p.k, kcMax))
+	mblocks := ceilDiv(r1-r0, mcMax)
+	for jc := c0; jc < c1; jc += ncMax {
+		je := min(jc+ncMax, c1)
+		for pc := 0; pc < p.k; pc += kc {
+			k := min(kc, p.k-pc)
+			panels := p.rhs(buf, pc, k, jc, je)
+			for im := range mblocks {
+				i0, i1 := r0+(r1-r0)*im/mblocks, r0+(r1-r0)*(im+1)/mblocks
+				p.block(buf, panels, i0, i1, pc, k, jc, je)
+				if pc+k == p.k {
+					p.finish(i0, i1, jc, je)
+				}
+			}
+		}
+	}
+}
+
+// rhsPanels is a block of b, cut into panels of nr columns: row k of panel j starts at data[j*panel+k*row].
+type rhsPanels struct {
+	data       []float32
+	panel, row int
+	direct     bool // data is the caller's matrix: a last, narrow panel lies in tail instead
+	tail       []float32
+}
+
+// rhs returns rows [pc, pc+k) and columns [jc, je) of b as panels.
+func (p *product) rhs(buf *packBuf, pc, k, jc, je int) rhsPanels {
+	nr := p.shape.nr
+	if p.packed != nil {
+		return rhsPanels{data: p.packed.data[(jc/nr*p.k+pc)*nr:], panel: p.k * nr, row: nr}
+	}
+	if p.m <= 2*p.shape.mr && p.b.CS == 1 { // too few rows to pay for a copy
+		r := rhsPanels{data: p.b.Data[pc*p.b.RS+jc:], panel: nr, row: p.b.RS, direct: true}
+		if full := (je - jc) / nr * nr; full < je-jc {
+			r.tail = grow(&buf.b, k*nr)
+			packPanel(r.tail, p.b, pc, k, jc+full, je, nr)
+		}
+		return r
+	}
+	panels := ceilDiv(je-jc, nr)
+	data := grow(&buf.b, panels*k*nr)
+	for j := range panels {
+		packPanel(data[j*k*nr:(j+1)*k*nr], p.b, pc, k, jc+j*nr, min(jc+(j+1)*nr, je), nr)
+	}
+	return rhsPanels{data: data, panel: k * nr, row: nr}
+}
+
+// block multiplies rows [i0, i1) of a by the panels of b.
+func (p *product) block(buf *packBuf, b rhsPanels, i0, i1, pc, k, jc, je int) {
+	nr := p.shape.nr
+	rows := i1 - i0
+	tiles := ceilDiv(rows, p.shape.mr)
+	// Rows are spread evenly, tall tiles of h+1 rows first: no short tile wastes the machine at the end.
+	h, tall := rows/tiles, rows%tiles
+
+	g := &buf.args
+	a := p.lhs(buf, g, i0, i1, pc, k, h, tall)
+	g.k, g.ldc = k, p.c.RS
+	g.beta = 0
+	if pc > 0 || p.ep.Beta != 0 {
+		g.beta = 1
+	}
+	withBias := p.ep.Bias != nil && pc+k == p.k
+	g.bias = nil
+	for j, col := 0, jc; col < je; j, col = j+1, col+nr {
+		g.cols = min(nr, je-col)
+		if g.cols < nr && b.direct {
+			g.b, g.bs = b.tail, nr
+		} else {
+			g.b, g.bs = b.data[j*b.panel:], b.row
+		}
+		g.pf, g.pfs = g.b, 0
+		if col+nr < je && !b.direct {
+			g.pf, g.pfs = b.data[(j+1)*b.panel:], nr/tiles
+		}
+		if withBias {
+			g.bias = p.ep.Bias[col : col+g.cols]
+		}
+		c := p.c.Data[i0*p.c.RS+col:]
+		if tall > 0 {
+			g.a, g.c, g.tiles = a.data, c, tall
+			g.ts = a.tile(h + 1)
+			gemmTiles(h+1, g)
+			if g.pfs > 0 {
+				g.pf = g.pf[min(tall*k*g.pfs, len(g.pf)):]
+			}
+		}
+		if tall < tiles {
+			g.a, g.c, g.tiles = a.data[a.skip:], c[tall*(h+1)*p.c.RS:], tiles-tall
+			g.ts = a.tile(h)
+			gemmTiles(h, g)
+		}
+	}
+	g.a, g.b, g.c, g.bias, g.pf = nil, nil, nil, nil, nil
+}
+
+// lhsTiles is a block of a: the tall tiles start at data[0], the others at data[skip].
+type lhsTiles struct {
+	data []float32
+	skip int
+	strp int // elements of a packed strip, 0 when rows lie one below another
+	rs   int
+}
+
+// tile returns the distance between tiles of h rows.
+func (a lhsTiles) tile(h int) int {
+	if a.strp > 0 {
+		return a.strp
+	}
+	return h * a.rs
+}
+
+// lhs returns rows [i0, i1) and columns [pc, pc+k) of a in a form that the micro-kernels read, and sets the strides in g.
+func (p *product) lhs(buf *packBuf, g *gemmArgs, i0, i1, pc, k, h, tall int) lhsTiles {
+	a := p.a
+	if a.CS == 1 {
+		g.rs, g.ks = a.RS, 1
+		return lhsTiles{data: a.Data[i0*a.RS+pc:], skip: tall * (h + 1) * a.RS, rs: a.RS}
+	}
+	strip := p.shape.strip
+	tiles := ceilDiv(i1-i0, p.shape.mr)
+	data := grow(&buf.a, tiles*k*strip)
+	row := i0
+	for t := range tiles {
+		n := h
+		if t < tall {
+			n++
+		}
+		packPanel(data[t*k*strip:(t+1)*k*strip], a.T(), pc, k, row, row+n, strip)
+		row += n
+	}
+	g.rs, g.ks = 1, strip
+	return lhsTiles{data: data, skip: tall * k * strip, strp: k * strip}
+}

@@ -1,0 +1,8 @@
+package kernel
+
+func gemmShape() tileShape { return genericShape }
+
+func gemmTiles(h int, g *gemmArgs) { gemmTilesGeneric(h, g) }
+
+// pause would tell the processor that this is a spin loop.
+func pause() {}

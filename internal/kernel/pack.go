@@ -1,0 +1,67 @@
+package kernel
+
+// Packed is the right-hand side of a product in the layout of the micro-kernels, for weights that many products share. It
+// is a copy and is read-only, so goroutines may share it. The layout belongs to the implementation that made it.
+type Packed struct {
+	k, n, nr int
+	data     []float32 // panels [⌈n/nr⌉][k][nr], the last one padded
+}
+
+// Pack copies b [K, N], of any strides.
+func Pack(b Mat) *Packed {
+	b.check("Pack")
+	nr := gemmShape().nr
+	panels := ceilDiv(b.Cols, nr)
+	p := &Packed{b.Rows, b.Cols, nr, aligned(panels * b.Rows * nr)}
+	for j := range panels {
+		size := b.Rows * nr
+		packPanel(p.data[j*size:(j+1)*size], b, 0, b.Rows, j*nr, min((j+1)*nr, b.Cols), nr)
+	}
+	return p
+}
+
+// Rows returns K.
+func (p *Packed) Rows() int { return p.k }
+
+// Cols returns N.
+func (p *Packed) Cols() int { return p.n }
+
+// packPanel copies rows [r0, r0+k) and columns [c0, c1) of m to dst [k][width]. What lies beyond c1 is filled with
+// numbers that no one uses, so that they need not be zero.
+func packPanel(dst []float32, m Mat, r0, k, c0, c1, width int) {
+	if k == 0 {
+		return
+	}
+	n := c1 - c0
+	src := m.Data[r0*m.RS+c0*m.CS:]
+	switch {
+	case m.CS == 1:
+		packRows(dst, src, k, m.RS, n, width)
+	case m.RS == 1:
+		packCols(dst, src, k, m.CS, n, width)
+	default:
+		for i := range k {
+			row := dst[i*width : (i+1)*width]
+			for j := range row {
+				row[j] = src[i*m.RS+min(j, n-1)*m.CS]
+			}
+		}
+	}
+}
+
+// packRowsGeneric sets dst[i*width+j] = src[i*ld+j] for i < k and j < n ≤ width; the rest of a row is zero.
+func packRowsGeneric(dst, src []float32, k, ld, n, width int) {
+	for i := range k {
+		clear(dst[i*width+copy(dst[i*width:i*width+n], src[i*ld:]) : (i+1)*width])
+	}
+}
+
+// packColsGeneric sets dst[i*width+j] = src[j*ld+i] for i < k and j < n ≤ width; the rest repeats column n−1.
+func packColsGeneric(dst, src []float32, k, ld, n, width int) {
+	for j := range width {
+		col := src[min(j, n-1)*ld:]
+		for i, v := range col[:k] {
+			dst[i*width+j] = v
+		}
+	}
+}

@@ -1,0 +1,42 @@
+package kernel
+
+import "unsafe"
+
+// Work is what one goroutine needs to multiply matrices: packing buffers that grow to the largest product met and are then
+// reused, and optionally a Pool. Two goroutines must not share one.
+type Work struct {
+	pool *Pool
+	bufs []packBuf // one for each part of a product that may run at the same time
+	job  product
+	part func(i int) // job.part, made once so that Run allocates nothing
+}
+
+type packBuf struct {
+	a, b []float32
+	args gemmArgs
+}
+
+// NewWork returns the buffers of one goroutine. Large products are spread over pool; nil keeps all on the caller, which
+// is right when the caller itself is one of several replicas.
+func NewWork(pool *Pool) *Work {
+	w := &Work{pool: pool, bufs: make([]packBuf, pool.Workers())}
+	w.job.bufs = w.bufs
+	w.part = w.job.part
+	return w
+}
+
+// grow returns n elements of *s that start at a cache line, reallocating if need be; the contents are undefined.
+func grow(s *[]float32, n int) []float32 {
+	if len(*s) < n {
+		*s = aligned(n)
+	}
+	return (*s)[:n]
+}
+
+// aligned allocates n elements at a 64-byte boundary, the size of a cache line and of an AVX-512 register.
+func aligned(n int) []float32 {
+	const line = 64 / 4
+	b := make([]float32, n+line)
+	skip := -uintptr(unsafe.Pointer(unsafe.SliceData(b))) / 4 % line
+	return b[skip : int(skip)+n : int(skip)+n]
+}
