@@ -1,0 +1,206 @@
+// Package autograd records differentiable operations on a tape and runs them backwards (reverse-mode differentiation).
+//
+// A Tape belongs to one goroutine. Training runs one tape per replica: each replica computes the gradient of its share
+// of the batch into its own slot of every Param, and the optimiser adds the slots up in a fixed order, so that a step
+// gives the same bits however the goroutines were scheduled.
+//
+// All memory of a step comes from the tape's arena and slabs and is reused by the next one: a step in steady state
+// allocates nothing.
+package autograd
+
+import (
+	"fmt"
+	"reflect"
+
+	"fovea/internal/kernel"
+	"fovea/tensor"
+)
+
+// Value is a node of the computation: its data, and its gradient when one is wanted.
+type Value struct {
+	tensor.Tensor
+	Grad []float32 // dLoss/dData, same length as Data; nil when not wanted
+	tape *Tape
+}
+
+// Tape is where operations on v are recorded.
+func (v *Value) Tape() *Tape { return v.tape }
+
+// Param is a trainable tensor that outlives steps.
+type Param struct {
+	Name string // dotted path in the model, set by nn.Name
+	tensor.Tensor
+	Grads  [][]float32 // one slot a replica, each as long as Data
+	Frozen bool        // no gradient is computed
+	// Kind tells the optimiser how to treat the parameter.
+	Kind Kind
+}
+
+// Kind of parameter, as far as optimisers care.
+type Kind uint8
+
+const (
+	// Matrix maps features to features (attention and feed-forward weights, convolution kernels as out × rest): Muon's case.
+	Matrix Kind = iota
+	// Table is looked up or read out by row (embeddings, positions, first convolution, small read-outs): AdamW with decay.
+	Table
+	// Vector is a gain or bias: AdamW without decay.
+	Vector
+	// Buffer is not trained at all but saved with the model (running statistics).
+	Buffer
+)
+
+// NewParam makes a zero parameter.
+func NewParam(kind Kind, shape ...int) *Param {
+	return &Param{Tensor: *tensor.New(shape...), Kind: kind, Frozen: kind == Buffer}
+}
+
+// Op is a recorded operation. Backward adds its inputs' gradients from its output's.
+type Op interface{ Backward() }
+
+// Tape records what Backward will undo.
+type Tape struct {
+	Work    *kernel.Work // scratch and threads for the kernels
+	Replica int          // slot of Param.Grads that this tape fills
+	Train   bool         // gradients are wanted, batch statistics are taken, dropout drops
+
+	arena  tensor.Arena
+	ops    []Op
+	values slab[Value]
+	ints   slab[[4]int]
+	used   map[*Param]*Value
+	nodes  map[reflect.Type]resetter
+}
+
+// NewTape makes a tape. With train false nothing is recorded and no gradient memory is taken.
+func NewTape(w *kernel.Work, replica int, train bool) *Tape {
+	return &Tape{Work: w, Replica: replica, Train: train, used: map[*Param]*Value{}, nodes: map[reflect.Type]resetter{}}
+}
+
+// Reset forgets the step: all Values made on the tape die and their memory is reused.
+func (t *Tape) Reset() {
+	t.arena.Reset()
+	t.ops = t.ops[:0]
+	t.values.reset()
+	t.ints.reset()
+	clear(t.used)
+	for _, n := range t.nodes {
+		n.reset()
+	}
+}
+
+// Bytes is the arena memory that the step has used so far.
+func (t *Tape) Bytes() int { return t.arena.Bytes() }
+
+// Scratch is memory that lives until Reset, with arbitrary contents. Operations keep what their backward pass needs in it.
+func (t *Tape) Scratch(n int) []float32 { return t.arena.Alloc(n) }
+
+// Mark and Release free scratch early, as a stack; only memory that nothing recorded refers to may be released.
+func (t *Tape) Mark() [3]int     { return t.arena.Mark() }
+func (t *Tape) Release(m [3]int) { t.arena.Release(m) }
+
+// New makes a value of at most four axes with arbitrary data and, when grad, a zero gradient.
+func (t *Tape) New(grad bool, shape ...int) *Value {
+	if len(shape) > 4 {
+		panic(fmt.Sprintf("autograd: %d axes, at most 4", len(shape)))
+	}
+	dims := t.ints.next()
+	copy(dims[:], shape)
+	v := t.values.next()
+	n := tensor.Shape(shape).Size()
+	*v = Value{Tensor: tensor.Tensor{Shape: dims[:len(shape)], Data: t.arena.Alloc(n)}, tape: t}
+	if grad && t.Train {
+		v.Grad = t.arena.Zeros(n)
+	}
+	return v
+}
+
+// View is v with another shape over the same data and gradient.
+func (t *Tape) View(v *Value, shape ...int) *Value {
+	dims := t.ints.next()
+	copy(dims[:], shape)
+	s := tensor.Shape(dims[:len(shape)])
+	if s.Size() != len(v.Data) {
+		panic(&tensor.ShapeError{Op: "view", Args: []tensor.Shape{v.Shape, append(tensor.Shape(nil), shape...)}, Want: "the same size"})
+	}
+	o := t.values.next()
+	*o = Value{Tensor: tensor.Tensor{Shape: s, Data: v.Data}, Grad: v.Grad, tape: t}
+	return o
+}
+
+// Part is a flat view of elements [from, to) of v's data and gradient.
+func (t *Tape) Part(v *Value, from, to int) *Value {
+	dims := t.ints.next()
+	dims[0] = to - from
+	o := t.values.next()
+	*o = Value{Tensor: tensor.Tensor{Shape: dims[:1], Data: v.Data[from:to]}, tape: t}
+	if v.Grad != nil {
+		o.Grad = v.Grad[from:to]
+	}
+	return o
+}
+
+// Zeros is Scratch that is cleared.
+func (t *Tape) Zeros(n int) []float32 { return t.arena.Zeros(n) }
+
+// Input copies data onto the tape as a constant.
+func (t *Tape) Input(data []float32, shape ...int) *Value {
+	v := t.New(false, shape...)
+	if copy(v.Data, data) != len(v.Data) || len(data) != len(v.Data) {
+		panic(&tensor.ShapeError{Op: "input", Args: []tensor.Shape{{len(data)}, v.Shape}, Want: "as many values as the shape holds"})
+	}
+	return v
+}
+
+// Use brings a parameter onto the tape; its gradient goes to the tape's replica slot.
+func (t *Tape) Use(p *Param) *Value {
+	if v, ok := t.used[p]; ok {
+		return v
+	}
+	v := t.values.next()
+	*v = Value{Tensor: p.Tensor, tape: t}
+	if t.Train && !p.Frozen {
+		v.Grad = p.grad(t.Replica)
+	}
+	t.used[p] = v
+	return v
+}
+
+// grad is replica i's gradient slot. Slots are made by Replicate before replicas run side by side.
+func (p *Param) grad(i int) []float32 {
+	if i >= len(p.Grads) {
+		p.Replicate(i + 1)
+	}
+	return p.Grads[i]
+}
+
+// Replicate makes sure that n gradient slots exist.
+func (p *Param) Replicate(n int) {
+	for len(p.Grads) < n {
+		p.Grads = append(p.Grads, make([]float32, len(p.Data)))
+	}
+}
+
+// Push records an operation to be undone; call it only when some input wants a gradient.
+func (t *Tape) Push(op Op) { t.ops = append(t.ops, op) }
+
+// Backward seeds dLoss/dLoss = scale and runs the tape backwards. loss has one element.
+func (t *Tape) Backward(loss *Value, scale float32) {
+	if len(loss.Data) != 1 {
+		panic(&tensor.ShapeError{Op: "backward", Args: []tensor.Shape{loss.Shape}, Want: "[1]"})
+	}
+	loss.Grad[0] += scale
+	for i := len(t.ops) - 1; i >= 0; i-- {
+		t.ops[i].Backward()
+	}
+}
+
+// Wants reports that any of the values has a gradient.
+func Wants(vs ...*Value) bool {
+	for _, v := range vs {
+		if v != nil && v.Grad != nil {
+			return true
+		}
+	}
+	return false
+}

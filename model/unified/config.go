@@ -1,0 +1,100 @@
+// Package unified is Fovea's own model: one transformer over image tokens and words that does all the tasks.
+//
+// A small convolutional stem turns the picture into P = (Size/Stride)² image tokens, words and coordinates come from
+// tables, and one stack of pre-norm blocks runs over all of them. Image tokens see image tokens; the tokens of a prompt
+// see the picture, their prompt and what precedes them (ops.Layout draws the mask). Objects are answered in parallel by
+// the image tokens ("what is centred in my patch?"), joints in parallel by the joints' names, words one after the other.
+// Coordinates are expectations over bins whose embeddings are computed from Fourier features; masks and joints are read
+// out as dot products with image features (see readout.go).
+package unified
+
+import (
+	"fmt"
+	"math"
+	"sort"
+	"strings"
+)
+
+// Config sizes a model. It is stored with the weights as config.json.
+type Config struct {
+	Architecture string `json:"architecture"`     // "fovea-unified"
+	Size         int    `json:"image_size"`       // side of the square input, pixels
+	Stride       int    `json:"patch_stride"`     // pixels a side of a patch: 16
+	Width        int    `json:"hidden_size"`      // D
+	Layers       int    `json:"num_layers"`       // blocks
+	Heads        int    `json:"num_heads"`        // H; D/H features each
+	MLPRatio     int    `json:"mlp_ratio"`        // feed-forward width / D
+	Stem         [3]int `json:"stem_channels"`    // channels at strides 2, 4 and 8
+	Bins         int    `json:"coordinate_bins"`  // bins over the side
+	Features     int    `json:"feature_channels"` // C of the stride-4 features that masks and joints are retrieved from
+	MaxText      int    `json:"max_text"`         // longest group
+	Embed        int    `json:"embed_size"`       // width of the joint image–text space
+	Vocab        int    `json:"vocab_size"`
+	// Labels are what detection looks for and Classes what recognition chooses from, when the user names nothing else.
+	Labels  []string `json:"labels"`
+	Classes []string `json:"classes"`
+	Joints  []string `json:"joints"` // of a person
+}
+
+var variants = map[string]Config{
+	"nano": {Size: 128, Stride: 16, Width: 192, Layers: 8, Heads: 3, MLPRatio: 4, Stem: [3]int{32, 64, 128}, Bins: 256, Features: 48, MaxText: 48, Embed: 128},
+	"tiny": {Size: 64, Stride: 16, Width: 64, Layers: 2, Heads: 2, MLPRatio: 2, Stem: [3]int{8, 16, 32}, Bins: 64, Features: 16, MaxText: 48, Embed: 32},
+	"mini": {Size: 128, Stride: 16, Width: 128, Layers: 6, Heads: 2, MLPRatio: 4, Stem: [3]int{24, 48, 96}, Bins: 256, Features: 32, MaxText: 48, Embed: 64},
+}
+
+// Variant is a named size: "nano" (the shipped one), "mini", "tiny" (for tests).
+func Variant(name string) (Config, error) {
+	c, ok := variants[name]
+	if !ok {
+		var have []string
+		for n := range variants {
+			have = append(have, n)
+		}
+		sort.Strings(have)
+		return c, fmt.Errorf("unified: unknown variant %q; there are %s", name, strings.Join(have, ", "))
+	}
+	c.Architecture = "fovea-unified"
+	return c, nil
+}
+
+// Grid is the number of patches along a side.
+func (c Config) Grid() int { return c.Size / c.Stride }
+
+// Patches is the number of image tokens, P.
+func (c Config) Patches() int { return c.Grid() * c.Grid() }
+
+// FeatureSide is the side of the feature map that masks and joints are retrieved from: stride 4.
+func (c Config) FeatureSide() int { return c.Size / 4 }
+
+// Check names what is wrong with a configuration.
+func (c Config) Check() error {
+	switch {
+	case c.Architecture != "fovea-unified":
+		return fmt.Errorf("unified: architecture %q, want \"fovea-unified\"", c.Architecture)
+	case c.Size < 32 || c.Size > 1024 || c.Stride != 16 || c.Size%c.Stride != 0:
+		return fmt.Errorf("unified: image_size %d and patch_stride %d; want a multiple of 16 in [32, 1024] and 16", c.Size, c.Stride)
+	case c.Width < 8 || c.Width > 4096 || c.Heads < 1 || c.Width%c.Heads != 0:
+		return fmt.Errorf("unified: hidden_size %d does not divide into %d heads", c.Width, c.Heads)
+	case c.Layers < 1 || c.Layers > 128 || c.MLPRatio < 1 || c.MLPRatio > 16:
+		return fmt.Errorf("unified: num_layers %d or mlp_ratio %d out of range", c.Layers, c.MLPRatio)
+	case c.Bins < 2 || c.Bins > 4096 || c.Features < 1 || c.Features > 1024 || c.MaxText < 8 || c.MaxText > 4096 || c.Embed < 1 || c.Embed > 4096:
+		return fmt.Errorf("unified: coordinate_bins, feature_channels, max_text or embed_size out of range")
+	case c.Vocab < 1 || c.Vocab > 1<<20:
+		return fmt.Errorf("unified: vocab_size %d out of range", c.Vocab)
+	case min(c.Stem[0], c.Stem[1], c.Stem[2]) < 1 || max(c.Stem[0], c.Stem[1], c.Stem[2]) > 4096:
+		return fmt.Errorf("unified: stem_channels %v out of range", c.Stem)
+	}
+	return nil
+}
+
+// frequencies of the Fourier features, geometric from half a cycle to 64 cycles over the picture.
+const frequencies = 32
+
+// fourier writes the sines and cosines of t ∈ [0, 1] at all frequencies into dst[0:64].
+func fourier(dst []float32, t float64) {
+	for i := range frequencies {
+		f := 0.5 * math.Pow(128, float64(i)/(frequencies-1))
+		s, c := math.Sincos(2 * math.Pi * f * t)
+		dst[i], dst[frequencies+i] = float32(s), float32(c)
+	}
+}

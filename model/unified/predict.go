@@ -1,0 +1,268 @@
+package unified
+
+import (
+	"math"
+	"sort"
+
+	"fovea/annotation"
+	"fovea/autograd"
+	"fovea/imageproc"
+	"fovea/internal/kernel"
+	"fovea/ops"
+	"fovea/task"
+)
+
+// Runner answers questions about pictures with a model. It owns the memory of the passes, so it serves one goroutine;
+// runners of the same model may work side by side.
+type Runner struct {
+	m  *Model
+	t  *autograd.Tape
+	sc Scratch
+}
+
+// NewRunner makes a runner whose kernels use the given scratch and threads.
+func NewRunner(m *Model, w *kernel.Work) *Runner {
+	return &Runner{m: m, t: autograd.NewTape(w, 0, false)}
+}
+
+// Picture is a picture that has been encoded: every task can be asked of it. It holds the keys and values of all layers.
+type Picture struct {
+	Encoded
+	features []float32 // stride-4 features, [F, F, C]; computed when masks or joints are asked for
+}
+
+// Encode runs one square picture (S × S) through the model.
+func (r *Runner) Encode(img *imageproc.RGB) *Picture {
+	m, t := r.m, r.t
+	t.Reset()
+	c := m.Config
+	x := t.New(false, 1, c.Size, c.Size, 3)
+	m.normalize(x.Data, img.Pix)
+	p := &Picture{Encoded: Encoded{Images: 1}}
+	h := m.Forward(t, x, nil, &r.sc, &p.Cache)
+	p.Tokens = append([]float32(nil), h.Tokens.Data...)
+	p.S4 = append([]float32(nil), h.S4.Data...)
+	return p
+}
+
+// tokens brings the picture's final tokens onto the tape.
+func (r *Runner) tokens(p *Picture) *Value {
+	return r.t.Input(p.Tokens, len(p.Tokens)/r.m.Config.Width, r.m.Config.Width)
+}
+
+func (r *Runner) featuresOf(p *Picture) *Value {
+	c, f := r.m.Config, r.m.Config.FeatureSide()
+	if p.features == nil {
+		v := r.m.features(r.tokens(p), r.t.Input(p.S4, 1, f, f, c.Stem[1]))
+		p.features = append([]float32(nil), v.Data...)
+	}
+	return r.t.Input(p.features, 1, f, f, c.Features)
+}
+
+// Detection is one object in the model frame.
+type Detection struct {
+	Name  int32
+	Score float64
+	Box   annotation.Box // [0, 1]
+	patch int32          // the image token that answered
+}
+
+// DetectOptions says what counts as an object.
+type DetectOptions struct {
+	Names     []int32 // labels to look for; nil: the model's own
+	Threshold float64 // least score
+	NMS       float64 // IoU above which the lower-scored of two boxes of one label is dropped; 0 means 0.6
+	Max       int     // at most so many; 0 means 100
+}
+
+// Detect reads every image token's answer to "what is centred in my patch?".
+func (r *Runner) Detect(p *Picture, o DetectOptions) []Detection {
+	m, t := r.m, r.t
+	t.Reset()
+	if o.Names == nil {
+		o.Names = m.DefaultLabels()
+	}
+	words := [][]int32{m.Names.Words[task.Nothing]}
+	for _, id := range o.Names {
+		words = append(words, m.Names.Words[id])
+	}
+	tokens := r.tokens(p)
+	logits := tableLogits(m.Readout.Class, tokens, m.names(t, words))
+	v := logits.Shape.Last()
+	kernel.SoftmaxRows(logits.Data, logits.Shape.Rows(), v, v, 1)
+	var found []Detection
+	for i := range logits.Shape.Rows() {
+		for j, name := range o.Names {
+			if s := float64(logits.Data[i*v+1+j]); s >= o.Threshold && s > 0 {
+				found = append(found, Detection{Name: name, Score: s, patch: int32(i)})
+			}
+		}
+	}
+	sort.SliceStable(found, func(i, j int) bool { return found[i].Score > found[j].Score })
+	limit := o.Max
+	if limit <= 0 {
+		limit = 100
+	}
+	found = found[:min(len(found), 4*limit)]
+	r.boxes(tokens, found)
+	return suppress(found, o.NMS, limit)
+}
+
+// boxes fills in the boxes that the detections' tokens answer with.
+func (r *Runner) boxes(tokens *Value, found []Detection) {
+	if len(found) == 0 {
+		return
+	}
+	refs := make([]ops.Ref, len(found))
+	for i, d := range found {
+		refs[i].Row = d.patch
+	}
+	bl := tableLogits(r.m.Readout.Box, ops.Gather(r.t, refs, tokens), r.m.coords(r.t))
+	for i := range found {
+		c := [4]float64{}
+		for j := range c {
+			c[j] = r.m.coordinate(bl, 4*i+j)
+		}
+		found[i].Box = annotation.Box{X0: min(c[1], c[3]), Y0: min(c[0], c[2]), X1: max(c[1], c[3]), Y1: max(c[0], c[2])}
+	}
+}
+
+// coordinate is the answer of one row of coordinate logits: the expectation over the bins around the best one, finer
+// than a bin.
+func (m *Model) coordinate(logits *Value, row int) float64 {
+	const window = 4
+	v := logits.Shape.Last()
+	x := logits.Data[row*v : (row+1)*v]
+	best := 0
+	for i, l := range x {
+		if l > x[best] {
+			best = i
+		}
+	}
+	sum, at := 0.0, 0.0
+	for i := max(best-window, 0); i <= min(best+window, v-1); i++ {
+		p := math.Exp(float64(x[i] - x[best]))
+		sum, at = sum+p, at+p*float64(m.centers[i])
+	}
+	return at / sum
+}
+
+// suppress keeps the best of detections of one label that overlap (greedy non-maximum suppression); found is sorted.
+func suppress(found []Detection, iou float64, limit int) []Detection {
+	if iou <= 0 {
+		iou = .6
+	}
+	var kept []Detection
+next:
+	for _, d := range found {
+		for _, k := range kept {
+			if k.Name == d.Name && k.Box.IoU(d.Box) > iou {
+				continue next
+			}
+		}
+		if kept = append(kept, d); len(kept) == limit {
+			break
+		}
+	}
+	return kept
+}
+
+// Masks gives each detection's mask as logits over the feature map, [F·F] each: positive inside.
+func (r *Runner) Masks(p *Picture, found []Detection) [][]float32 {
+	if len(found) == 0 {
+		return nil
+	}
+	r.t.Reset()
+	refs, image := make([]ops.Ref, len(found)), make([]int32, len(found))
+	for i, d := range found {
+		refs[i].Row = d.patch
+	}
+	e := r.m.Readout.Mask.Forward(ops.Gather(r.t, refs, r.tokens(p)))
+	return rows(ops.Retrieve(e, r.featuresOf(p), image))
+}
+
+func rows(v *Value) [][]float32 {
+	n, d := v.Shape.Rows(), v.Shape.Last()
+	out := make([][]float32, n)
+	for i := range out {
+		out[i] = append([]float32(nil), v.Data[i*d:(i+1)*d]...)
+	}
+	return out
+}
+
+// Poses finds the joints of people in the given boxes (model frame): COCO's 17 each, model frame.
+func (r *Runner) Poses(p *Picture, boxes []annotation.Box) [][]annotation.Joint {
+	if len(boxes) == 0 {
+		return nil
+	}
+	m, t := r.m, r.t
+	t.Reset()
+	joints := m.JointNames()
+	groups := make([]task.Group, len(boxes))
+	prompts := make([]Prompt, len(boxes))
+	for i, b := range boxes {
+		groups[i] = task.PosePrompt(m.Vocab, b, joints)
+		prompts[i] = Prompt{0, &groups[i]}
+	}
+	feat := r.featuresOf(p)
+	h := m.Ask(t, &p.Encoded, prompts, &r.sc)
+	var refs []ops.Ref
+	for i := range boxes {
+		for j := range joints {
+			refs = append(refs, ops.Ref{Row: int32(h.Start[i] + task.PoseJoint(j))})
+		}
+	}
+	x := ops.Gather(t, refs, h.Text)
+	where := ops.Retrieve(m.Readout.Joint.Forward(x), feat, make([]int32, len(refs)))
+	seen := m.Readout.Seen.Forward(x)
+	kernel.SoftmaxRows(seen.Data, len(refs), 3, 3, 1)
+	out := make([][]annotation.Joint, len(boxes))
+	f := m.Config.FeatureSide()
+	for i := range boxes {
+		for j := range joints {
+			k := i*len(joints) + j
+			jx, jy, p := peak(where.Data[k*f*f:(k+1)*f*f], f)
+			joint := annotation.Joint{X: jx, Y: jy, V: annotation.Visible, Score: p}
+			if seen.Data[3*k+1] > seen.Data[3*k+2] {
+				joint.V = annotation.Occluded
+			}
+			out[i] = append(out[i], joint)
+		}
+	}
+	return out
+}
+
+// peak is the place of a heat map's maximum, refined by the expectation over its neighbourhood, in [0, 1], and the mass
+// found there. heat is logits over f × f cells.
+func peak(heat []float32, f int) (x, y, p float64) {
+	best := 0
+	for i, v := range heat {
+		if v > heat[best] {
+			best = i
+		}
+	}
+	bx, by := best%f, best/f
+	total := 0.0
+	for _, v := range heat {
+		total += math.Exp(float64(v - heat[best]))
+	}
+	var sum, sx, sy float64
+	for j := max(by-2, 0); j <= min(by+2, f-1); j++ {
+		for i := max(bx-2, 0); i <= min(bx+2, f-1); i++ {
+			e := math.Exp(float64(heat[j*f+i] - heat[best]))
+			sum += e
+			sx += e * (float64(i) + .5)
+			sy += e * (float64(j) + .5)
+		}
+	}
+	return sx / sum / float64(f), sy / sum / float64(f), sum / total
+}
+
+// DefaultLabels are the names that detection looks for when nothing else is asked.
+func (m *Model) DefaultLabels() []int32 { return m.Names.AddAll(m.Config.Labels) }
+
+// DefaultClasses are the names that recognition chooses from when nothing else is asked.
+func (m *Model) DefaultClasses() []int32 { return m.Names.AddAll(m.Config.Classes) }
+
+// JointNames are the names of a person's joints.
+func (m *Model) JointNames() []int32 { return m.Names.AddAll(m.Config.Joints) }

@@ -1,0 +1,154 @@
+package unified
+
+import (
+	"math"
+	"sort"
+	"strings"
+
+	"fovea/annotation"
+	"fovea/internal/kernel"
+	"fovea/nn"
+	"fovea/ops"
+	"fovea/task"
+)
+
+// Choice is a name with its probability.
+type Choice struct {
+	Name  int32
+	Score float64
+}
+
+// Classify weighs the names against each other as names of the whole picture, best first; nil means the model's classes.
+func (r *Runner) Classify(p *Picture, names []int32) []Choice {
+	m, t := r.m, r.t
+	t.Reset()
+	if names == nil {
+		names = m.DefaultClasses()
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	words := make([][]int32, len(names))
+	for i, id := range names {
+		words[i] = m.Names.Words[id]
+	}
+	g := task.ClassifyPrompt(m.Vocab)
+	h := m.Ask(t, &p.Encoded, []Prompt{{0, &g}}, &r.sc)
+	logits := tableLogits(m.Readout.Class, ops.Slice(h.Text, 0, 1), m.names(t, words))
+	kernel.SoftmaxRows(logits.Data, 1, len(names), len(names), 1)
+	out := make([]Choice, len(names))
+	for i, id := range names {
+		out[i] = Choice{id, float64(logits.Data[i])}
+	}
+	sort.SliceStable(out, func(i, j int) bool { return out[i].Score > out[j].Score })
+	return out
+}
+
+// Ask answers questions in words, all of them side by side; the score is the probability of the whole answer.
+func (r *Runner) Ask(p *Picture, questions []string) []annotation.Question {
+	groups := make([]task.Group, len(questions))
+	for i, q := range questions {
+		groups[i] = task.AskPrompt(r.m.Vocab, q)
+	}
+	texts, scores := r.write(p, groups, 8, nil)
+	out := make([]annotation.Question, len(questions))
+	for i, q := range questions {
+		out[i] = annotation.Question{Text: q, Answer: texts[i], Score: scores[i]}
+	}
+	return out
+}
+
+// Caption describes the picture. step, when given, receives the text so far after every word.
+func (r *Runner) Caption(p *Picture, step func(text string)) (caption string, score float64) {
+	texts, scores := r.write(p, []task.Group{task.CaptionPrompt(r.m.Vocab)}, task.MaxGroup-2, step)
+	return texts[0], scores[0]
+}
+
+// write continues each group word by word (greedily) until it ends or has limit words more.
+func (r *Runner) write(p *Picture, groups []task.Group, limit int, step func(string)) ([]string, []float64) {
+	m, t := r.m, r.t
+	end := m.Vocab.Special(task.EndPiece)
+	ids := make([][]int32, len(groups))
+	logp := make([]float64, len(groups))
+	open := make([]int, len(groups))
+	for i := range open {
+		open[i] = i
+	}
+	for n := 0; n < limit && len(open) > 0; n++ {
+		t.Reset()
+		var prompts []Prompt
+		for _, i := range open {
+			prompts = append(prompts, Prompt{0, &groups[i]})
+		}
+		h := m.Ask(t, &p.Encoded, prompts, &r.sc)
+		refs := make([]ops.Ref, len(open))
+		for k, i := range open {
+			refs[k].Row = int32(h.Start[k] + len(groups[i].Pieces) - 1)
+		}
+		logits := tableLogits(m.Readout.Word, ops.Gather(t, refs, h.Text), t.Use(m.Words))
+		v := logits.Shape.Last()
+		var still []int
+		for k, i := range open {
+			row := logits.Data[k*v : (k+1)*v]
+			m.forbidSpecials(row, end, n == 0)
+			best := 0
+			for j, l := range row {
+				if l > row[best] {
+					best = j
+				}
+			}
+			logp[i] += float64(row[best] - kernel.LogSumExp(row))
+			if int32(best) == end {
+				continue
+			}
+			ids[i] = append(ids[i], int32(best))
+			groups[i].Pieces = append(groups[i].Pieces, task.Piece{Kind: task.Word, ID: int32(best)})
+			if len(groups[i].Pieces) < m.Config.MaxText {
+				still = append(still, i)
+			}
+		}
+		if step != nil && len(ids[0]) > 0 {
+			step(m.Vocab.Decode(ids[0]))
+		}
+		open = still
+	}
+	texts, scores := make([]string, len(groups)), make([]float64, len(groups))
+	for i := range groups {
+		texts[i], scores[i] = tidy(m.Vocab.Decode(ids[i])), math.Exp(logp[i])
+	}
+	return texts, scores
+}
+
+// forbidSpecials keeps prompts' special pieces out of answers; an answer has at least one word.
+func (m *Model) forbidSpecials(row []float32, end int32, first bool) {
+	inf := float32(math.Inf(-1))
+	for _, s := range task.Specials() {
+		if id := m.Vocab.Special(s); id != end || first {
+			row[id] = inf
+		}
+	}
+}
+
+// tidy removes the spaces that word-wise text has before punctuation.
+func tidy(s string) string {
+	for _, p := range []string{",", ".", "?", "!", ";", ":"} {
+		s = strings.ReplaceAll(s, " "+p, p)
+	}
+	return s
+}
+
+// ImageVector places the picture in the joint space of pictures and texts: a unit vector.
+func (r *Runner) ImageVector(p *Picture) []float32 {
+	r.t.Reset()
+	return append([]float32(nil), r.m.imageVector(r.tokens(p)).Data...)
+}
+
+// TextVector places a text in the joint space.
+func (r *Runner) TextVector(text string) []float32 {
+	m, t := r.m, r.t
+	t.Reset()
+	g := task.MatchPrompt(m.Vocab, text)
+	h := m.Ask(t, &Encoded{Cache: nn.EmptyCache(m.Config.Layers)}, []Prompt{{-1, &g}}, &r.sc)
+	n := len(g.Pieces)
+	return append([]float32(nil), m.textVector(ops.Slice(h.Text, n-1, n)).Data...)
+}

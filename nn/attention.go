@@ -1,0 +1,129 @@
+package nn
+
+import (
+	"math/rand/v2"
+
+	"fovea/autograd"
+	"fovea/ops"
+)
+
+// Attention is multi-head attention (Vaswani et al. 2017) over a sequence of image and text tokens.
+type Attention struct {
+	Q     Linear     `weight:"q"`
+	K     Linear     `weight:"k"`
+	V     Linear     `weight:"v"`
+	O     Linear     `weight:"o"`
+	QNorm *LayerNorm `weight:"q_norm,optional"` // over each head's K features; steadies training (Henry et al. 2020)
+	KNorm *LayerNorm `weight:"k_norm,optional"`
+	Heads int
+}
+
+// Pass is what one forward pass through a stack shares between its layers.
+type Pass struct {
+	Layout *ops.Layout
+	Cache  *ImageCache // nil: the image tokens are among the rows
+	// Keep, when set, collects the image tokens' keys and values of every layer for later prompts.
+	Keep  *ImageCache
+	layer int
+}
+
+// ImageCache holds the keys and values of one batch of pictures, layer by layer: a picture is encoded once and asked
+// many times.
+type ImageCache struct {
+	Layers []ops.Memory
+}
+
+// Bytes is the memory that the cache holds.
+func (c *ImageCache) Bytes() int {
+	n := 0
+	for _, l := range c.Layers {
+		n += 4 * (len(l.K) + len(l.V))
+	}
+	return n
+}
+
+// Forward attends within x [N, D] as the pass's layout allows.
+func (a *Attention) Forward(p *Pass, x *Value) *Value {
+	q, k, v := a.Q.Forward(x), a.K.Forward(x), a.V.Forward(x)
+	if a.QNorm != nil {
+		q, k = a.QNorm.Forward(q), a.KNorm.Forward(k)
+	}
+	var mem *ops.Memory
+	if p.Cache != nil {
+		mem = &p.Cache.Layers[p.layer]
+	}
+	if p.Keep != nil {
+		n := p.Layout.Images * p.Layout.Patches * q.Shape.Last()
+		p.Keep.Layers = append(p.Keep.Layers, ops.Memory{K: append([]float32(nil), k.Data[:n]...), V: append([]float32(nil), v.Data[:n]...)})
+	}
+	return a.O.Forward(ops.Attention(q, k, v, a.Heads, p.Layout, mem))
+}
+
+// Block is a pre-norm transformer block over x [N, D]: attention, then feed-forward, each added to its input.
+type Block struct {
+	Norm1 *LayerNorm `weight:"norm1"`
+	Attn  *Attention `weight:"attn"`
+	Norm2 *LayerNorm `weight:"norm2"`
+	MLP   *MLP       `weight:"mlp"`
+}
+
+// BlockConfig sizes a block.
+type BlockConfig struct {
+	Width, Heads, MLPRatio int
+	QKNorm                 bool // norm queries and keys head by head
+	Bias                   bool // biases in norms and attention maps too, as a plain ViT has them
+}
+
+// NewBlock makes a block whose two branches start at zero, so that a new stack passes its input through.
+func NewBlock(rng *rand.Rand, c BlockConfig) *Block {
+	d := c.Width
+	at := &Attention{
+		Q: NewDense(rng, d, d, c.Bias), K: NewDense(rng, d, d, c.Bias), V: NewDense(rng, d, d, c.Bias), O: zeroed(NewDense(rng, d, d, c.Bias)),
+		Heads: c.Heads,
+	}
+	if c.QKNorm {
+		at.QNorm, at.KNorm = NewLayerNorm(d/c.Heads, false), NewLayerNorm(d/c.Heads, false)
+	}
+	return &Block{
+		Norm1: NewLayerNorm(d, c.Bias), Attn: at, Norm2: NewLayerNorm(d, c.Bias),
+		MLP: &MLP{Up: NewDense(rng, d, c.MLPRatio*d, true), Down: zeroed(NewDense(rng, c.MLPRatio*d, d, true))},
+	}
+}
+
+func zeroed(d *Dense) *Dense {
+	clear(d.Weight.Data)
+	return d
+}
+
+// Forward runs the block.
+func (b *Block) Forward(p *Pass, x *Value) *Value {
+	x = ops.Add(x, b.Attn.Forward(p, b.Norm1.Forward(x)))
+	return ops.Add(x, b.MLP.Forward(b.Norm2.Forward(x)))
+}
+
+// Stack runs blocks one after the other, then the final norm.
+type Stack struct {
+	Blocks []*Block   `weight:"blocks"`
+	Norm   *LayerNorm `weight:"norm"`
+}
+
+// Forward maps [N, D] to [N, D].
+func (s *Stack) Forward(p *Pass, x *Value) *Value {
+	for i, b := range s.Blocks {
+		p.layer = i
+		x = b.Forward(p, x)
+	}
+	return s.Norm.Forward(x)
+}
+
+// Freeze stops (or resumes) the training of every parameter of m.
+func Freeze(m any, frozen bool) {
+	for p := range Walk(m) {
+		if (*p.Slot) != nil && (*p.Slot).Kind != autograd.Buffer {
+			(*p.Slot).Frozen = frozen
+		}
+	}
+}
+
+// EmptyCache is a cache without pictures, for texts that are read alone.
+func EmptyCache(layers int) ImageCache { return ImageCache{Layers: make([]ops.Memory, layers)} }

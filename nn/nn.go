@@ -1,0 +1,104 @@
+// Package nn provides the layers that models are built from. A layer holds parameters and says, in Forward, how values
+// pass through it; weight tags give every parameter its name in a checkpoint.
+package nn
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"fovea/autograd"
+	"fovea/ops"
+)
+
+// Value is shorthand for a node of the computation.
+type Value = autograd.Value
+
+// Linear maps [..., In] to [..., Out]. Dense is the ordinary one; low-rank adapters and quantised weights are others.
+type Linear interface {
+	Forward(x *Value) *Value
+	Dims() (in, out int)
+}
+
+// Dense is x·Weightᵀ + Bias.
+type Dense struct {
+	Weight *autograd.Param `weight:"weight"`        // [Out, In]
+	Bias   *autograd.Param `weight:"bias,optional"` // [Out]
+}
+
+// NewDense makes a layer with weights drawn from N(0, 1/in) and a zero bias.
+func NewDense(rng *rand.Rand, in, out int, bias bool) *Dense {
+	d := &Dense{Weight: autograd.NewParam(autograd.Matrix, out, in)}
+	Normal(rng, d.Weight, 1/math.Sqrt(float64(in)))
+	if bias {
+		d.Bias = autograd.NewParam(autograd.Vector, out)
+	}
+	return d
+}
+
+// Forward implements Linear.
+func (d *Dense) Forward(x *Value) *Value {
+	t := x.Tape()
+	return ops.Linear(x, t.Use(d.Weight), use(t, d.Bias))
+}
+
+// Dims implements Linear.
+func (d *Dense) Dims() (in, out int) { return d.Weight.Shape[1], d.Weight.Shape[0] }
+
+// As says how the optimiser treats the weight, for layers that are read-outs or tables rather than hidden maps.
+func (d *Dense) As(k autograd.Kind) *Dense {
+	d.Weight.Kind = k
+	return d
+}
+
+func use(t *autograd.Tape, p *autograd.Param) *Value {
+	if p == nil {
+		return nil
+	}
+	return t.Use(p)
+}
+
+// Normal fills a parameter from N(0, std²).
+func Normal(rng *rand.Rand, p *autograd.Param, std float64) {
+	for i := range p.Data {
+		p.Data[i] = float32(rng.NormFloat64() * std)
+	}
+}
+
+// Fill sets every element.
+func Fill(p *autograd.Param, v float32) {
+	for i := range p.Data {
+		p.Data[i] = v
+	}
+}
+
+// LayerNorm normalises the last axis (Ba et al. 2016).
+type LayerNorm struct {
+	Gain *autograd.Param `weight:"weight"`
+	Bias *autograd.Param `weight:"bias,optional"`
+	Eps  float32
+}
+
+// NewLayerNorm makes a norm over d features with gain 1.
+func NewLayerNorm(d int, bias bool) *LayerNorm {
+	n := &LayerNorm{Gain: autograd.NewParam(autograd.Vector, d), Eps: 1e-5}
+	Fill(n.Gain, 1)
+	if bias {
+		n.Bias = autograd.NewParam(autograd.Vector, d)
+	}
+	return n
+}
+
+// Forward normalises x [..., n·D]; each run of D features is one row.
+func (n *LayerNorm) Forward(x *Value) *Value {
+	t := x.Tape()
+	return ops.LayerNorm(x, t.Use(n.Gain), use(t, n.Bias), n.Eps)
+}
+
+// MLP is the feed-forward layer: Down(GELU(Up(x))).
+type MLP struct {
+	Up   Linear `weight:"up"`
+	Down Linear `weight:"down"`
+}
+
+// Forward maps [..., D] to [..., D].
+func (m *MLP) Forward(x *Value) *Value { return m.Down.Forward(ops.GELU(m.Up.Forward(x))) }

@@ -1,0 +1,78 @@
+package nn
+
+import (
+	"iter"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"fovea/autograd"
+)
+
+// Named is a parameter's dotted path, its slot in the model and whether a checkpoint may omit it.
+type Named struct {
+	Name     string
+	Slot     **autograd.Param
+	Optional bool
+}
+
+var paramType = reflect.TypeFor[*autograd.Param]()
+
+// Walk yields every field of m that carries a weight tag, depth first in order of declaration. Nil layers are skipped,
+// nil parameters are yielded (a loader may fill them).
+func Walk(m any) iter.Seq[Named] {
+	return func(yield func(Named) bool) { walk(reflect.ValueOf(m), "", yield) }
+}
+
+func walk(v reflect.Value, path string, yield func(Named) bool) bool {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		return v.IsNil() || walk(v.Elem(), path, yield)
+	case reflect.Slice:
+		for i := range v.Len() {
+			if !walk(v.Index(i), path+"."+strconv.Itoa(i), yield) {
+				return false
+			}
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			tag, ok := v.Type().Field(i).Tag.Lookup("weight")
+			if !ok {
+				continue
+			}
+			name, opt, _ := strings.Cut(tag, ",")
+			name = strings.TrimPrefix(path+"."+name, ".")
+			if v.Type().Field(i).Type == paramType {
+				if !yield(Named{name, v.Field(i).Addr().Interface().(**autograd.Param), opt == "optional"}) {
+					return false
+				}
+			} else if !walk(v.Field(i), name, yield) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Params names every parameter of m by its path and returns them in order of declaration.
+func Params(m any) []*autograd.Param {
+	var ps []*autograd.Param
+	for n := range Walk(m) {
+		if p := *n.Slot; p != nil {
+			p.Name = n.Name
+			ps = append(ps, p)
+		}
+	}
+	return ps
+}
+
+// Count is the number of trained weights in ps.
+func Count(ps []*autograd.Param) int {
+	n := 0
+	for _, p := range ps {
+		if p.Kind != autograd.Buffer {
+			n += len(p.Data)
+		}
+	}
+	return n
+}

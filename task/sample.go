@@ -1,0 +1,152 @@
+package task
+
+import (
+	"math/rand/v2"
+
+	"fovea/annotation"
+	"fovea/imageproc"
+)
+
+// Sample is one picture made ready for a training step: the square pixels, the prompts put to it with their answers, and
+// what its image tokens should answer.
+type Sample struct {
+	Image  *imageproc.RGB // S × S
+	Groups []Group
+
+	// Boxes says that every object of Candidates is in Objects, so that the other patches answer "nothing".
+	Boxes      bool
+	Candidates []int32 // names that detection chooses from, Nothing first
+	Objects    []Target
+	Ignore     []annotation.Box // crowds, model frame: patches centred here are taught nothing
+
+	Class        int32 // name of the whole picture, answered by the Classify group; −1 without one
+	ClassChoices []int32
+}
+
+// Target is one object as the image tokens should answer it.
+type Target struct {
+	Name int32
+	Box  annotation.Box // [0, 1], model frame
+	// Mask is the share of each feature cell that the object covers, [F·F] with F the feature map's side; nil when
+	// unknown.
+	Mask []float32
+}
+
+// Builder makes samples from examples.
+type Builder struct {
+	Vocab     *Vocabulary
+	Names     *Names
+	Side      int // of the model's picture, pixels
+	Features  int // side of the feature map
+	Questions int // at most so many questions a picture
+	People    int // at most so many people asked for their joints
+	// CaptionShare and MatchShare are the shares of captioned pictures that are asked for their caption and matched with it.
+	CaptionShare, MatchShare float64
+	Joints                   []int32 // names of the joints in COCO17's order
+	Tasks                    Set
+}
+
+// Source is what a builder must know of the data set that an example comes from.
+type Source struct {
+	Candidates []int32 // names of the labels that its boxes choose from, Nothing first
+	Classes    []int32 // names of its picture labels
+	Tasks      Set     // tasks that the mixture asks of it
+}
+
+// Build makes a sample from an already square picture: p's coordinates are pixels of img. rng picks the questions and
+// people when there are more than fit, and jitters the boxes that poses are asked in.
+func (b *Builder) Build(img *imageproc.RGB, p *annotation.Picture, boxes, masks bool, src Source, rng *rand.Rand) *Sample {
+	s := &Sample{Image: img, Class: -1, Candidates: src.Candidates, ClassChoices: src.Classes}
+	side := float64(b.Side)
+	toModel := func(x, y float64) (float64, float64) { return x / side, y / side }
+	s.Boxes = boxes && src.Tasks.Has(Detect)
+	for _, o := range p.Objects {
+		box := o.Box.Clip(side, side)
+		if box.Empty() {
+			continue
+		}
+		mb := annotation.Box{X0: box.X0 / side, Y0: box.Y0 / side, X1: box.X1 / side, Y1: box.Y1 / side}
+		id, known := b.Names.Find(o.Label)
+		switch {
+		case o.Crowd:
+			s.Ignore = append(s.Ignore, mb)
+		case known && s.Boxes:
+			t := Target{Name: id, Box: mb}
+			if masks && o.Mask != nil && src.Tasks.Has(Segment) {
+				t.Mask = shrink(o.Mask, b.Features)
+			}
+			s.Objects = append(s.Objects, t)
+		}
+	}
+	if src.Tasks.Has(Classify) && p.Class != "" {
+		if id, ok := b.Names.Find(p.Class); ok {
+			s.Class = id
+			s.Groups = append(s.Groups, ClassifyPrompt(b.Vocab))
+		}
+	}
+	if src.Tasks.Has(Pose) {
+		b.pose(s, p, rng)
+	}
+	if src.Tasks.Has(Ask) {
+		for _, i := range rng.Perm(len(p.Questions))[:min(len(p.Questions), b.Questions)] {
+			s.Groups = append(s.Groups, AskExample(b.Vocab, p.Questions[i], toModel))
+		}
+	}
+	if n := len(p.Captions); n > 0 {
+		if src.Tasks.Has(Caption) && rng.Float64() < b.CaptionShare {
+			s.Groups = append(s.Groups, CaptionExample(b.Vocab, p.Captions[rng.IntN(n)]))
+		}
+		if src.Tasks.Has(Match) && rng.Float64() < b.MatchShare {
+			s.Groups = append(s.Groups, MatchPrompt(b.Vocab, p.Captions[rng.IntN(n)]))
+		}
+	}
+	return s
+}
+
+// boxJitter is the standard deviation of the boxes that poses are asked in, as a share of their sides: at work, boxes
+// come from the detector and are not exact.
+const boxJitter = .04
+
+func (b *Builder) pose(s *Sample, p *annotation.Picture, rng *rand.Rand) {
+	var people []int
+	for i, o := range p.Objects {
+		if o.Joints != nil && o.Skeleton == annotation.COCO17 && !o.Crowd && !o.Box.Empty() {
+			people = append(people, i)
+		}
+	}
+	side := float64(b.Side)
+	rng.Shuffle(len(people), func(i, j int) { people[i], people[j] = people[j], people[i] })
+	for _, i := range people[:min(len(people), b.People)] {
+		o := p.Objects[i]
+		w, h := o.Box.W()*boxJitter, o.Box.H()*boxJitter
+		box := annotation.Box{
+			X0: (o.Box.X0 + rng.NormFloat64()*w) / side, Y0: (o.Box.Y0 + rng.NormFloat64()*h) / side,
+			X1: (o.Box.X1 + rng.NormFloat64()*w) / side, Y1: (o.Box.Y1 + rng.NormFloat64()*h) / side,
+		}
+		g := PosePrompt(b.Vocab, box, b.Joints)
+		for k, j := range o.Joints {
+			if x, y := j.X/side, j.Y/side; j.V != annotation.Absent && x >= 0 && y >= 0 && x < 1 && y < 1 {
+				g.Points = append(g.Points, Point{Piece: PoseJoint(k), X: float32(x), Y: float32(y), V: uint8(j.V), Joint: true})
+			}
+		}
+		if len(g.Points) > 0 {
+			s.Groups = append(s.Groups, g)
+		}
+	}
+}
+
+// shrink averages a mask over the cells of a side × side grid.
+func shrink(m *annotation.Bitmap, side int) []float32 {
+	out := make([]float32, side*side)
+	k := m.W / side
+	inv := 1 / float32(k*k)
+	for y := range side * k {
+		row, line := m.Pix[y*m.W:y*m.W+side*k], out[y/k*side:(y/k+1)*side]
+		for x, v := range row {
+			if v != 0 {
+				line[x/k] += inv
+			}
+		}
+	}
+	return out
+}
