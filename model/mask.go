@@ -1,0 +1,91 @@
+package model
+
+import (
+	"math"
+
+	"fovea/annotation"
+)
+
+// Frame leads from pixels of a picture to coordinates in [0, 1] of a model's input, axis by axis:
+// model x = X.Scale·x + X.Shift. Letterboxing, squashing and cropping are all of this form.
+type Frame struct{ X, Y Axis }
+
+// Axis is one axis of a Frame.
+type Axis struct{ Scale, Shift float64 }
+
+// MaskRLE turns mask logits over a side × side map of the model's input, positive inside, into a mask of w × h pixels:
+// logits are interpolated bilinearly at the pixels' centres, as ×4 upsampling would, and the mask is cut to box (pixels
+// of the picture). It works column by column and needs no memory but the run lengths.
+func MaskRLE(logits []float32, side int, f Frame, w, h int, box annotation.Box) annotation.RLE {
+	x0, x1 := pixels(box.X0, box.X1, w)
+	y0, y1 := pixels(box.Y0, box.Y1, h)
+	rows := make([]tap, y1-y0)
+	for y := range rows {
+		rows[y] = f.Y.tap(y0+y, side)
+	}
+	run := runs{}
+	column := make([]float32, side) // logits along the column of pixels, at the map's rows
+	for x := x0; x < x1; x++ {
+		t := f.X.tap(x, side)
+		for j := range column {
+			line := logits[j*side : (j+1)*side]
+			column[j] = line[t.i] + t.w*(line[t.j]-line[t.i])
+		}
+		run.to(x*h + y0)
+		for _, t := range rows {
+			run.pixel(column[t.i]+t.w*(column[t.j]-column[t.i]) > 0)
+		}
+	}
+	run.to(w * h)
+	return annotation.RLE{H: h, W: w, Counts: append(run.counts, uint32(run.n))}
+}
+
+// pixels is the range of pixels whose centres lie in [a, b), within [0, n).
+func pixels(a, b float64, n int) (int, int) {
+	i := int(math.Ceil(min(max(a, 0), float64(n)) - .5))
+	j := int(math.Ceil(min(max(b, 0), float64(n)) - .5))
+	return max(i, 0), max(i, j, 0)
+}
+
+// tap says between which cells of the map a pixel lies: (1−w)·cell i + w·cell j.
+type tap struct {
+	i, j int
+	w    float32
+}
+
+// tap is where the centre of a pixel falls; beyond the outermost cells' centres their values go on.
+func (a Axis) tap(pixel, side int) tap {
+	at := (a.Scale*(float64(pixel)+.5)+a.Shift)*float64(side) - .5
+	at = min(max(at, 0), float64(side-1))
+	i := int(at)
+	return tap{i, min(i+1, side-1), float32(at - float64(i))}
+}
+
+// runs collects alternating run lengths, of 0s first.
+type runs struct {
+	counts []uint32
+	n      int // length of the run at hand
+	at     int // pixels so far
+	inside bool
+}
+
+// to fills up with 0s to pixel number at.
+func (r *runs) to(at int) {
+	if n := at - r.at; n > 0 {
+		r.turn(false)
+		r.n, r.at = r.n+n, at
+	}
+}
+
+func (r *runs) pixel(inside bool) {
+	r.turn(inside)
+	r.n++
+	r.at++
+}
+
+func (r *runs) turn(inside bool) {
+	if inside != r.inside {
+		r.counts = append(r.counts, uint32(r.n))
+		r.n, r.inside = 0, inside
+	}
+}
