@@ -32,19 +32,19 @@ type Slot struct {
 }
 
 // NewOptimizer makes the optimiser that a Config names: "muon" (the default) or "adamw". workers is the number of
-// goroutines that share a step. decay < 0 chooses the optimiser's own (.01 for Muon's matrices, .02 for AdamW).
-func NewOptimizer(name string, decay float64, workers int) (Optimizer, error) {
+// goroutines that share a step. A nil decay chooses the optimiser's own (.01 for Muon's matrices, .02 for AdamW).
+func NewOptimizer(name string, decay *float64, workers int) (Optimizer, error) {
 	switch name {
 	case "", "muon":
 		o := NewMuon(workers)
-		if decay >= 0 {
-			o.Decay, o.Inner.Decay = float32(decay), float32(decay)
+		if decay != nil {
+			o.Decay, o.Inner.Decay = float32(*decay), float32(*decay)
 		}
 		return o, nil
 	case "adamw":
 		o := NewAdamW(workers)
-		if decay >= 0 {
-			o.Decay = float32(decay)
+		if decay != nil {
+			o.Decay = float32(*decay)
 		}
 		return o, nil
 	}

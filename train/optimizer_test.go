@@ -257,12 +257,13 @@ func TestOptimizersAllocateNothing(t *testing.T) {
 }
 
 func TestNewOptimizer(t *testing.T) {
+	some := .3
 	for _, c := range []struct {
 		name  string
-		decay float64
+		decay *float64
 		want  float32
 		fails bool
-	}{{"", -1, .01, false}, {"muon", .3, .3, false}, {"adamw", -1, .02, false}, {"adamw", .1, .1, false}, {"sgd", -1, 0, true}} {
+	}{{"", nil, .01, false}, {"muon", &some, .3, false}, {"adamw", nil, .02, false}, {"adamw", &some, .3, false}, {"sgd", nil, 0, true}} {
 		o, err := NewOptimizer(c.name, c.decay, 1)
 		if (err != nil) != c.fails {
 			t.Errorf("%q: %v", c.name, err)

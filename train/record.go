@@ -1,0 +1,133 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+)
+
+// record tells people and files how a run goes.
+type record struct {
+	cfg     Config
+	hooks   Hooks
+	out     io.Writer
+	err     io.Writer
+	metrics *metricsLog
+	memory  *memory
+	started time.Time
+	rate    rate
+}
+
+func newRecord(cfg Config, h Hooks) *record {
+	r := &record{cfg: cfg, hooks: h, out: h.Stdout, err: h.Stderr, memory: newMemory(), started: time.Now()}
+	if r.out == nil {
+		r.out = os.Stdout
+	}
+	if r.err == nil {
+		r.err = os.Stderr
+	}
+	return r
+}
+
+// open starts the files of a run that has done steps steps already.
+func (r *record) open(steps int) (err error) {
+	r.metrics, err = openMetrics(r.cfg.Out, steps)
+	return err
+}
+
+// say prints a remark for people.
+func (r *record) say(format string, args ...any) {
+	fmt.Fprintf(r.err, "train: "+format+"\n", args...)
+}
+
+// step records a step. It completes p and resets the tallies that it has written out.
+func (r *record) step(p *Progress, st *snapshotState) error {
+	p.ImagesPerSecond = r.rate.add(time.Now(), r.cfg.Batch)
+	if st.Step%r.cfg.LogEvery == 0 || st.Step == r.cfg.Steps {
+		if r.metrics != nil {
+			if err := r.metrics.step(p, &st.Interval, r.memory.resident(), time.Since(r.started).Seconds()); err != nil {
+				return fmt.Errorf("train: metrics: %w", err)
+			}
+		}
+		st.Interval.reset()
+	}
+	if st.Step%r.cfg.EpochSteps == 0 || st.Step == r.cfg.Steps {
+		n := r.cfg.EpochSteps
+		fmt.Fprintf(r.out, "Epoch [%d/%d] Training Loss: %.4f\n", (st.Step+n-1)/n, (r.cfg.Steps+n-1)/n, st.Epoch.mean())
+		st.Epoch.reset()
+	}
+	return nil
+}
+
+// evaluation records what Eval returned.
+func (r *record) evaluation(step int, m map[string]float64, d time.Duration) error {
+	if r.metrics != nil {
+		if err := r.metrics.evaluation(step, m, d); err != nil {
+			return fmt.Errorf("train: metrics: %w", err)
+		}
+	}
+	return nil
+}
+
+// results prints the last evaluation.
+func (r *record) results(m map[string]float64) {
+	for _, l := range r.resultLines(m) {
+		fmt.Fprintln(r.out, l)
+	}
+}
+
+func (r *record) resultLines(m map[string]float64) []string {
+	if r.hooks.Results != nil {
+		return r.hooks.Results(m)
+	}
+	var lines []string
+	for _, k := range sortedKeys(m) {
+		lines = append(lines, fmt.Sprintf("Test %s: %.4f", k, m[k]))
+	}
+	return lines
+}
+
+func sortedKeys(m map[string]float64) []string {
+	ks := make([]string, 0, len(m))
+	for k := range m {
+		ks = append(ks, k)
+	}
+	slices.Sort(ks)
+	return ks
+}
+
+func (r *record) close() error {
+	r.memory.close()
+	var errs []error
+	if r.metrics != nil {
+		errs = append(errs, r.metrics.file.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// rate is the speed over the last steps.
+type rate struct {
+	times [32]time.Time
+	items [32]int
+	n     int
+}
+
+// add notes that items were done at now and returns items a second since the oldest note.
+func (r *rate) add(now time.Time, items int) float64 {
+	i := r.n % len(r.times)
+	r.times[i], r.items[i] = now, items
+	r.n++
+	first := max(r.n-len(r.times), 0)
+	sum := 0
+	for k := first + 1; k < r.n; k++ {
+		sum += r.items[k%len(r.times)]
+	}
+	d := now.Sub(r.times[first%len(r.times)]).Seconds()
+	if d <= 0 {
+		return 0
+	}
+	return float64(sum) / d
+}
