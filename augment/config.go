@@ -1,0 +1,55 @@
+package augment
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Config is the `augment` section of a training configuration. Its zero value only letterboxes.
+//
+//	augment: {flip: 0.5, scale: [0.5, 2], color: 0.4}
+type Config struct {
+	Flip       float64    `yaml:"flip" json:"flip"`               // probability of mirroring left and right
+	Scale      [2]float64 `yaml:"scale" json:"scale"`             // range of sizes relative to the largest that fits; above 1 crops
+	Aspect     float64    `yaml:"aspect" json:"aspect"`           // width : height changes by a factor of up to 1 + aspect
+	Rotate     float64    `yaml:"rotate" json:"rotate"`           // degrees, at most
+	Translate  float64    `yaml:"translate" json:"translate"`     // 0: centred, 1: anywhere
+	MinVisible float64    `yaml:"min_visible" json:"min_visible"` // objects of which less is in view are dropped; default 0.3
+
+	Color float64 `yaml:"color" json:"color"` // strength of the change of brightness, contrast, saturation and hue
+	Grey  float64 `yaml:"grey" json:"grey"`   // probability of a black and white picture
+	Noise float64 `yaml:"noise" json:"noise"` // standard deviation at most, 0 … 255
+	Blur  float64 `yaml:"blur" json:"blur"`   // probability of a slight blur
+	JPEG  float64 `yaml:"jpeg" json:"jpeg"`   // probability of compression artefacts
+}
+
+// Default is what a training run uses unless told otherwise.
+func Default() Config {
+	return Config{Flip: .5, Scale: [2]float64{.7, 1.8}, Aspect: .1, Translate: 1, Color: .4, Grey: .05, Noise: 8, Blur: .1}
+}
+
+// Check names every value that is out of range.
+func (c Config) Check() error {
+	var errs []error
+	within := func(key string, v, lo, hi float64, what string) {
+		if !(v >= lo && v <= hi) {
+			errs = append(errs, fmt.Errorf("augment: %s is %g, want %s", key, v, what))
+		}
+	}
+	for _, p := range []struct {
+		key string
+		v   float64
+	}{{"flip", c.Flip}, {"grey", c.Grey}, {"blur", c.Blur}, {"jpeg", c.JPEG}} {
+		within(p.key, p.v, 0, 1, "a probability in [0, 1]")
+	}
+	if s := c.Scale; s != [2]float64{} && !(s[0] >= .05 && s[0] <= s[1] && s[1] <= 20) {
+		errs = append(errs, fmt.Errorf("augment: scale is [%g, %g], want the smallest and the largest size, such as [0.5, 2], within [0.05, 20]", s[0], s[1]))
+	}
+	within("aspect", c.Aspect, 0, 4, "a number in [0, 4]: width to height changes by a factor of up to 1 + aspect")
+	within("rotate", c.Rotate, 0, 180, "degrees in [0, 180]")
+	within("translate", c.Translate, 0, 1, "a share in [0, 1]")
+	within("min_visible", c.MinVisible, 0, 1, "a share in [0, 1]")
+	within("color", c.Color, 0, 1, "a strength in [0, 1]")
+	within("noise", c.Noise, 0, 255, "a standard deviation in [0, 255]")
+	return errors.Join(errs...)
+}
