@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"encoding/binary"
 	"math"
+	"unsafe"
 )
 
 // DType is the number format of a stored tensor, spelt as safetensors spells it.
@@ -50,11 +51,23 @@ func parseDType(name []byte) (DType, bool) {
 	return 0, false
 }
 
+// littleEndian says that memory holds numbers as safetensors files do.
+var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
+
+// bytesOf is the memory of x.
+func bytesOf(x []float32) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 4*len(x))
+}
+
 // decode converts len(dst) elements of format d to float32, rounding to nearest where float32 has fewer digits.
 func decode(dst []float32, raw []byte, d DType) {
 	le := binary.LittleEndian
 	switch d {
 	case F32:
+		if littleEndian {
+			copy(bytesOf(dst), raw)
+			return
+		}
 		for i := range dst {
 			dst[i] = math.Float32frombits(le.Uint32(raw[4*i:]))
 		}

@@ -2,12 +2,13 @@ package checkpoint
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/bits"
 	"slices"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // Limits of what is accepted. The header's is that of the reference implementation; the others are far above anything in
@@ -183,11 +184,11 @@ func (p *headerParser) text() ([]byte, error) {
 			if !escaped {
 				return s, nil
 			}
-			var out string
-			if json.Unmarshal(p.in[from-1:p.at], &out) != nil {
+			out, ok := unescape(s)
+			if !ok {
 				return nil, p.fail("bad escape in a string")
 			}
-			return []byte(out), nil
+			return out, nil
 		case c == '\\':
 			escaped = true
 			p.at++
@@ -196,6 +197,54 @@ func (p *headerParser) text() ([]byte, error) {
 		}
 	}
 	return nil, p.fail("a string does not end")
+}
+
+// unescape resolves the escapes of a JSON string. Half a surrogate pair is refused.
+func unescape(s []byte) (out []byte, ok bool) {
+	out = make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' {
+			out = append(out, s[i])
+			continue
+		}
+		i++ // text made sure that something follows
+		if j := strings.IndexByte(`"\/bfnrt`, s[i]); j >= 0 {
+			out = append(out, "\"\\/\b\f\n\r\t"[j])
+			continue
+		}
+		r, ok := hexRune(s[i:])
+		if !ok {
+			return nil, false
+		}
+		i += 4
+		if utf16.IsSurrogate(r) {
+			if len(s) < i+3 || s[i+1] != '\\' {
+				return nil, false
+			}
+			low, ok := hexRune(s[i+2:])
+			if r = utf16.DecodeRune(r, low); !ok || r == utf8.RuneError {
+				return nil, false
+			}
+			i += 6
+		}
+		out = utf8.AppendRune(out, r)
+	}
+	return out, true
+}
+
+// hexRune reads "uXXXX".
+func hexRune(s []byte) (r rune, ok bool) {
+	if len(s) < 5 || s[0] != 'u' {
+		return 0, false
+	}
+	for _, c := range s[1:5] {
+		d := strings.IndexByte("0123456789abcdef", c|' ')
+		if d < 0 || c < '0' {
+			return 0, false
+		}
+		r = r<<4 | rune(d)
+	}
+	return r, true
 }
 
 // number reads a non-negative integer without sign, fraction or leading zero.
@@ -244,6 +293,9 @@ func (p *headerParser) header() error {
 	p.entries = make([]entry, 0, len(p.in)/minEntry+1)
 	if len(p.in) == 0 || p.in[0] != '{' {
 		return p.fail("expected \"{\"")
+	}
+	if !utf8.Valid(p.in) {
+		return p.fail("the header is not UTF-8")
 	}
 	err := p.members(func(key []byte) error {
 		if string(key) == "__metadata__" {

@@ -144,6 +144,10 @@ func rowScales(data []float32, rows int) []float32 {
 
 // encode writes the tensor's bytes through buf, whose memory is reused.
 func (s *stored) encode(w io.Writer, buf []byte) ([]byte, error) {
+	if s.dtype == F32 && littleEndian {
+		_, err := w.Write(bytesOf(s.data))
+		return buf, err
+	}
 	const chunk = 1 << 14
 	cols := 1
 	if s.dtype == I8 && len(s.scales) > 0 {
