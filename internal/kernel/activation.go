@@ -83,17 +83,25 @@ func geluGeneric(dst, x []float32) {
 	}
 }
 
-// geluGradLimit bounds x in the derivative, which is 0 or 1 to float32's precision beyond it, before x² overflows.
-const geluGradLimit = 10
+// The derivatives are 0 or 1 to float32's precision beyond these bounds of |x|, and are computed as at the bound, so that
+// products of 0 and Inf do not arise.
+const (
+	geluGradLimit = 10
+	siluGradLimit = 88
+)
+
+func clamp(v, limit float64) float64 {
+	if v > limit {
+		return limit
+	} else if v < -limit {
+		return -limit
+	}
+	return v
+}
 
 func geluGradGeneric(dx, x, dy []float32) {
 	for i, v := range x {
-		v := float64(v)
-		if v > geluGradLimit {
-			v = geluGradLimit
-		} else if v < -geluGradLimit {
-			v = -geluGradLimit
-		}
+		v := clamp(float64(v), geluGradLimit)
 		s := logistic(v * (geluA + geluB*v*v))
 		dx[i] += dy[i] * float32(s+v*s*(1-s)*(geluA+3*geluB*v*v))
 	}
@@ -125,7 +133,7 @@ func siluGeneric(dst, x []float32) {
 
 func siluGradGeneric(dx, x, dy []float32) {
 	for i, v := range x {
-		v := float64(v)
+		v := clamp(float64(v), siluGradLimit)
 		s := logistic(v)
 		dx[i] += dy[i] * float32(s+v*s*(1-s))
 	}

@@ -25,4 +25,4 @@
 //     same bits as without one.
 package kernel
 
-//go:generate sh -c "cd _asm && go run . -out .."
+//go:generate sh -c "cd _asm && go run . -dir .."
