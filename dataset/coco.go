@@ -1,0 +1,454 @@
+package dataset
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"strings"
+
+	"fovea/annotation"
+)
+
+// cocoFile is a file of COCO's data format while it is read: instances, person_keypoints or captions
+// (https://cocodataset.org/#format-data). Annotations may stand before images and categories, so they wait until the end.
+type cocoFile struct {
+	b          *builder
+	name       string // for faults
+	images     map[string]*cocoImage
+	order      []*cocoImage
+	categories map[string]*cocoCategory
+	labels     []string // of the categories, in order
+	pending    []cocoObject
+	captions   []cocoCaption
+	sections   map[string]bool
+	masks      bool // some object has one
+	joints     bool
+	merge      bool // another file of the split was read before: objects with a known id are the same
+}
+
+type cocoImage struct {
+	id, file string
+	w, h     int
+	record   *record // nil when the picture is unusable
+	objects  int
+	lost     bool // an object of it could not be placed
+}
+
+type cocoCategory struct {
+	name     string
+	skeleton *annotation.Skeleton
+}
+
+type cocoObject struct {
+	id, image, category string
+	object
+	keypoints []float64
+	noBox     bool
+}
+
+type cocoCaption struct{ id, image, text string }
+
+// readCOCO adds what one file says. It fails when the file as a whole is no COCO file; single faults are reported.
+func (b *builder) readCOCO(path string, merge bool) error {
+	doc, f, err := openJSON(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	c := &cocoFile{b: b, name: filepath.Base(path), images: map[string]*cocoImage{}, categories: map[string]*cocoCategory{},
+		sections: map[string]bool{}, merge: merge}
+	if err := c.parse(doc); err != nil {
+		return err
+	}
+	if !c.sections["images"] || !c.sections["annotations"] {
+		return fmt.Errorf("dataset: %s: want the lists \"images\" and \"annotations\" of a COCO file", path)
+	}
+	if err := c.findPictures(filepath.Dir(path)); err != nil {
+		return err
+	}
+	for _, l := range c.labels {
+		b.class(l)
+	}
+	for i := range c.pending {
+		c.link(&c.pending[i])
+	}
+	for _, t := range c.captions {
+		if im := c.image(t.image, "caption "+t.id); im != nil && im.record != nil {
+			im.record.captions = append(im.record.captions, t.text)
+			im.record.labels |= HasCaptions
+		}
+	}
+	c.complete()
+	return nil
+}
+
+func (c *cocoFile) parse(doc *jsonDoc) error {
+	return doc.object(func(key string) error {
+		var one func(*jsonDoc, int) error
+		switch key {
+		case "images":
+			one = c.readImage
+		case "categories":
+			one = c.readCategory
+		case "annotations":
+			one = c.readAnnotation()
+		default:
+			return doc.skip()
+		}
+		c.sections[key] = true
+		return doc.array(func(i int) error { return one(doc, i) })
+	})
+}
+
+func (c *cocoFile) bad(kind, format string, args ...any) {
+	c.b.report.add(kind, "%s: %s", c.name, fmt.Sprintf(format, args...))
+}
+
+func (c *cocoFile) readImage(doc *jsonDoc, i int) error {
+	var e struct {
+		ID       json.RawMessage `json:"id"`
+		FileName string          `json:"file_name"`
+		Width    float64         `json:"width"`
+		Height   float64         `json:"height"`
+	}
+	wrong, err := doc.value(&e)
+	if err != nil {
+		return err
+	}
+	id, ok := ident(e.ID)
+	switch {
+	case wrong != nil:
+		c.bad(BadEntry, "image %d: %v", i, wrong)
+	case !ok:
+		c.bad(BadEntry, "image %d: it has no id", i)
+	case c.images[id] != nil:
+		c.bad(DuplicateID, "image %s: %q and %q", id, c.images[id].file, e.FileName)
+	case e.FileName == "":
+		c.bad(BadEntry, "image %s: it has no file_name", id)
+		c.images[id] = &cocoImage{id: id}
+	case !(e.Width >= 0 && e.Width < 1<<31 && e.Height >= 0 && e.Height < 1<<31):
+		c.bad(BadEntry, "image %s: size %v × %v", id, e.Width, e.Height)
+		c.images[id] = &cocoImage{id: id}
+	default:
+		im := &cocoImage{id: id, file: e.FileName, w: int(e.Width), h: int(e.Height)}
+		if im.w == 0 || im.h == 0 {
+			im.w, im.h = 0, 0
+		}
+		c.images[id] = im
+		c.order = append(c.order, im)
+	}
+	return nil
+}
+
+func (c *cocoFile) readCategory(doc *jsonDoc, i int) error {
+	var e struct {
+		ID        json.RawMessage `json:"id"`
+		Name      string          `json:"name"`
+		Keypoints []string        `json:"keypoints"`
+		Skeleton  json.RawMessage `json:"skeleton"`
+	}
+	wrong, err := doc.value(&e)
+	if err != nil {
+		return err
+	}
+	id, ok := ident(e.ID)
+	name := strings.TrimSpace(e.Name)
+	switch {
+	case wrong != nil:
+		c.bad(BadEntry, "category %d: %v", i, wrong)
+	case !ok || name == "":
+		c.bad(BadEntry, "category %d: it has no id or no name", i)
+	case c.categories[id] != nil:
+		c.bad(DuplicateID, "category %s: %q and %q", id, c.categories[id].name, name)
+	default:
+		c.categories[id] = &cocoCategory{name, skeletonOf(name, e.Keypoints, e.Skeleton)}
+		c.labels = append(c.labels, name)
+	}
+	return nil
+}
+
+// skeletonOf finds or makes the skeleton of a category; nil without joints. l_ and r_ at the start of a name are read as
+// left_ and right_. Bones count joints from 1.
+func skeletonOf(category string, names []string, raw json.RawMessage) *annotation.Skeleton {
+	if len(names) == 0 {
+		return nil
+	}
+	clean := make([]string, len(names))
+	for i, n := range names {
+		n = strings.ReplaceAll(strings.ToLower(strings.TrimSpace(n)), " ", "_")
+		if rest, ok := strings.CutPrefix(n, "l_"); ok {
+			n = "left_" + rest
+		} else if rest, ok := strings.CutPrefix(n, "r_"); ok {
+			n = "right_" + rest
+		}
+		clean[i] = n
+	}
+	if s := annotation.SkeletonOf(clean); s != nil {
+		return s
+	}
+	var bones [][]int
+	var good [][2]int
+	if json.Unmarshal(raw, &bones) == nil {
+		for _, p := range bones {
+			if len(p) == 2 && min(p[0], p[1]) >= 1 && max(p[0], p[1]) <= len(names) {
+				good = append(good, [2]int{p[0] - 1, p[1] - 1})
+			}
+		}
+	}
+	return annotation.NewSkeleton(category, clean, good)
+}
+
+// findPictures gives each image its record.
+func (c *cocoFile) findPictures(beside string) error {
+	var probe []string
+	for i := 0; i < len(c.order); i += max(len(c.order)/50, 1) {
+		probe = append(probe, filepath.FromSlash(c.order[i].file))
+	}
+	dir, tried := c.b.pictureFolder(beside, probe)
+	found := 0
+	owner := map[*record]string{}
+	for _, im := range c.order {
+		name := filepath.FromSlash(im.file)
+		switch path := filepath.Join(dir, name); {
+		case !filepath.IsLocal(name):
+			c.bad(OutsidePath, "image %s: %q", im.id, im.file)
+		case !c.b.folders.has(path):
+			c.bad(MissingFile, "image %s: %s", im.id, path)
+		default:
+			r := c.b.record(path)
+			if first, twice := owner[r]; twice {
+				c.bad(DuplicateID, "images %s and %s are both %q", first, im.id, im.file)
+				continue
+			}
+			owner[r] = im.id
+			found++
+			im.record = r
+			if im.w != 0 {
+				r.w, r.h = im.w, im.h
+			}
+		}
+	}
+	if found == 0 && len(c.order) > 0 {
+		return fmt.Errorf("dataset: %s names %d pictures, %q is the first, but none of them is in %s", c.name, len(c.order), c.order[0].file,
+			strings.Join(tried, ", "))
+	}
+	return nil
+}
+
+// image looks up an annotation's picture; nil, reported, when there is none. A picture that is itself at fault has no
+// record.
+func (c *cocoFile) image(id, what string) *cocoImage {
+	im := c.images[id]
+	if im == nil {
+		c.bad(UnknownImage, "%s: image id %q", what, id)
+	}
+	return im
+}
+
+// complete sets the labels of all pictures that the file lists.
+func (c *cocoFile) complete() {
+	if len(c.pending) == 0 && !c.sections["categories"] {
+		return // captions alone
+	}
+	labels := HasBoxes
+	if c.masks {
+		labels |= HasMasks
+	}
+	if c.joints {
+		labels |= HasJoints
+	}
+	if c.onePersonEach() {
+		labels &^= HasBoxes | HasMasks
+	}
+	for _, im := range c.order {
+		r := im.record
+		if r == nil {
+			continue
+		}
+		had := labels
+		for _, o := range r.objects {
+			if o.mask.empty() && !o.Crowd {
+				had &^= HasMasks
+			}
+		}
+		if im.lost {
+			had &^= HasBoxes | HasMasks
+		}
+		if c.b.boxed[r] {
+			had &= HasJoints // the first file decided on the rest
+		}
+		c.b.boxed[r] = true
+		r.labels |= had
+		if len(r.objects) == 0 && !im.lost && !c.merge {
+			c.bad(NoAnnotations, "image %s: %s", im.id, im.file)
+		}
+	}
+}
+
+// fewPictures is the size up to which one person in each picture may be chance.
+const fewPictures = 8
+
+// onePersonEach detects a file of joints whose authors labelled one person in each picture and left out the others, as
+// sets of single poses do. Learning from it that the rest is background would be wrong.
+func (c *cocoFile) onePersonEach() bool {
+	if c.b.opt.CompleteBoxes != nil {
+		return !*c.b.opt.CompleteBoxes
+	}
+	if !c.joints || c.merge || len(c.order) < fewPictures {
+		return false
+	}
+	for _, im := range c.order {
+		if im.objects != 1 && im.record != nil {
+			return false
+		}
+	}
+	c.b.report.note("%s labels exactly one person in each of %d pictures, so others are taken as not labelled: it teaches joints, not "+
+		"detection; complete_boxes: true says that the boxes are complete", c.name, len(c.order))
+	return true
+}
+
+// link puts an object to its picture.
+func (c *cocoFile) link(o *cocoObject) {
+	what := "annotation " + o.id
+	im := c.image(o.image, what)
+	if im == nil {
+		return
+	}
+	im.objects++
+	cat := c.categories[o.category]
+	if cat == nil {
+		c.bad(UnknownCategory, "%s: category id %q", what, o.category)
+		im.lost = true
+		return
+	}
+	if im.record == nil {
+		return
+	}
+	o.Label = cat.name
+	if o.keypoints != nil {
+		c.setJoints(o, cat, im, what)
+	}
+	if at, same := c.b.byID[o.id]; c.merge && same && at.r == im.record {
+		if old := &at.r.objects[at.i]; o.Joints != nil && old.Joints == nil {
+			old.Joints, old.Skeleton = o.Joints, o.Skeleton
+			c.joints = true
+		}
+		return
+	}
+	if m := &o.mask; m.h != 0 && im.w != 0 && (m.w != im.w || m.h != im.h) {
+		c.bad(BadMask, "%s: run lengths for %d × %d pixels, the picture has %d × %d", what, m.w, m.h, im.w, im.h)
+		*m = outline{}
+	}
+	if !c.setBox(o, im, what) {
+		return
+	}
+	c.masks = c.masks || !o.mask.empty() && !o.Crowd
+	c.joints = c.joints || o.Joints != nil
+	o.ID = idNumber(o.id)
+	c.b.byID[o.id] = objectAt{im.record, len(im.record.objects)}
+	im.record.objects = append(im.record.objects, o.object)
+}
+
+// rounding is how far a box or a joint may lie over the picture's edge without a fault, pixels.
+const rounding = 1
+
+// setBox checks the box, or takes it from the mask when there is none.
+func (c *cocoFile) setBox(o *cocoObject, im *cocoImage, what string) bool {
+	if o.noBox {
+		box, err := o.outlineBounds(im)
+		if err != nil {
+			c.bad(BadEntry, "%s: no bbox, and no mask to take it from: %v", what, err)
+			im.lost = true
+			return false
+		}
+		o.Box = box
+	}
+	switch b := o.Box; {
+	case !b.Finite():
+		c.bad(NotANumber, "%s: box %v", what, b)
+		im.lost = true
+		return false
+	case b.Empty():
+		c.bad(BoxEmpty, "%s: box of %v × %v pixels", what, b.X1-b.X0, b.Y1-b.Y0)
+		return false
+	case im.w != 0:
+		w, h := float64(im.w), float64(im.h)
+		o.Box = b.Clip(w, h)
+		if o.Box.Empty() {
+			c.bad(BoxEmpty, "%s: box %v lies outside the picture of %d × %d", what, b, im.w, im.h)
+			return false
+		}
+		if b.X0 < -rounding || b.Y0 < -rounding || b.X1 > w+rounding || b.Y1 > h+rounding {
+			c.bad(BoxClipped, "%s: box %v in a picture of %d × %d", what, b, im.w, im.h)
+		}
+	}
+	return true
+}
+
+func (o *cocoObject) outlineBounds(im *cocoImage) (annotation.Box, error) {
+	if len(o.mask.polygons) > 0 {
+		box := annotation.Box{X0: math.Inf(1), Y0: math.Inf(1), X1: math.Inf(-1), Y1: math.Inf(-1)}
+		for _, p := range o.mask.polygons {
+			for i := 0; i+1 < len(p); i += 2 {
+				x, y := float64(p[i]), float64(p[i+1])
+				box = annotation.Box{X0: min(box.X0, x), Y0: min(box.Y0, y), X1: max(box.X1, x), Y1: max(box.Y1, y)}
+			}
+		}
+		return box, nil
+	}
+	if o.mask.empty() {
+		return annotation.Box{}, errors.New("it has none")
+	}
+	w, h := o.mask.w, o.mask.h
+	if h == 0 {
+		w, h = im.w, im.h
+	}
+	r, err := o.mask.rle(w, h)
+	return r.Bounds(), err
+}
+
+// setJoints reads x, y, v for each joint.
+func (c *cocoFile) setJoints(o *cocoObject, cat *cocoCategory, im *cocoImage, what string) {
+	s := cat.skeleton
+	if s == nil && len(o.keypoints) == 3*len(annotation.COCO17.Joints) {
+		s = annotation.COCO17
+	}
+	if s == nil || len(o.keypoints) != 3*len(s.Joints) {
+		want := 0
+		if s != nil {
+			want = 3 * len(s.Joints)
+		}
+		c.bad(BadJoints, "%s: %d numbers in keypoints, category %q has %d", what, len(o.keypoints), cat.name, want)
+		return
+	}
+	js := make([]annotation.Joint, len(s.Joints))
+	known := 0
+	for i := range js {
+		x, y, v := o.keypoints[3*i], o.keypoints[3*i+1], o.keypoints[3*i+2]
+		switch {
+		case v == 0:
+			continue
+		case !annotation.Box{X0: x, Y0: y, X1: v}.Finite():
+			c.bad(NotANumber, "%s: joint %q at %v, %v with visibility %v", what, s.Joints[i], x, y, v)
+			continue
+		case v < 0 || x < -rounding || y < -rounding || im.w != 0 && (x > float64(im.w)+rounding || y > float64(im.h)+rounding):
+			c.bad(BadJoints, "%s: joint %q at %v, %v in a picture of %d × %d, visibility %v", what, s.Joints[i], x, y, im.w, im.h, v)
+			continue
+		}
+		x, y = max(x, 0), max(y, 0)
+		if im.w != 0 { // on the very edge
+			x, y = min(x, math.Nextafter(float64(im.w), 0)), min(y, math.Nextafter(float64(im.h), 0))
+		}
+		js[i] = annotation.Joint{X: x, Y: y, V: annotation.Visible}
+		if v < 2 {
+			js[i].V = annotation.Occluded
+		}
+		known++
+	}
+	c.joints = true
+	if known > 0 {
+		o.Joints, o.Skeleton = c.b.joints(js, s)
+	}
+}
