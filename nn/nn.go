@@ -57,8 +57,11 @@ func use(t *autograd.Tape, p *autograd.Param) *Value {
 	return t.Use(p)
 }
 
-// Normal fills a parameter from N(0, std²).
+// Normal fills a parameter from N(0, std²). A nil rng leaves it zero: a checkpoint will fill it.
 func Normal(rng *rand.Rand, p *autograd.Param, std float64) {
+	if rng == nil {
+		return
+	}
 	for i := range p.Data {
 		p.Data[i] = float32(rng.NormFloat64() * std)
 	}

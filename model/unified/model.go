@@ -34,10 +34,14 @@ type Model struct {
 // New makes a model with fresh weights, a function of the seed.
 func New(c Config, v *task.Vocabulary, seed uint64) (*Model, error) {
 	c.Vocab = v.Tok.Size()
+	return build(c, v, rand.New(rand.NewPCG(seed, 0x0f0ea)))
+}
+
+// build makes a model; with a nil rng its weights are zero, for a checkpoint to fill.
+func build(c Config, v *task.Vocabulary, rng *rand.Rand) (*Model, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	rng := rand.New(rand.NewPCG(seed, 0x0f0ea))
 	m := &Model{Config: c, Vocab: v, Names: task.NewNames(v)}
 	for _, list := range [][]string{c.Labels, c.Classes, c.Joints} {
 		m.Names.AddAll(list)
@@ -179,7 +183,9 @@ func (m *Model) coords(t *autograd.Tape) *Value {
 }
 
 // names is the table of some names' embeddings, [len(words), D].
-func (m *Model) names(t *autograd.Tape, words [][]int32) *Value { return ops.Bag(t.Use(m.Words), words) }
+func (m *Model) names(t *autograd.Tape, words [][]int32) *Value {
+	return ops.Bag(t.Use(m.Words), words)
+}
 
 // embed turns the prompts' pieces into rows [T, D] and lays them out; row is the first row's number in the sequence.
 func (m *Model) embed(t *autograd.Tape, prompts []Prompt, coords *Value, sc *Scratch, row int) *Value {

@@ -1,0 +1,325 @@
+package recipe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"fovea/annotation"
+	"fovea/augment"
+	"fovea/checkpoint"
+	"fovea/dataset"
+	"fovea/dataset/scenes"
+	"fovea/imageproc"
+	"fovea/internal/nano"
+	"fovea/model/unified"
+	"fovea/task"
+	"fovea/tokenizer"
+	"fovea/train"
+)
+
+// Run is an opened recipe: data sets, model and loop, ready to go.
+type Run struct {
+	Config *Config
+	Model  *unified.Model
+	Loop   *train.Loop[*task.Sample]
+
+	sampler *sampler
+	evals   []Evaluation
+}
+
+// Options are the parts of a run that do not decide its result.
+type Options struct {
+	Resume   bool
+	Override []string // keys of the snapshot's configuration that may differ
+	Hooks    train.Hooks
+}
+
+// maxEpoch is the number of pictures that make an epoch when the mixture holds more and the recipe says nothing.
+const maxEpoch = 20000
+
+// Open prepares a run.
+func Open(c *Config, o Options) (*Run, error) {
+	if c.Train.Replicas == 0 {
+		c.Train.Replicas = runtime.GOMAXPROCS(0)
+	}
+	r := &Run{Config: c}
+	sets, err := openAll(c.Data)
+	if err != nil {
+		return nil, err
+	}
+	if r.Model, err = newModel(c, sets); err != nil {
+		return nil, err
+	}
+	if err := r.mix(sets); err != nil {
+		return nil, err
+	}
+	tests, err := openAll(c.Eval)
+	if err != nil {
+		return nil, err
+	}
+	for i, d := range c.Eval {
+		r.evals = append(r.evals, Evaluation{Name: d.name(tests[i]), Source: tests[i], Tasks: d.Task.Set, Limit: d.Limit})
+	}
+	t := c.Train
+	epoch := t.Epoch
+	if epoch == 0 {
+		epoch = min(r.sampler.mix.Len(), maxEpoch)
+	}
+	perEpoch := max(epoch/t.Batch, 1)
+	steps := t.Epochs * perEpoch
+	opt, err := train.NewOptimizer(t.Optimizer, &t.WeightDecay, t.Replicas)
+	if err != nil {
+		return nil, err
+	}
+	lr := t.LR
+	if m, ok := opt.(*train.Muon); ok {
+		lr = t.MuonLR
+		m.InnerRatio = float32(t.LR / t.MuonLR)
+	}
+	w := unified.DefaultWeights
+	w.Smooth = float32(t.Smooth)
+	r.Loop = &train.Loop[*task.Sample]{
+		Objective: newObjective(r.Model, w, t.Replicas),
+		Optimizer: opt,
+		Next:      r.sampler.next,
+		Config: train.Config{
+			Steps: steps, EpochSteps: perEpoch, Batch: t.Batch, Accumulate: t.Accumulate, Replicas: t.Replicas, Optimizer: t.Optimizer,
+			LR: lr, Warmup: int(math.Ceil(t.Warmup * float64(steps))), MinLR: .01, Clip: t.Clip, EMA: t.EMA, Seed: t.Seed,
+			SnapshotEvery: time.Duration(t.Snapshot * float64(time.Minute)), EvalEvery: t.EvalEvery * perEpoch, LogEvery: 10,
+			Out: c.Out, Extra: c, Resume: o.Resume, Override: o.Override,
+		},
+		Hooks: o.Hooks,
+	}
+	r.Loop.Eval = r.evaluate
+	return r, nil
+}
+
+// newModel makes the model of a recipe: fresh, or from another one's weights.
+func newModel(c *Config, sets []dataset.Source) (*unified.Model, error) {
+	if c.Model.From != "" {
+		m, err := unified.Open(modelFS(c.Model.From))
+		if err != nil {
+			return nil, fmt.Errorf("recipe: model.from: %w", err)
+		}
+		return m, learn(m, c.Data, sets)
+	}
+	u, err := unified.Variant(c.Model.Variant)
+	if err != nil {
+		return nil, err
+	}
+	u.Joints = annotation.COCO17.Joints
+	vb, err := fs.ReadFile(nano.FS(), "tokenizer.json")
+	if c.Model.Vocab != "" {
+		vb, err = os.ReadFile(c.Model.Vocab)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("recipe: vocabulary: %w", err)
+	}
+	tok, err := tokenizer.Parse(vb)
+	if err != nil {
+		return nil, fmt.Errorf("recipe: vocabulary: %w", err)
+	}
+	v, err := task.NewVocabulary(tok)
+	if err != nil {
+		return nil, err
+	}
+	m, err := unified.New(u, v, c.Train.Seed)
+	if err != nil {
+		return nil, err
+	}
+	return m, learn(m, c.Data, sets)
+}
+
+// modelFS is where a model's files are: the embedded one or a folder.
+func modelFS(name string) fs.FS {
+	if name == "nano" {
+		return nano.FS()
+	}
+	return os.DirFS(name)
+}
+
+// learn adds the labels of the data sets to what the model answers with by default.
+func learn(m *unified.Model, data []Data, sets []dataset.Source) error {
+	for i, s := range sets {
+		_, can := labelsOf(s, data[i].Task.Set, m.Names)
+		if can == 0 {
+			return fmt.Errorf("recipe: data[%d] (%s) has labels for none of the tasks asked of it; see `fovea data info`", i, s.Name())
+		}
+		if can.Has(task.Detect) {
+			m.Config.Labels = addNew(m.Config.Labels, s.Classes())
+		}
+		if can.Has(task.Classify) {
+			m.Config.Classes = addNew(m.Config.Classes, s.Classes())
+		}
+	}
+	return nil
+}
+
+func addNew(list, more []string) []string {
+	have := map[string]bool{}
+	for _, s := range list {
+		have[strings.ToLower(s)] = true
+	}
+	for _, s := range more {
+		if !have[strings.ToLower(s)] {
+			have[strings.ToLower(s)] = true
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// openAll opens data sets.
+func openAll(data []Data) ([]dataset.Source, error) {
+	var out []dataset.Source
+	for _, d := range data {
+		s, err := d.open()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+func (d Data) open() (dataset.Source, error) {
+	if d.Scenes > 0 {
+		c := scenes.Config{Seed: d.Seed, N: d.Scenes}
+		if d.Photos != "" {
+			var err error
+			if c.Backgrounds, err = photos(d.Photos, d.Split); err != nil {
+				return nil, err
+			}
+		}
+		return scenes.New(c), nil
+	}
+	return dataset.Open(d.Path, dataset.OpenOptions{Split: d.Split})
+}
+
+// photos reads the pictures without people of a data set, for the backgrounds of scenes.
+func photos(path, split string) ([]*imageproc.RGB, error) {
+	src, err := dataset.Open(path, dataset.OpenOptions{Split: split})
+	if err != nil {
+		return nil, fmt.Errorf("recipe: photos: %w", err)
+	}
+	var out []*imageproc.RGB
+	for i := range src.Len() {
+		ex, err := src.At(i, nil)
+		if err != nil {
+			continue // a damaged photo is no loss among backgrounds
+		}
+		person := false
+		for _, o := range ex.Objects {
+			person = person || o.Label == unified.Person
+		}
+		if !person {
+			out = append(out, ex.Image)
+		}
+	}
+	if len(out) == 0 {
+		return nil, errors.New("recipe: photos: " + path + " has no picture without people")
+	}
+	return out, nil
+}
+
+func (d Data) name(s dataset.Source) string {
+	switch {
+	case d.Name != "":
+		return d.Name
+	case d.Scenes > 0:
+		return "scenes"
+	}
+	return filepath.Base(s.Name())
+}
+
+// cacheBytes bounds the decoded pictures that are kept of each data set.
+const cacheBytes = 256 << 20
+
+// mix prepares the stream of samples.
+func (r *Run) mix(sets []dataset.Source) error {
+	c, m := r.Config, r.Model
+	s := &sampler{seed: c.Train.Seed, builder: &task.Builder{
+		Vocab: m.Vocab, Names: m.Names, Side: m.Config.Size, Features: m.Config.FeatureSide(), Questions: c.Train.Questions, People: c.Train.People,
+		CaptionShare: c.Train.Captions, MatchShare: c.Train.Matches, Joints: m.JointNames(),
+	}}
+	var parts []dataset.Weighted
+	for i, d := range c.Data {
+		set := sets[i]
+		if d.Limit > 0 {
+			set = first{set, d.Limit}
+		}
+		if d.Scenes == 0 {
+			set = dataset.Cached(set, cacheBytes)
+		}
+		w := d.Weight
+		if w == 0 {
+			w = 1
+		}
+		parts = append(parts, dataset.Weighted{Source: set, Weight: w})
+		labels, can := labelsOf(set, d.Task.Set, m.Names)
+		cfg := c.Augment
+		if d.Scenes > 0 {
+			cfg = augment.Config{} // scenes are varied as they are drawn
+		}
+		p, err := augment.New(cfg)
+		if err != nil {
+			return fmt.Errorf("recipe: augment: %w", err)
+		}
+		s.sources = append(s.sources, source{set, can, labels, p})
+	}
+	mix, err := dataset.NewMixture(c.Train.Seed, parts)
+	if err != nil {
+		return fmt.Errorf("recipe: %w", err)
+	}
+	s.mix, r.sampler = mix, s
+	return nil
+}
+
+// first is the beginning of a data set.
+type first struct {
+	dataset.Source
+	n int
+}
+
+func (f first) Len() int { return min(f.n, f.Source.Len()) }
+
+// next makes sample k of the run.
+func (s *sampler) next(k int) (*task.Sample, error) {
+	rng := dataset.RNG(s.seed, k)
+	ex, pick, err := s.mix.Example(k, rng)
+	if err != nil {
+		return nil, err
+	}
+	return s.sample(pick.Source, ex, rng), nil
+}
+
+// Train runs the loop and saves the averaged weights as a model in OUT/model.
+func (r *Run) Train(ctx context.Context) error {
+	if err := r.Loop.Run(ctx); err != nil {
+		return err
+	}
+	return r.Model.Save(filepath.Join(r.Config.Out, "model"), checkpoint.WriteOptions{})
+}
+
+// evaluate measures the model on every set of the recipe's eval list; metrics are called "set metric".
+func (r *Run) evaluate(int) (map[string]float64, error) {
+	out := map[string]float64{}
+	for _, e := range r.evals {
+		m, err := e.Run(r.Model)
+		if err != nil {
+			return nil, err
+		}
+		for k, v := range m {
+			out[e.Name+" "+k] = v
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,59 @@
+package recipe
+
+import (
+	"math/rand/v2"
+
+	"fovea/augment"
+	"fovea/dataset"
+	"fovea/task"
+)
+
+// source is an opened data set of the mixture.
+type source struct {
+	dataset.Source
+	tasks   task.Set
+	labels  task.Source
+	augment *augment.Pipeline
+}
+
+// sampler makes the samples of a run: sample k of the stream is a pure function of the seed and k.
+type sampler struct {
+	seed    uint64
+	mix     *dataset.Mixture
+	sources []source
+	builder *task.Builder
+}
+
+// sample reads, augments and builds one sample of source i.
+func (s *sampler) sample(i int, ex *dataset.Example, rng *rand.Rand) *task.Sample {
+	src := &s.sources[i]
+	img, pic := src.augment.Apply(rng, ex, s.builder.Side)
+	return s.builder.Build(img, &pic, ex.Labels&dataset.HasBoxes != 0, ex.Labels&dataset.HasMasks != 0, src.labels, rng)
+}
+
+// labelsOf registers a data set's labels as names and says which tasks it can teach.
+func labelsOf(src dataset.Source, asked task.Set, names *task.Names) (task.Source, task.Set) {
+	has := src.Labels()
+	var can task.Set
+	for _, p := range []struct {
+		label dataset.Labels
+		task  task.Task
+	}{
+		{dataset.HasClass, task.Classify}, {dataset.HasBoxes, task.Detect}, {dataset.HasMasks, task.Segment}, {dataset.HasJoints, task.Pose},
+		{dataset.HasQuestions, task.Ask}, {dataset.HasCaptions, task.Caption}, {dataset.HasCaptions, task.Match},
+	} {
+		if has&p.label != 0 {
+			can |= task.SetOf(p.task)
+		}
+	}
+	can &= asked
+	l := task.Source{Tasks: can}
+	ids := names.AddAll(src.Classes())
+	if can.Has(task.Classify) {
+		l.Classes = ids
+	}
+	if can.Has(task.Detect) {
+		l.Candidates = append([]int32{task.Nothing}, ids...)
+	}
+	return l, can
+}

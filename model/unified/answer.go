@@ -1,0 +1,122 @@
+package unified
+
+import (
+	"fovea/annotation"
+	"fovea/imageproc"
+)
+
+// AnswerOptions says what to find in a picture and how sure to be.
+type AnswerOptions struct {
+	Detect DetectOptions
+	Masks  bool
+	Joints bool // of objects named Person
+	// PoseThreshold is the least score of a person whose joints are asked for; 0 means Detect.Threshold.
+	PoseThreshold float64
+}
+
+// Person is the name of the objects that have joints.
+const Person = "person"
+
+// Objects finds the objects of an encoded picture and puts them into the frame of the source: boxes, masks and joints in
+// pixels of the original picture, best first.
+func (r *Runner) Objects(p *Picture, g imageproc.Geometry, o AnswerOptions) []annotation.Object {
+	found := r.Detect(p, o.Detect)
+	out := make([]annotation.Object, 0, len(found))
+	kept := found[:0]
+	for _, d := range found {
+		box := r.toSource(d.Box, g)
+		if box.Empty() { // it lies in the letterbox's margin
+			continue
+		}
+		kept = append(kept, d)
+		out = append(out, annotation.Object{Label: r.m.Names.List[d.Name], Score: d.Score, Box: box})
+	}
+	if o.Masks {
+		for i, logits := range r.Masks(p, kept) {
+			out[i].Mask = r.mask(logits, out[i].Box, g)
+			out[i].Area = float64(out[i].Mask.Area())
+		}
+	}
+	if o.Joints {
+		var boxes []annotation.Box
+		var who []int
+		for i, d := range kept {
+			if out[i].Label == Person && d.Score >= o.PoseThreshold {
+				boxes, who = append(boxes, d.Box), append(who, i)
+			}
+		}
+		for i, joints := range r.Poses(p, boxes) {
+			out[who[i]].Joints = r.joints(joints, g)
+			out[who[i]].Skeleton = annotation.COCO17
+		}
+	}
+	return out
+}
+
+// toSource takes a box from the model frame to pixels of the source.
+func (r *Runner) toSource(b annotation.Box, g imageproc.Geometry) annotation.Box {
+	s := float64(r.m.Config.Size)
+	return g.BoxToSource(annotation.Box{X0: b.X0 * s, Y0: b.Y0 * s, X1: b.X1 * s, Y1: b.Y1 * s})
+}
+
+// joints takes joints from the model frame to pixels of the source.
+func (r *Runner) joints(js []annotation.Joint, g imageproc.Geometry) []annotation.Joint {
+	s := float64(r.m.Config.Size)
+	for i := range js {
+		js[i].X, js[i].Y = g.ToSource(js[i].X*s, js[i].Y*s)
+	}
+	return js
+}
+
+// mask samples mask logits (F × F over the model's square) at every source pixel of the box, bilinearly: inside where
+// they are positive. What lies outside the box is outside the mask.
+func (r *Runner) mask(logits []float32, box annotation.Box, g imageproc.Geometry) *annotation.Bitmap {
+	f := r.m.Config.FeatureSide()
+	scale := float64(f) / float64(r.m.Config.Size)
+	out := annotation.NewBitmap(g.SrcW, g.SrcH)
+	x0, x1 := max(int(box.X0), 0), min(int(box.X1+.999), g.SrcW)
+	type tap struct {
+		i, j int
+		w    float32
+	}
+	at := func(v float64) tap { // cells around a position given in cells
+		v = min(max(v*scale-.5, 0), float64(f-1))
+		i := int(v)
+		return tap{i, min(i+1, f-1), float32(v - float64(i))}
+	}
+	cols := make([]tap, max(x1-x0, 0))
+	for x := range cols {
+		mx, _ := g.ToModel(float64(x0+x)+.5, 0)
+		cols[x] = at(mx)
+	}
+	for y := max(int(box.Y0), 0); y < min(int(box.Y1+.999), g.SrcH); y++ {
+		_, my := g.ToModel(0, float64(y)+.5)
+		row := at(my)
+		a, b := logits[row.i*f:(row.i+1)*f], logits[row.j*f:(row.j+1)*f]
+		line := out.Pix[y*out.W+x0:]
+		for x, c := range cols {
+			top := a[c.i] + c.w*(a[c.j]-a[c.i])
+			low := b[c.i] + c.w*(b[c.j]-b[c.i])
+			if top+row.w*(low-top) > 0 {
+				line[x] = 1
+			}
+		}
+	}
+	return out
+}
+
+// PosesIn finds the joints of people whose boxes are known, in pixels of the source.
+func (r *Runner) PosesIn(p *Picture, g imageproc.Geometry, people []annotation.Object) []annotation.Object {
+	s := float64(r.m.Config.Size)
+	boxes := make([]annotation.Box, len(people))
+	for i, o := range people {
+		x0, y0 := g.ToModel(o.Box.X0, o.Box.Y0)
+		x1, y1 := g.ToModel(o.Box.X1, o.Box.Y1)
+		boxes[i] = annotation.Box{X0: x0 / s, Y0: y0 / s, X1: x1 / s, Y1: y1 / s}
+	}
+	out := make([]annotation.Object, len(people))
+	for i, joints := range r.Poses(p, boxes) {
+		out[i] = annotation.Object{Label: Person, Box: people[i].Box, Joints: r.joints(joints, g), Skeleton: annotation.COCO17}
+	}
+	return out
+}
