@@ -1,6 +1,10 @@
 package augment
 
-import "math"
+import (
+	"math"
+
+	"fovea/annotation"
+)
 
 // Affine maps a point: x' = XX·x + XY·y + X0 and y' = YX·x + YY·y + Y0, in the frame of annotations (corners of pixels on
 // integers).
@@ -34,4 +38,24 @@ func (a Affine) Inverse() Affine {
 func Rotation(degrees, cx, cy float64) Affine {
 	s, c := math.Sincos(degrees * math.Pi / 180)
 	return Affine{c, -s, cx - c*cx + s*cy, s, c, cy - s*cx - c*cy}
+}
+
+// ellipse is the bounds of the ellipse inscribed in a box after the map; without rotation, the box itself.
+func (a Affine) ellipse(b annotation.Box) annotation.Box {
+	x, y := a.Apply(b.Center())
+	hx, hy := math.Hypot(a.XX*b.W(), a.XY*b.H())/2, math.Hypot(a.YX*b.W(), a.YY*b.H())/2
+	return annotation.Box{X0: x - hx, Y0: y - hy, X1: x + hx, Y1: y + hy}
+}
+
+// bounds is the bounds of a box's corners after the map.
+func (a Affine) bounds(b annotation.Box) annotation.Box {
+	x, y := a.Apply(b.X0, b.Y0)
+	x0, x1 := extent(a.XX*b.W(), a.XY*b.H(), x)
+	y0, y1 := extent(a.YX*b.W(), a.YY*b.H(), y)
+	return annotation.Box{X0: x0, Y0: y0, X1: x1, Y1: y1}
+}
+
+// extent is the range of c, c+a, c+b and c+a+b.
+func extent(a, b, c float64) (lo, hi float64) {
+	return c + min(a, 0) + min(b, 0), c + max(a, 0) + max(b, 0)
 }

@@ -41,10 +41,7 @@ func (c Color) mildly() Color {
 func (c Color) Apply(rng *rand.Rand, img *imageproc.RGB) {
 	s := pool.Get().(*scratch)
 	defer pool.Put(s)
-	spans := s.rows(img.H)
-	for y := range spans {
-		spans[y] = span{0, img.W}
-	}
+	s.all(img)
 	c.apply(rng, img, s)
 }
 

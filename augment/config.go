@@ -21,6 +21,16 @@ type Config struct {
 	Noise float64 `yaml:"noise" json:"noise"` // standard deviation at most, 0 … 255
 	Blur  float64 `yaml:"blur" json:"blur"`   // probability of a slight blur
 	JPEG  float64 `yaml:"jpeg" json:"jpeg"`   // probability of compression artefacts
+
+	RandAugment float64 `yaml:"randaugment" json:"randaugment"` // strength of two random operations, 0 … 10
+	Erase       float64 `yaml:"erase" json:"erase"`             // probability of covering a rectangle; never with texts
+
+	// Probabilities of joining a picture with others of its data set. Mosaics and pasted objects need pictures without a
+	// class and texts; mixing needs pictures that have a class only.
+	Mosaic    float64 `yaml:"mosaic" json:"mosaic"`
+	CopyPaste float64 `yaml:"copy_paste" json:"copy_paste"`
+	MixUp     float64 `yaml:"mixup" json:"mixup"`
+	CutMix    float64 `yaml:"cutmix" json:"cutmix"`
 }
 
 // Default is what a training run uses unless told otherwise.
@@ -39,7 +49,8 @@ func (c Config) Check() error {
 	for _, p := range []struct {
 		key string
 		v   float64
-	}{{"flip", c.Flip}, {"grey", c.Grey}, {"blur", c.Blur}, {"jpeg", c.JPEG}} {
+	}{{"flip", c.Flip}, {"grey", c.Grey}, {"blur", c.Blur}, {"jpeg", c.JPEG}, {"erase", c.Erase}, {"mosaic", c.Mosaic},
+		{"copy_paste", c.CopyPaste}, {"mixup", c.MixUp}, {"cutmix", c.CutMix}} {
 		within(p.key, p.v, 0, 1, "a probability in [0, 1]")
 	}
 	if s := c.Scale; s != [2]float64{} && !(s[0] >= .05 && s[0] <= s[1] && s[1] <= 20) {
@@ -51,5 +62,9 @@ func (c Config) Check() error {
 	within("min_visible", c.MinVisible, 0, 1, "a share in [0, 1]")
 	within("color", c.Color, 0, 1, "a strength in [0, 1]")
 	within("noise", c.Noise, 0, 255, "a standard deviation in [0, 255]")
+	within("randaugment", c.RandAugment, 0, 10, "a strength in [0, 10]")
+	if c.MixUp <= 1 && c.CutMix <= 1 && c.MixUp+c.CutMix > 1 {
+		errs = append(errs, fmt.Errorf("augment: mixup is %g and cutmix is %g, want a sum of at most 1: a picture is mixed in one way", c.MixUp, c.CutMix))
+	}
 	return errors.Join(errs...)
 }

@@ -31,6 +31,9 @@ type Geometric struct {
 	MinSize float64
 }
 
+// minVisible is the default of MinVisible.
+const minVisible = .3
+
 // mildScale is the least size of pictures with texts: what is asked about must stay large enough to be seen.
 const mildScale = .75
 
@@ -49,7 +52,7 @@ func (g Geometric) Sample(rng *rand.Rand, ex *dataset.Example, side int) Transfo
 	angle := g.Rotate * (rng.Float64()*2 - 1)
 	tx, ty := .5+g.Translate*(rng.Float64()-.5), .5+g.Translate*(rng.Float64()-.5)
 
-	t := Transform{Side: side, Fill: g.Fill, MinVisible: or(g.MinVisible, .3), MinSize: or(g.MinSize, 2)}
+	t := Transform{Side: side, Fill: g.Fill, MinVisible: or(g.MinVisible, minVisible), MinSize: or(g.MinSize, 2)}
 	if ex.Image == nil || ex.Image.W <= 0 || ex.Image.H <= 0 {
 		t.Affine = Affine{XX: 1, YY: 1}
 		return t

@@ -1,6 +1,10 @@
 package augment
 
-import "sync"
+import (
+	"sync"
+
+	"fovea/imageproc"
+)
 
 // scratch holds what transforming a picture needs beside its result.
 type scratch struct {
@@ -18,4 +22,11 @@ func (s *scratch) rows(n int) []span {
 	}
 	s.spans = s.spans[:n]
 	return s.spans
+}
+
+// all makes the spans cover a picture.
+func (s *scratch) all(img *imageproc.RGB) {
+	for y := range s.rows(img.H) {
+		s.spans[y] = span{0, img.W}
+	}
 }

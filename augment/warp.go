@@ -1,8 +1,10 @@
 package augment
 
 import (
+	"image"
 	"math"
 
+	"fovea/annotation"
 	"fovea/imageproc"
 )
 
@@ -67,15 +69,13 @@ type level struct {
 // lanes masks the bytes of a cell.
 const lanes = 0x000000FF_00FF00FF
 
-// build fills the level with what a map from a square of the given side to the source touches.
-func (l *level) build(img *imageproc.RGB, from Affine, side int) {
+// build fills the level with what a map from a window of the square to the source touches.
+func (l *level) build(img *imageproc.RGB, from Affine, win annotation.Box) {
 	l.kx = max(int(math.Hypot(from.XX, from.XY)+.5), 1)
 	l.ky = max(int(math.Hypot(from.YX, from.YY)+.5), 1)
-	s := float64(side)
-	u0, u1 := extent(from.XX*s, from.XY*s, from.X0)
-	v0, v1 := extent(from.YX*s, from.YY*s, from.Y0)
-	l.x0, l.w = cover(u0, u1, l.kx, img.W)
-	l.y0, l.h = cover(v0, v1, l.ky, img.H)
+	in := from.bounds(win)
+	l.x0, l.w = cover(in.X0, in.X1, l.kx, img.W)
+	l.y0, l.h = cover(in.Y0, in.Y1, l.ky, img.H)
 	stride := l.w + 2
 	if n := stride * (l.h + 2); cap(l.cells) < n {
 		l.cells = make([]uint64, n)
@@ -98,11 +98,6 @@ func (l *level) build(img *imageproc.RGB, from Affine, side int) {
 	}
 	copy(l.cells[:stride], l.cells[stride:2*stride])
 	copy(l.cells[(l.h+1)*stride:], l.cells[l.h*stride:(l.h+1)*stride])
-}
-
-// extent is the range of c, c+a, c+b, c+a+b.
-func extent(a, b, c float64) (lo, hi float64) {
-	return c + min(a, 0) + min(b, 0), c + max(a, 0) + max(b, 0)
 }
 
 // cover is the start and number of blocks of k pixels of [0, n) that hold the range and a block around it.
@@ -158,10 +153,13 @@ func (l *level) reduce(row []uint64, img *imageproc.RGB, top, end int) {
 // sum adds up every step/3-th pixel of p.
 func sum(p []uint8, step int) uint64 {
 	var r, g, b uint64
+	if step == 3 {
+		for ; len(p) >= 3; p = p[3:] {
+			r, g, b = r+uint64(p[0]), g+uint64(p[1]), b+uint64(p[2])
+		}
+	}
 	for i := 0; i+2 < len(p); i += step {
-		r += uint64(p[i])
-		g += uint64(p[i+1])
-		b += uint64(p[i+2])
+		r, g, b = r+uint64(p[i]), g+uint64(p[i+1]), b+uint64(p[i+2])
 	}
 	return r | g<<21 | b<<42
 }
@@ -175,17 +173,18 @@ func mean(row []uint64, n int) {
 	}
 }
 
-// draw samples the level into the square by bilinear interpolation. spans[y] is what of row y the picture covers; the
-// rest is filled. from maps the square to the source of w × h pixels.
-func (l *level) draw(out *imageproc.RGB, from Affine, w, h int, fill [3]uint8, spans []span) {
+// draw samples the level into a window of out by bilinear interpolation. spans[y] is what of row y the picture covers; the
+// rest of the window is filled. from maps the square to the source of w × h pixels.
+func (l *level) draw(out *imageproc.RGB, win image.Rectangle, from Affine, w, h int, fill [3]uint8, spans []span) {
 	to := from.Then(Affine{XX: 1 / float64(l.kx), X0: .5 - float64(l.x0)/float64(l.kx), YY: 1 / float64(l.ky), Y0: .5 - float64(l.y0)/float64(l.ky)})
 	stride := l.w + 2
-	for y := range out.H {
-		x0, x1 := from.row(y).span(0, out.W, w, h)
+	clear(spans)
+	for y := win.Min.Y; y < win.Max.Y; y++ {
+		x0, x1 := from.row(y).span(win.Min.X, win.Max.X, w, h)
 		spans[y] = span{x0, x1}
 		line := out.Pix[3*y*out.W : 3*(y+1)*out.W]
-		paint(line[:3*x0], fill)
-		paint(line[3*x1:], fill)
+		paint(line[3*win.Min.X:3*x0], fill)
+		paint(line[3*x1:3*win.Max.X], fill)
 		k := to.row(y) // in cells, from half a cell outside the first: the border's middle is 0
 		u, v := k.u+int64(x0)*k.du, k.v+int64(x0)*k.dv
 		line = line[3*x0 : 3*x1]
