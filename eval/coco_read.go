@@ -297,4 +297,3 @@ func giveUp(bad *faults) error {
 	}
 	return nil
 }
-
