@@ -128,7 +128,7 @@ func newRun[S any](l *Loop[S]) (*run[S], error) {
 func (r *run[S]) start() error {
 	r.began, r.snapTime = time.Now(), time.Now()
 	if r.snaps == nil {
-		return nil
+		return r.record.open(0)
 	}
 	if err := os.MkdirAll(r.snaps.dir, 0o777); err != nil {
 		return fmt.Errorf("train: output folder: %w", err)
@@ -137,15 +137,15 @@ func (r *run[S]) start() error {
 		return err
 	}
 	if r.cfg.Resume {
-		st, path, err := r.snaps.restore(r.stepper.params, r.stepper.average, r.stepper.opt, r.record.say)
+		st, path, err := r.snaps.restore(r.stepper.params, r.stepper.average, r.stepper.opt, r.record.console.say)
 		if err != nil {
 			return err
 		}
 		if path != "" {
 			r.state, r.lastSnap, r.before = st, path, st.Seconds
-			r.record.say("resuming from %s, step %d", path, st.Step)
+			r.record.console.say("resuming from %s, step %d", path, st.Step)
 			if now := cpu.Active("kernel"); now != st.Kernel {
-				r.record.say("the snapshot was computed with the %s kernels, this machine uses %s: results will differ in the last digits", st.Kernel, now)
+				r.record.console.say("the snapshot was computed with the %s kernels, this machine uses %s: results will differ in the last digits", st.Kernel, now)
 			}
 		}
 	} else if old, err := r.snaps.list(); err != nil {
@@ -205,7 +205,7 @@ func (r *run[S]) step(batch []S) error {
 	}
 	if r.snaps != nil && r.state.Step < r.cfg.Steps && r.snapshotDue() {
 		if _, err := r.snapshot(); err != nil { // the older ones are intact: go on and try again later
-			r.record.say("%v; training goes on, the last good snapshot is %q", err, r.lastSnap)
+			r.record.console.say("%v; training goes on, the last good snapshot is %q", err, r.lastSnap)
 		}
 	}
 	return nil

@@ -84,8 +84,14 @@ func (m *metricsLog) step(p *Progress, t *tally, rss int64, seconds float64) err
 	b = strconv.AppendInt(append(b, `,"rss_mb":`...), rss>>20, 10)
 	b = strconv.AppendFloat(append(b, `,"seconds":`...), seconds, 'f', 1, 64)
 	m.buf = append(b, "}\n"...)
-	_, err := m.file.Write(m.buf)
-	return err
+	return m.write(m.buf)
+}
+
+func (m *metricsLog) write(line []byte) error {
+	if _, err := m.file.Write(line); err != nil {
+		return fmt.Errorf("train: metrics: %w", err)
+	}
+	return nil
 }
 
 func (m *metricsLog) evaluation(step int, values map[string]float64, d time.Duration) error {
@@ -99,10 +105,9 @@ func (m *metricsLog) evaluation(step int, values map[string]float64, d time.Dura
 	}
 	b, err := json.Marshal(map[string]any{"step": step, "eval": v, "eval_seconds": float64(d.Milliseconds()) / 1000})
 	if err != nil {
-		return err
+		return fmt.Errorf("train: metrics: %w", err)
 	}
-	_, err = m.file.Write(append(b, '\n'))
-	return err
+	return m.write(append(b, '\n'))
 }
 
 // appendNumber writes the shortest text that reads back as the same float64.

@@ -3,8 +3,6 @@ package train
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"time"
 )
@@ -13,50 +11,51 @@ import (
 type record struct {
 	cfg     Config
 	hooks   Hooks
-	out     io.Writer
-	err     io.Writer
-	metrics *metricsLog
+	console *console
+	metrics *metricsLog  // nil without an output folder
+	board   *tensorBoard // the same
 	memory  *memory
 	started time.Time
 	rate    rate
 }
 
 func newRecord(cfg Config, h Hooks) *record {
-	r := &record{cfg: cfg, hooks: h, out: h.Stdout, err: h.Stderr, memory: newMemory(), started: time.Now()}
-	if r.out == nil {
-		r.out = os.Stdout
-	}
-	if r.err == nil {
-		r.err = os.Stderr
-	}
-	return r
+	return &record{cfg: cfg, hooks: h, console: newConsole(h, cfg.Steps), memory: newMemory(), started: time.Now()}
 }
 
-// open starts the files of a run that has done steps steps already.
+// open starts the files and the progress of a run that has done steps steps already.
 func (r *record) open(steps int) (err error) {
-	r.metrics, err = openMetrics(r.cfg.Out, steps)
+	r.console.start(steps)
+	if r.cfg.Out == "" {
+		return nil
+	}
+	if r.metrics, err = openMetrics(r.cfg.Out, steps); err != nil {
+		return err
+	}
+	r.board, err = newTensorBoard(r.cfg.Out, steps)
 	return err
-}
-
-// say prints a remark for people.
-func (r *record) say(format string, args ...any) {
-	fmt.Fprintf(r.err, "train: "+format+"\n", args...)
 }
 
 // step records a step. It completes p and resets the tallies that it has written out.
 func (r *record) step(p *Progress, st *snapshotState) error {
-	p.ImagesPerSecond = r.rate.add(time.Now(), r.cfg.Batch)
+	now := time.Now()
+	p.ImagesPerSecond = r.rate.add(now, r.cfg.Batch)
+	r.console.step(*p)
 	if st.Step%r.cfg.LogEvery == 0 || st.Step == r.cfg.Steps {
 		if r.metrics != nil {
-			if err := r.metrics.step(p, &st.Interval, r.memory.resident(), time.Since(r.started).Seconds()); err != nil {
-				return fmt.Errorf("train: metrics: %w", err)
+			rss := r.memory.resident()
+			if err := r.metrics.step(p, &st.Interval, rss, now.Sub(r.started).Seconds()); err != nil {
+				return err
+			}
+			if err := r.board.step(now, p, &st.Interval, rss); err != nil {
+				return err
 			}
 		}
 		st.Interval.reset()
 	}
 	if st.Step%r.cfg.EpochSteps == 0 || st.Step == r.cfg.Steps {
 		n := r.cfg.EpochSteps
-		fmt.Fprintf(r.out, "Epoch [%d/%d] Training Loss: %.4f\n", (st.Step+n-1)/n, (r.cfg.Steps+n-1)/n, st.Epoch.mean())
+		r.console.result(fmt.Sprintf("Epoch [%d/%d] Training Loss: %.4f", (st.Step+n-1)/n, (r.cfg.Steps+n-1)/n, st.Epoch.mean()))
 		st.Epoch.reset()
 	}
 	return nil
@@ -64,18 +63,24 @@ func (r *record) step(p *Progress, st *snapshotState) error {
 
 // evaluation records what Eval returned.
 func (r *record) evaluation(step int, m map[string]float64, d time.Duration) error {
-	if r.metrics != nil {
-		if err := r.metrics.evaluation(step, m, d); err != nil {
-			return fmt.Errorf("train: metrics: %w", err)
-		}
+	if r.metrics == nil {
+		return nil
 	}
-	return nil
+	if err := r.metrics.evaluation(step, m, d); err != nil {
+		return err
+	}
+	r.board.begin(time.Now(), step)
+	for _, k := range sortedKeys(m) {
+		r.board.add("eval/", k, m[k])
+	}
+	return r.board.end()
 }
 
-// results prints the last evaluation.
+// results ends the progress and prints the last evaluation.
 func (r *record) results(m map[string]float64) {
+	r.console.stop()
 	for _, l := range r.resultLines(m) {
-		fmt.Fprintln(r.out, l)
+		r.console.result(l)
 	}
 }
 
@@ -100,10 +105,14 @@ func sortedKeys(m map[string]float64) []string {
 }
 
 func (r *record) close() error {
+	r.console.stop()
 	r.memory.close()
 	var errs []error
 	if r.metrics != nil {
 		errs = append(errs, r.metrics.file.Close())
+	}
+	if r.board != nil {
+		errs = append(errs, r.board.file.Close())
 	}
 	return errors.Join(errs...)
 }
