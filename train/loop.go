@@ -143,6 +143,7 @@ func (r *run[S]) start() error {
 		}
 		if path != "" {
 			r.state, r.lastSnap, r.before = st, path, st.Seconds
+			r.record.started = r.began.Add(-time.Duration(st.Seconds * float64(time.Second)))
 			r.record.console.say("resuming from %s, step %d", path, st.Step)
 			if now := cpu.Active("kernel"); now != st.Kernel {
 				r.record.console.say("the snapshot was computed with the %s kernels, this machine uses %s: results will differ in the last digits", st.Kernel, now)
