@@ -295,6 +295,13 @@ func TestPipelineJoinsOnlyWhatGoesTogether(t *testing.T) {
 	if m := ids(ex); !m[50] || !m[250] {
 		t.Errorf("a plain picture was not joined with the other: %v", m)
 	}
+	other.Class, other.Captions = "blocks", []string{"two blocks"}
+	if m := ids(ex); !m[50] {
+		t.Errorf("the other picture's class and texts kept it out: %v", m)
+	}
+	if _, pic := p.Apply(seeded(1), ex, 90); pic.Class != "" || pic.Captions != nil {
+		t.Errorf("class %q and captions %q of the other picture came along", pic.Class, pic.Captions)
+	}
 	texts := blocks(seeded(2), 3, 250)
 	texts.Captions = []string{"three blocks"}
 	if m := ids(texts); m[50] || !m[250] {

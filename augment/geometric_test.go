@@ -143,6 +143,33 @@ func TestLetterbox(t *testing.T) {
 	}
 }
 
+// Without settings the model sees in training what it sees at work: the same pixels but for the filter, which is sharper.
+func TestAgreesWithImageproc(t *testing.T) {
+	p, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := scenes.New(scenes.Config{Seed: 1, N: 6, Size: 320})
+	for i := range 6 {
+		ex, err := src.At(i, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ex.Image = &imageproc.RGB{W: 320, H: 320 - 50*i, Pix: ex.Image.Pix[:3*320*(320-50*i)]}
+		for _, side := range []int{128, 224, 320} {
+			got, _ := p.Apply(seeded(1), ex, side)
+			want, _ := imageproc.Config{Size: side, Fill: [3]uint8{Padding, Padding, Padding}}.Apply(ex.Image)
+			diff := 0.0
+			for k, v := range want.Pix {
+				diff += math.Abs(float64(v) - float64(got.Pix[k]))
+			}
+			if diff /= float64(len(want.Pix)); diff > 4 {
+				t.Errorf("picture of 320×%d in a square of %d: mean difference %.2f of 255", ex.Image.H, side, diff)
+			}
+		}
+	}
+}
+
 // person is a picture of a filled rectangle with a mask and joints on its corners.
 func person(w, h int, b annotation.Box) *dataset.Example {
 	ex := &dataset.Example{Image: imageproc.NewRGB(w, h), Labels: dataset.HasBoxes | dataset.HasMasks | dataset.HasJoints}

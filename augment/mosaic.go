@@ -12,14 +12,15 @@ import (
 // spatial are the labels that must be complete in all pictures which are put together, since the result claims them.
 const spatial = dataset.HasBoxes | dataset.HasMasks | dataset.HasJoints | dataset.HasSemantic
 
-// composable reports that a picture may be put together with others: nothing is said about the picture as a whole.
+// composable reports that other pictures may be put into this one: nothing is said about it as a whole.
 func composable(ex *dataset.Example) bool {
-	return ex != nil && ex.Image != nil && ex.Class == "" && !hasText(&ex.Picture)
+	return ex.Image != nil && ex.Class == "" && !hasText(&ex.Picture)
 }
 
-// goesWith reports that other may be put into ex and the labels of ex still hold.
+// goesWith reports that other may be put into ex and the labels of ex still hold. The class and the texts of other are
+// lost, which does no harm.
 func goesWith(ex, other *dataset.Example) bool {
-	return composable(other) && ex.Labels&^other.Labels&spatial == 0
+	return other != nil && other.Image != nil && ex.Labels&^other.Labels&spatial == 0
 }
 
 // Mosaic lays four pictures around a random point (Bochkovskiy et al. 2020), each placed by g into a square of its

@@ -8,14 +8,14 @@ import (
 	"fovea/imageproc"
 )
 
-// Padding is the grey around letterboxed pictures, the same as where the model is used (imageproc.Config).
+// Padding is the grey around letterboxed pictures. Where the model is used, imageproc.Config.Fill must be the same.
 const Padding = 114
 
 // Pipeline turns examples into square pictures with annotations. It is safe for use by several goroutines once More is
 // set.
 type Pipeline struct {
-	// More draws another example of the same data set, for mosaics, pasted objects and mixing; nil, as a function or as a
-	// result, goes without.
+	// More draws another example of the same data set, for mosaics, pasted objects and mixing; when it is nil or returns
+	// nil, these do not happen.
 	More func(rng *rand.Rand) *dataset.Example
 
 	config    Config
@@ -36,7 +36,8 @@ func New(c Config) (*Pipeline, error) {
 }
 
 // Apply makes a new side × side picture with its annotations from an example, which stays as it is. The result is a
-// function of the generator's state, the example and the pipeline; what the example's Labels promise about it still holds.
+// function of the generator's state, the example and the pipeline. What the example's Labels promise still holds, apart
+// from objects that are dropped because too little of them is in sight (see Transform.Picture).
 func (p *Pipeline) Apply(rng *rand.Rand, ex *dataset.Example, side int) (*imageproc.RGB, annotation.Picture) {
 	s := pool.Get().(*scratch)
 	defer pool.Put(s)
