@@ -239,7 +239,7 @@ func TestMixUpAndCutMix(t *testing.T) {
 	}
 	a, b := plain(200), plain(0)
 	var mean, square float64
-	for range 2000 {
+	for range 800 {
 		for name, f := range map[string]func(*rand.Rand, *imageproc.RGB, *imageproc.RGB, string, string) Mixed{"mixup": MixUp, "cutmix": CutMix} {
 			m := f(rng, a, b, "cat", "dog")
 			sum, cat, top := 0.0, 0.0, 0.0
@@ -258,7 +258,7 @@ func TestMixUpAndCutMix(t *testing.T) {
 				t.Fatalf("%s: labels %v of a picture that shows %.3f of the cat", name, m.Labels, shown)
 			}
 			if name == "mixup" {
-				mean, square = mean+cat/2000, square+cat*cat/2000
+				mean, square = mean+cat/800, square+cat*cat/800
 			}
 		}
 		if m := CutMix(rng, a, b, "cat", "cat"); len(m.Labels) != 1 || m.Labels[0] != (Soft{"cat", 1}) {

@@ -1,6 +1,7 @@
 package augment
 
 import (
+	"strings"
 	"testing"
 
 	"fovea/annotation"
@@ -82,4 +83,24 @@ func TestSpeaksOfColor(t *testing.T) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}
+}
+
+func FuzzMirrorText(f *testing.F) {
+	for _, s := range []string{"is it left of the ring ?", "LEFT or right", "RiGhT", "what is left ?", "\xffleft-most", "the leftmost on the right", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		m, ok := mirrorText(s)
+		if !ok {
+			if m != s {
+				t.Fatalf("%q is refused and changed to %q", s, m)
+			}
+			return
+		}
+		// Mirrored twice, only the case of oddly written sides may differ.
+		back, ok := mirrorText(m)
+		if !ok || !strings.EqualFold(back, s) || len(strings.Fields(m)) != len(strings.Fields(s)) {
+			t.Fatalf("%q mirrored is %q, and again %q, %v", s, m, back, ok)
+		}
+	})
 }

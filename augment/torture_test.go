@@ -64,7 +64,7 @@ func odd(rng *rand.Rand) *dataset.Example {
 
 func TestTorture(t *testing.T) {
 	rng := seeded(11)
-	for i := range 3000 {
+	for i := range 1500 {
 		c := Config{Flip: .5, Scale: [2]float64{.05, 20}, Aspect: 4, Rotate: 180, Translate: 1, Color: 1, Grey: .2, Noise: 90, Blur: .3, JPEG: .02,
 			RandAugment: 10, Erase: .5, Mosaic: .3, CopyPaste: .3, MixUp: .5, CutMix: .5}
 		if i%3 == 0 {
