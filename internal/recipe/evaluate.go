@@ -34,7 +34,7 @@ const poseScore = .05
 // Run measures the model; the metrics' names are prefixed with their kind: "box AP", "answers exact".
 func (e *Evaluation) Run(m *unified.Model) (map[string]float64, error) {
 	r := unified.NewRunner(m, kernel.NewWork(nil))
-	fit := imageproc.Config{Size: m.Config.Size}
+	fit := m.Config.Fit()
 	n := e.Source.Len()
 	if e.Limit > 0 {
 		n = min(n, e.Limit)

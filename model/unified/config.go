@@ -13,6 +13,9 @@ import (
 	"math"
 	"sort"
 	"strings"
+
+	"fovea/augment"
+	"fovea/imageproc"
 )
 
 // Config sizes a model. It is stored with the weights as config.json.
@@ -97,4 +100,9 @@ func fourier(dst []float32, t float64) {
 		s, c := math.Sincos(2 * math.Pi * f * t)
 		dst[i], dst[frequencies+i] = float32(s), float32(c)
 	}
+}
+
+// Fit is how pictures are brought to the model's square: letterboxed, with the same grey margin that training has.
+func (c Config) Fit() imageproc.Config {
+	return imageproc.Config{Size: c.Size, Fill: [3]uint8{augment.Padding, augment.Padding, augment.Padding}}
 }
