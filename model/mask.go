@@ -13,9 +13,12 @@ type Frame struct{ X, Y Axis }
 // Axis is one axis of a Frame.
 type Axis struct{ Scale, Shift float64 }
 
+// To takes a coordinate of the picture to the model's input.
+func (a Axis) To(x float64) float64 { return a.Scale*x + a.Shift }
+
 // MaskRLE turns mask logits over a side × side map of the model's input, positive inside, into a mask of w × h pixels:
-// logits are interpolated bilinearly at the pixels' centres, as ×4 upsampling would, and the mask is cut to box (pixels
-// of the picture). It works column by column and needs no memory but the run lengths.
+// logits are interpolated bilinearly at the pixels' centres, as ×4 upsampling would, and the mask is cut to the pixels
+// that box touches (pixels of the picture). It works column by column and needs no memory but the run lengths.
 func MaskRLE(logits []float32, side int, f Frame, w, h int, box annotation.Box) annotation.RLE {
 	x0, x1 := pixels(box.X0, box.X1, w)
 	y0, y1 := pixels(box.Y0, box.Y1, h)
@@ -40,10 +43,10 @@ func MaskRLE(logits []float32, side int, f Frame, w, h int, box annotation.Box) 
 	return annotation.RLE{H: h, W: w, Counts: append(run.counts, uint32(run.n))}
 }
 
-// pixels is the range of pixels whose centres lie in [a, b), within [0, n).
+// pixels is the range of pixels that [a, b) touches, within [0, n).
 func pixels(a, b float64, n int) (int, int) {
-	i := int(math.Ceil(min(max(a, 0), float64(n)) - .5))
-	j := int(math.Ceil(min(max(b, 0), float64(n)) - .5))
+	i := int(math.Floor(min(max(a, 0), float64(n))))
+	j := int(math.Ceil(min(max(b, 0), float64(n))))
 	return max(i, 0), max(i, j, 0)
 }
 
@@ -55,7 +58,7 @@ type tap struct {
 
 // tap is where the centre of a pixel falls; beyond the outermost cells' centres their values go on.
 func (a Axis) tap(pixel, side int) tap {
-	at := (a.Scale*(float64(pixel)+.5)+a.Shift)*float64(side) - .5
+	at := a.To(float64(pixel)+.5)*float64(side) - .5
 	at = min(max(at, 0), float64(side-1))
 	i := int(at)
 	return tap{i, min(i+1, side-1), float32(at - float64(i))}

@@ -17,7 +17,7 @@ func slow(logits []float32, side int, f Frame, w, h int, box annotation.Box) *an
 	for y := range h {
 		for x := range w {
 			px, py := float64(x)+.5, float64(y)+.5
-			if px < box.X0 || px >= box.X1 || py < box.Y0 || py >= box.Y1 {
+			if px+.5 <= box.X0 || px-.5 >= box.X1 || py+.5 <= box.Y0 || py-.5 >= box.Y1 {
 				continue
 			}
 			u := (f.X.Scale*px+f.X.Shift)*float64(side) - .5

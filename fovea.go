@@ -1,0 +1,101 @@
+// Package fovea opens a vision-language model and asks it about pictures: what they show, where things and people are,
+// pixel by pixel and joint by joint, and any question in words.
+//
+//	p, err := fovea.Open(ctx, "")               // the model inside the program; or a folder
+//	defer p.Close()
+//	img, err := fovea.Load("street.jpg")
+//	found, err := p.Detect(ctx, img, "person")  // boxes in pixels of the picture, with probabilities
+//	reply, err := p.Ask(ctx, img, "how many people are there?")
+//
+// A Predictor is safe for concurrent use. Do puts several tasks to one picture, which is encoded only once. Answers are
+// always well-formed, carry probabilities, and come in pixels of the original picture, x to the right and y down.
+//
+// Compatibility: names and JSON fields stay; new ones may be added.
+package fovea
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"fovea/internal/nano"
+	"fovea/model"
+	"fovea/model/unified"
+)
+
+// DefaultModel is the name of the model that is part of the program.
+const DefaultModel = "nano"
+
+// Models lists the names of the models that are part of the program.
+func Models() []string { return []string{DefaultModel} }
+
+// Option changes how a model is opened.
+type Option func(*options)
+
+type options struct {
+	threads, runners int
+	name             string
+}
+
+// WithThreads bounds the threads of all requests together; by default as many as the program may run at once.
+func WithThreads(n int) Option { return func(o *options) { o.threads = n } }
+
+// WithRunners bounds the requests that are served at the same time, by default 1; further ones wait. Each of them has an
+// equal share of the threads: one runner answers soonest, as many as threads answer most.
+func WithRunners(n int) Option { return func(o *options) { o.runners = n } }
+
+// WithName sets the name that results give for the model, by default the one it was opened by.
+func WithName(name string) Option { return func(o *options) { o.name = name } }
+
+// Open opens a model: "" or "nano" for the one that is part of the program, or a folder with config.json, tokenizer.json
+// and model.safetensors.
+func Open(ctx context.Context, name string, opts ...Option) (*Predictor, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	fsys, short, err := find(name)
+	if err != nil {
+		return nil, err
+	}
+	m, err := unified.Open(fsys)
+	if err != nil {
+		return nil, badInput("model.unreadable", fmt.Errorf("fovea: open model %q: %w", short, err))
+	}
+	return New(native{m, short}, opts...), nil
+}
+
+// New makes a Predictor of a model that is already in memory.
+func New(m model.Model, opts ...Option) *Predictor {
+	o := options{threads: runtime.GOMAXPROCS(0), runners: 1, name: m.Card().Name}
+	for _, f := range opts {
+		f(&o)
+	}
+	o.threads = min(max(o.threads, 1), runtime.GOMAXPROCS(0))
+	o.runners = max(o.runners, 1)
+	return newPredictor(m, o)
+}
+
+// find says where a model's files are, and its short name.
+func find(name string) (fs.FS, string, error) {
+	if name == "" || name == DefaultModel {
+		return nano.FS(), DefaultModel, nil
+	}
+	info, err := os.Stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, "", badInput("model.missing", fmt.Errorf("fovea: there is no model %q: it is neither %q nor a folder", name, DefaultModel))
+	case err != nil:
+		return nil, "", &Error{Code: "model.unreadable", Err: fmt.Errorf("fovea: open model: %w", err)}
+	case !info.IsDir():
+		return nil, "", badInput("model.unreadable", fmt.Errorf("fovea: the model %q is a file; give the folder that holds config.json", name))
+	}
+	abs, err := filepath.Abs(name)
+	if err != nil {
+		abs = name
+	}
+	return os.DirFS(name), filepath.Base(abs), nil
+}

@@ -1,0 +1,35 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"fovea"
+)
+
+// completeModels offers the models inside the program and folders that hold one.
+func completeModels(_ *cobra.Command, _ []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	out := []cobra.Completion{}
+	for _, m := range fovea.Models() {
+		out = append(out, cobra.CompletionWithDesc(m, "inside the program"))
+	}
+	folders, _ := filepath.Glob(toComplete + "*/config.json")
+	for _, f := range folders {
+		out = append(out, filepath.Dir(f))
+	}
+	if info, err := os.Stat(toComplete); err == nil && info.IsDir() || len(folders) == 0 {
+		return out, cobra.ShellCompDirectiveFilterDirs
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completePictures lets the shell offer pictures, videos and folders.
+func completePictures(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	var endings []cobra.Completion
+	for _, e := range append(append([]string{}, pictureEndings...), videoEndings...) {
+		endings = append(endings, e[1:])
+	}
+	return endings, cobra.ShellCompDirectiveFilterFileExt
+}

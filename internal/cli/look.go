@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"fovea"
+	"fovea/task"
+)
+
+type lookOptions struct {
+	pictureOptions
+	questions []string
+}
+
+func (a *app) look() *cobra.Command {
+	var o lookOptions
+	c := &cobra.Command{
+		Use: "look IMAGE...", Short: "Find out everything about a picture at once",
+		Long: `Names the picture, finds its objects and outlines them, finds people's joints, describes it and draws all that into NAME.fovea.png. ` +
+			`The picture goes through the model once. IMAGE is a file, a folder, a pattern, - for standard input, a video or GIF, or a URL.`,
+		Example: "fovea look photo.jpg\nfovea look photo.jpg --question \"what is the man holding?\"\nfovea look photos/ --out drawn/ --json",
+		Args:    args(1, -1, "IMAGE"),
+		RunE:    func(c *cobra.Command, args []string) error { return a.runLook(c, &o, args) },
+	}
+	o.flags(c)
+	o.outFlag(c)
+	o.thresholdFlag(c)
+	c.Flags().StringArrayVar(&o.questions, "question", nil, "ask this, too; may be repeated")
+	return c
+}
+
+func (a *app) runLook(c *cobra.Command, o *lookOptions, args []string) error {
+	if err := o.check(c); err != nil {
+		return err
+	}
+	req := fovea.Request{Tasks: fovea.Everything, Threshold: o.threshold, Questions: o.questions}
+	if len(o.questions) > 0 {
+		req.Tasks |= task.SetOf(task.Ask)
+	}
+	if o.out == "" && !a.json && !many(args) {
+		o.out = drawnName(args[0])
+	}
+	return a.run(c.Context(), &o.pictureOptions, args, req, a.printLook)
+}
+
+// drawnName is where a picture is drawn unless told otherwise: in the current folder.
+func drawnName(name string) string {
+	base := filepath.Base(name)
+	if name == "-" || isURL(name) {
+		base = "picture"
+	}
+	return strings.TrimSuffix(base, filepath.Ext(base)) + drawnEnding
+}
+
+func (a *app) printLook(it *item) {
+	r, s := it.res, a.outStyle
+	a.title(it)
+	if r.Caption != nil {
+		a.paragraph("caption", printable(r.Caption.Text))
+	}
+	a.printAnswers(r)
+	var best []string
+	for _, c := range r.Classes[:min(3, len(r.Classes))] {
+		if c.Score >= .01 {
+			best = append(best, printable(c.Label)+s.paint(dim, percent(c.Score)))
+		}
+	}
+	a.row("class", strings.Join(best, "   "))
+	a.printObjects(it)
+	a.printPeople(it)
+}
+
+func (a *app) printAnswers(r *fovea.Result) {
+	heading := "answers"
+	for _, q := range r.Answers {
+		a.row(heading, printable(q.Question)+" "+a.outStyle.paint(bold, printable(q.Answer))+a.outStyle.paint(dim, percent(q.Score)))
+		heading = ""
+	}
+}

@@ -1,0 +1,192 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"fovea"
+	"fovea/imageproc"
+)
+
+// pictureOptions are the flags of all commands that look at pictures.
+type pictureOptions struct {
+	model     string
+	out       string
+	threshold float64
+	every     int
+	allowURL  bool
+}
+
+func (o *pictureOptions) flags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVarP(&o.model, "model", "m", fovea.DefaultModel, "use this model: a name or a folder")
+	f.IntVar(&o.every, "every", 1, "look at every so many frames of a video or GIF")
+	f.BoolVar(&o.allowURL, "allow-url", false, "fetch pictures from http and https URLs")
+	_ = c.RegisterFlagCompletionFunc("model", completeModels)
+	c.ValidArgsFunction = completePictures
+}
+
+func (o *pictureOptions) outFlag(c *cobra.Command) {
+	c.Flags().StringVarP(&o.out, "out", "o", "", "draw the answer into this PNG or JPEG file, or into files of this folder")
+}
+
+func (o *pictureOptions) thresholdFlag(c *cobra.Command) {
+	c.Flags().Float64Var(&o.threshold, "threshold", fovea.DefaultThreshold, "leave out what is less probable, in [0, 1]")
+}
+
+// check names a flag with a wrong value.
+func (o *pictureOptions) check(c *cobra.Command) error {
+	if !(o.threshold >= 0 && o.threshold <= 1) {
+		return usage("", "--threshold is %g, want a probability in [0, 1]", o.threshold)
+	}
+	if o.threshold == 0 && c.Flags().Changed("threshold") {
+		o.threshold = 1e-9 // a request's 0 means the default
+	}
+	if o.every < 1 {
+		return usage("", "--every is %d, want at least 1", o.every)
+	}
+	return nil
+}
+
+// item is one picture on its way through a command.
+type item struct {
+	input
+	img     *imageproc.RGB
+	res     *fovea.Result
+	err     error
+	palette []string // labels in the order of their colours
+}
+
+// pictures puts a request to every picture and shows the answers in the order of the arguments. Several pictures are
+// under way at once when there are several threads. A picture that fails is reported and does not stop the rest.
+func (a *app) pictures(ctx context.Context, p *fovea.Predictor, o *pictureOptions, args []string, req fovea.Request, show func(*item) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	queue := make(chan chan *item, p.Runners()) // each will hold one answer
+	go func() {
+		defer close(queue)
+		for in := range a.inputs(ctx, args, o) {
+			answer := make(chan *item, 1)
+			select {
+			case <-ctx.Done():
+				return
+			case queue <- answer:
+			}
+			go func() { answer <- ask(ctx, p, in, req) }()
+		}
+	}()
+	done, failed, permanent := 0, 0, true
+	for answer := range queue {
+		it := <-answer
+		if it.err != nil && ctx.Err() == nil {
+			failed++
+			permanent = permanent && isPermanent(it.err)
+			a.showFailure(it)
+			continue
+		}
+		if it.err == nil {
+			done++
+			if err := show(it); err != nil {
+				return err
+			}
+		}
+	}
+	return outcome(ctx, done, failed, permanent)
+}
+
+// outcome is the exit of a command over several inputs.
+func outcome(ctx context.Context, done, failed int, permanent bool) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case failed == 0:
+		return nil
+	case done > 0:
+		return errShown{exitSome}
+	case permanent:
+		return errShown{exitBad}
+	}
+	return errShown{exitFailed}
+}
+
+// ask reads a picture and puts the request to it.
+func ask(ctx context.Context, p *fovea.Predictor, in input, req fovea.Request) *item {
+	it := &item{input: in, palette: req.Query}
+	if len(it.palette) == 0 {
+		it.palette = p.Card().Labels
+	}
+	if it.img, it.err = in.load(ctx); it.err != nil {
+		return it
+	}
+	req.Image, req.Path = it.img, it.name
+	if it.res, it.err = p.Do(ctx, req); it.err == nil {
+		it.res.Frame = it.frame
+	}
+	return it
+}
+
+// open opens the model for some pictures: for several, each thread takes one; a single one has all threads. A name that
+// does not exist becomes a hint.
+func (a *app) open(ctx context.Context, name string, args []string) (*fovea.Predictor, error) {
+	runners := 1
+	if many(args) {
+		runners = a.threads
+	}
+	p, err := fovea.Open(ctx, name, fovea.WithThreads(a.threads), fovea.WithRunners(runners))
+	var e *fovea.Error
+	if errors.As(err, &e) && e.Code == "model.missing" {
+		return nil, usage(didYouMean(name, fovea.Models(), "--model "), "%s", tidy(err))
+	}
+	return p, err
+}
+
+func isPermanent(err error) bool {
+	var e *fovea.Error
+	return errors.As(err, &e) && e.BadInput
+}
+
+// showFailure reports a picture that failed: as a line of JSON among the results, or to people.
+func (a *app) showFailure(it *item) {
+	what, hint := explain(it.err)
+	if !a.json {
+		report(a.err, a.errStyle, &failure{err: fmt.Errorf("%s: %s", printable(it.name), what), hint: hint})
+		return
+	}
+	if hint != "" {
+		what += "; " + hint
+	}
+	line := struct {
+		Image string `json:"image"`
+		Frame *int   `json:"frame,omitempty"`
+		Error struct {
+			Code    string `json:"code"`
+			Message string `json:"message"`
+		} `json:"error"`
+	}{Image: it.name, Frame: it.frame}
+	line.Error.Code, line.Error.Message = fovea.Code(it.err), what
+	_ = a.printJSON(line)
+}
+
+// explain splits an error about a picture into what is wrong, without the picture's name, and what to do about it.
+func explain(err error) (what, hint string) {
+	var pic *imageproc.Error
+	if errors.As(err, &pic) {
+		return pic.Msg, pic.Hint
+	}
+	var e *fovea.Error
+	if errors.As(err, &e) {
+		hint = e.Hint
+	}
+	return tidy(err), hint
+}
+
+// printJSON prints a result as one line.
+func (a *app) printJSON(v any) error {
+	e := json.NewEncoder(a.out)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}

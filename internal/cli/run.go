@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"fovea"
+)
+
+// run puts a request to every picture and shows the answers the way that the flags ask for: as lines of JSON or as text,
+// and drawn into pictures.
+func (a *app) run(ctx context.Context, o *pictureOptions, args []string, req fovea.Request, text func(*item)) error {
+	if err := checkSources(args, o.allowURL); err != nil {
+		return err
+	}
+	d, err := newDrawer(o.out, many(args))
+	if err != nil {
+		return err
+	}
+	p, err := a.open(ctx, o.model, args)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	return a.answer(ctx, p, o, args, req, text, d)
+}
+
+// answer is run with an open model and a place for drawings.
+func (a *app) answer(ctx context.Context, p *fovea.Predictor, o *pictureOptions, args []string, req fovea.Request, text func(*item), d *drawer) error {
+	if err := p.Check(req); err != nil {
+		return err
+	}
+	first, several := true, many(args)
+	return a.pictures(ctx, p, o, args, req, func(it *item) error {
+		if a.json {
+			if err := a.printJSON(it.res); err != nil {
+				return err
+			}
+		} else {
+			if !first && several {
+				fmt.Fprintln(a.out)
+			}
+			text(it)
+		}
+		first = false
+		where, err := d.draw(it)
+		if err != nil {
+			return err
+		}
+		if where != "" && !a.quiet {
+			fmt.Fprintf(a.err, "%s %s\n", a.errStyle.paint(dim, "drawn into"), where)
+		}
+		return nil
+	})
+}
+
+// list splits "cat, traffic light,dog" into its entries; a flag that may be repeated gives several such texts.
+func list(texts []string) (out []string) {
+	for _, t := range texts {
+		for _, e := range strings.Split(t, ",") {
+			if e = strings.TrimSpace(e); e != "" {
+				out = append(out, e)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,212 @@
+package fovea
+
+import (
+	"slices"
+
+	"fovea/annotation"
+	"fovea/imageproc"
+	"fovea/internal/kernel"
+	"fovea/model"
+	"fovea/model/unified"
+	"fovea/task"
+)
+
+// native lets the program's own model answer as a model.Model.
+type native struct {
+	*unified.Model
+	name string
+}
+
+// Card says what the model is.
+func (n native) Card() model.Card {
+	c := n.Config
+	card := model.Card{
+		Name: n.name, Family: c.Architecture, Tasks: Everything | task.SetOf(task.Ask, task.Match), Size: c.Size,
+		Labels: c.Labels, Classes: c.Classes, OpenVocabulary: true, Skeleton: annotation.COCO17, Embed: c.Embed,
+	}
+	for _, p := range n.Params() {
+		card.Parameters += len(p.Data)
+	}
+	return card
+}
+
+// NewRunner makes a runner with names of its own: what one request asks for is no concern of the requests beside it.
+func (n native) NewRunner(threads int) model.Runner {
+	r := &nativeRunner{weights: n.Model}
+	if threads > 1 {
+		r.pool = kernel.NewPool(threads)
+	}
+	r.work = kernel.NewWork(r.pool)
+	r.reset()
+	return r
+}
+
+// nativeRunner is a unified.Runner over the shared weights and its own list of names.
+type nativeRunner struct {
+	weights *unified.Model
+	model   *unified.Model // the same weights, other names
+	run     *unified.Runner
+	pool    *kernel.Pool
+	work    *kernel.Work
+}
+
+// maxNames bounds the names that a runner remembers from the requests that it has served. Every prompt embeds all of them.
+const maxNames = 1 << 10
+
+// reset forgets the names that requests have brought.
+func (r *nativeRunner) reset() {
+	m := *r.weights
+	m.Names = task.NewNames(m.Vocab)
+	m.Names.AddAll(r.weights.Names.List[1:])
+	r.model, r.run = &m, unified.NewRunner(&m, r.work)
+}
+
+// wanted are the names that a request asks for, none of them twice, and how it spells them: names ignore case and
+// underscores.
+type wanted struct {
+	ids     []int32 // nil for none
+	spelled map[int32]string
+}
+
+func (r *nativeRunner) wanted(words []string) wanted {
+	w := wanted{spelled: map[int32]string{}}
+	for _, s := range words {
+		id := r.model.Names.Add(s)
+		if _, twice := w.spelled[id]; !twice {
+			w.ids, w.spelled[id] = append(w.ids, id), s
+		}
+	}
+	return w
+}
+
+// label is a name as the request spells it.
+func (r *nativeRunner) label(w wanted, id int32) string {
+	if s, ok := w.spelled[id]; ok {
+		return s
+	}
+	return r.model.Names.List[id]
+}
+
+func (r *nativeRunner) Close() { r.pool.Close() }
+
+func (r *nativeRunner) TextVector(text string) []float32 { return r.run.TextVector(text) }
+
+func (r *nativeRunner) Encode(img *imageproc.RGB) (model.View, error) {
+	if len(r.model.Names.List) > len(r.weights.Names.List)+maxNames {
+		r.reset()
+	}
+	square, g := r.model.Config.Fit().Apply(img)
+	return &nativeView{r, r.run.Encode(square), g}, nil
+}
+
+// nativeView is an encoded picture and how it lies in the model's square.
+type nativeView struct {
+	*nativeRunner
+	pic *unified.Picture
+	g   imageproc.Geometry
+}
+
+func (v *nativeView) Classify(labels []string) []Class {
+	w, out := v.wanted(labels), []Class{}
+	for _, c := range v.run.Classify(v.pic, w.ids) {
+		out = append(out, Class{Label: v.label(w, c.Name), Score: c.Score})
+	}
+	return out
+}
+
+func (v *nativeView) Detect(o model.DetectOptions) []Object {
+	w := v.wanted(o.Query)
+	limit := o.Max
+	if limit == 0 {
+		limit = 100
+	}
+	found := v.run.Detect(v.pic, unified.DetectOptions{Names: v.candidates(w), Threshold: o.Threshold, NMS: o.Overlap, Max: MaxObjects})
+	if w.ids != nil {
+		found = slices.DeleteFunc(found, func(d unified.Detection) bool { return !slices.Contains(w.ids, d.Name) })
+	}
+	found = found[:min(len(found), limit)]
+	out, kept := []Object{}, found[:0]
+	for _, d := range found {
+		box := v.toSource(d.Box)
+		if box.Empty() || !box.Finite() { // it lies in the margin around the picture
+			continue
+		}
+		kept = append(kept, d)
+		out = append(out, Object{Label: v.label(w, d.Name), Score: d.Score, Box: box})
+	}
+	if o.Masks {
+		side, f := v.model.Config.FeatureSide(), v.frame()
+		for i, logits := range v.run.Masks(v.pic, kept) {
+			m := model.MaskRLE(logits, side, f, v.g.SrcW, v.g.SrcH, out[i].Box)
+			out[i].Mask = &m
+		}
+	}
+	return out
+}
+
+// candidates are the names that a patch chooses from: what is wanted and, as its rivals, the model's own labels, so that a
+// cat is not reported as the nearest thing to a dog. A label that shares a word with something wanted is no rival: a red
+// circle is a circle.
+func (v *nativeView) candidates(w wanted) []int32 {
+	if w.ids == nil {
+		return nil
+	}
+	names, used := slices.Clone(w.ids), map[int32]bool{}
+	for _, id := range w.ids {
+		for _, word := range v.model.Names.Words[id] {
+			used[word] = true
+		}
+	}
+	for _, id := range v.model.DefaultLabels() {
+		if !slices.ContainsFunc(v.model.Names.Words[id], func(word int32) bool { return used[word] }) {
+			names = append(names, id)
+		}
+	}
+	return names
+}
+
+func (v *nativeView) Pose(boxes []annotation.Box) [][]annotation.Joint {
+	f := v.frame()
+	inside := make([]annotation.Box, len(boxes))
+	for i, b := range boxes {
+		inside[i] = annotation.Box{X0: f.X.To(b.X0), Y0: f.Y.To(b.Y0), X1: f.X.To(b.X1), Y1: f.Y.To(b.Y1)}
+	}
+	out := v.run.Poses(v.pic, inside)
+	s := float64(v.model.Config.Size)
+	for _, joints := range out {
+		for i, j := range joints {
+			x, y := v.g.ToSource(j.X*s, j.Y*s)
+			joints[i].X, joints[i].Y = min(max(x, 0), float64(v.g.SrcW)), min(max(y, 0), float64(v.g.SrcH))
+		}
+	}
+	return out
+}
+
+func (v *nativeView) Ask(questions []string) []Answer {
+	out := []Answer{}
+	for i, a := range v.run.Ask(v.pic, questions) {
+		out = append(out, Answer{Question: questions[i], Answer: a.Answer, Score: a.Score})
+	}
+	return out
+}
+
+func (v *nativeView) Caption(step func(string)) Caption {
+	text, score := v.run.Caption(v.pic, step)
+	return Caption{Text: text, Score: score}
+}
+
+func (v *nativeView) Vector() []float32 { return v.run.ImageVector(v.pic) }
+
+// toSource takes a box from the model's frame, [0, 1], to pixels of the picture.
+func (v *nativeView) toSource(b annotation.Box) annotation.Box {
+	s := float64(v.model.Config.Size)
+	return v.g.BoxToSource(annotation.Box{X0: b.X0 * s, Y0: b.Y0 * s, X1: b.X1 * s, Y1: b.Y1 * s})
+}
+
+// frame is the way back.
+func (v *nativeView) frame() model.Frame {
+	s := float64(v.model.Config.Size)
+	x0, y0 := v.g.ToModel(0, 0)
+	x1, y1 := v.g.ToModel(1, 1)
+	return model.Frame{X: model.Axis{Scale: (x1 - x0) / s, Shift: x0 / s}, Y: model.Axis{Scale: (y1 - y0) / s, Shift: y0 / s}}
+}

@@ -1,0 +1,251 @@
+package fovea
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"time"
+
+	"fovea/annotation"
+	"fovea/imageproc"
+	"fovea/model"
+	"fovea/task"
+	"fovea/tensor"
+)
+
+// Predictor asks a model about pictures. It is safe for concurrent use.
+type Predictor struct {
+	model   model.Model
+	card    model.Card
+	threads int               // of each runner
+	slots   chan model.Runner // nil: a runner that is yet to be made
+	closed  chan struct{}
+}
+
+func newPredictor(m model.Model, o options) *Predictor {
+	p := &Predictor{model: m, card: m.Card(), threads: max(o.threads/o.runners, 1), slots: make(chan model.Runner, o.runners), closed: make(chan struct{})}
+	p.card.Name = o.name
+	for range o.runners {
+		p.slots <- nil
+	}
+	return p
+}
+
+// Card says what the model is and can do.
+func (p *Predictor) Card() model.Card { return p.card }
+
+// Runners is how many requests are served at the same time.
+func (p *Predictor) Runners() int { return cap(p.slots) }
+
+// ErrClosed is the error of requests to a closed Predictor.
+var ErrClosed = errors.New("fovea: the model is closed")
+
+// Close waits for the requests at work and frees the model's threads. A Predictor is closed once.
+func (p *Predictor) Close() error {
+	close(p.closed)
+	for range cap(p.slots) {
+		if r := <-p.slots; r != nil {
+			r.Close()
+		}
+	}
+	return nil
+}
+
+// take waits for a runner; give it back to p.slots.
+func (p *Predictor) take(ctx context.Context) (model.Runner, error) {
+	select {
+	case <-p.closed:
+		return nil, ErrClosed
+	default:
+	}
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-p.closed:
+		return nil, ErrClosed
+	case r := <-p.slots:
+		if r == nil {
+			r = p.model.NewRunner(p.threads)
+		}
+		return r, nil
+	}
+}
+
+// Check says what is wrong with a request, except for its picture, before any work is done.
+func (p *Predictor) Check(r Request) error { return r.check(p.card.Tasks, p.card.Name) }
+
+// Do puts a request to the model. The picture is encoded once for all the tasks. An error is an *Error, unless it comes
+// from the context.
+func (p *Predictor) Do(ctx context.Context, r Request) (*Result, error) {
+	if err := r.check(p.card.Tasks, p.card.Name); err != nil {
+		return nil, err
+	}
+	img, err := r.picture()
+	if err != nil {
+		return nil, err
+	}
+	out := &Result{Image: r.Path, Width: img.W, Height: img.H, Model: p.card.Name, Tasks: r.Tasks, polygons: r.Polygons}
+	start := time.Now()
+	err = p.with(ctx, func(run model.Runner) error {
+		start = time.Now() // waiting for a runner is not the model's time
+		view, err := run.Encode(img)
+		if err != nil {
+			return err
+		}
+		return out.answer(ctx, view, &r, &p.card)
+	})
+	if err != nil {
+		return nil, err
+	}
+	out.Elapsed = time.Since(start)
+	return out, nil
+}
+
+// with runs f with a runner. A shape that does not fit is a bug of the model and panics inside; here it becomes an error,
+// and the runner is thrown away.
+func (p *Predictor) with(ctx context.Context, f func(model.Runner) error) (err error) {
+	run, err := p.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := recover(); e != nil {
+			shape, ok := e.(*tensor.ShapeError)
+			p.slots <- nil
+			if !ok {
+				panic(e)
+			}
+			err = &Error{Code: "model.bug", Err: fmt.Errorf("fovea: the model %q failed; please report this: %w", p.card.Name, shape)}
+			return
+		}
+		p.slots <- run
+	}()
+	return f(run)
+}
+
+// picture is the request's picture in memory.
+func (r *Request) picture() (*imageproc.RGB, error) {
+	switch img := r.Image.(type) {
+	case nil:
+		return Load(r.Path)
+	case *imageproc.RGB:
+		if img.W < 1 || img.H < 1 || len(img.Pix) != 3*img.W*img.H {
+			return nil, badInput("image.empty", fmt.Errorf("fovea: a picture of %d×%d pixels in %d bytes", img.W, img.H, len(img.Pix)))
+		}
+		return img, nil
+	default:
+		return convert(img)
+	}
+}
+
+func convert(img image.Image) (*imageproc.RGB, error) {
+	if b := img.Bounds(); b.Empty() {
+		return nil, badInput("image.empty", fmt.Errorf("fovea: a picture of %d×%d pixels", b.Dx(), b.Dy()))
+	}
+	return imageproc.FromImage(img), nil
+}
+
+// answer asks all tasks of a view.
+func (r *Result) answer(ctx context.Context, v model.View, q *Request, card *model.Card) error {
+	for _, t := range tasks(q.Tasks) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		switch t {
+		case task.Classify:
+			r.Classes = top(v.Classify(q.Labels), q.Top)
+		case task.Detect:
+			if !q.Tasks.Has(task.Segment) {
+				r.Objects = v.Detect(q.detect(false))
+			}
+		case task.Segment:
+			r.Objects = v.Detect(q.detect(true))
+			if q.Semantic {
+				r.Semantic = semantic(r.Objects, r.Width, r.Height)
+			}
+		case task.Pose:
+			r.People = people(v, q, r.Objects, card.Skeleton)
+		case task.Ask:
+			r.Answers = v.Ask(q.Questions)
+		case task.Caption:
+			c := v.Caption(q.Step)
+			r.Caption = &c
+		case task.Match:
+			r.Vector = v.Vector()
+		}
+	}
+	if !r.finite() {
+		return errDamaged(card.Name)
+	}
+	return ctx.Err()
+}
+
+func (r *Request) detect(masks bool) model.DetectOptions {
+	return model.DetectOptions{Query: r.Query, Threshold: r.Threshold, Overlap: r.Overlap, Max: r.Max, Masks: masks}
+}
+
+// top are the best n names, DefaultTop for 0, all for less.
+func top(cs []Class, n int) []Class {
+	if n == 0 {
+		n = DefaultTop
+	}
+	if n > 0 && n < len(cs) {
+		cs = cs[:n]
+	}
+	return cs
+}
+
+// person is the label of those who have joints.
+const person = "person"
+
+// people finds the joints of the people among the objects, which are looked for unless that was done already. They are
+// found as objects among others, so that their scores are the same whatever else is asked for.
+func people(v model.View, q *Request, objects []Object, s *annotation.Skeleton) []Person {
+	if objects == nil || len(q.Query) > 0 {
+		o := q.detect(false)
+		o.Query, o.Max = nil, MaxObjects
+		objects = v.Detect(o)
+	}
+	out := []Person{}
+	boxes := []annotation.Box{}
+	for _, o := range objects {
+		if o.Label == person && (q.Max == 0 || len(out) < q.Max) {
+			out = append(out, Person{Score: o.Score, Box: o.Box, Skeleton: s})
+			boxes = append(boxes, o.Box)
+		}
+	}
+	if len(boxes) == 0 {
+		return out
+	}
+	for i, joints := range v.Pose(boxes) {
+		out[i].Joints = joints
+	}
+	return out
+}
+
+// finite reports that no number of the result is NaN or infinite.
+func (r *Result) finite() bool {
+	sum := 0.
+	for _, c := range r.Classes {
+		sum += c.Score
+	}
+	for _, o := range r.Objects {
+		sum += o.Score + o.Box.X0 + o.Box.Y0 + o.Box.X1 + o.Box.Y1
+	}
+	for _, p := range r.People {
+		for _, j := range p.Joints {
+			sum += j.X + j.Y + j.Score
+		}
+	}
+	for _, a := range r.Answers {
+		sum += a.Score
+	}
+	if r.Caption != nil {
+		sum += r.Caption.Score
+	}
+	for _, x := range r.Vector {
+		sum += float64(x)
+	}
+	return sum-sum == 0
+}

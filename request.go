@@ -1,0 +1,128 @@
+package fovea
+
+import (
+	"fmt"
+	"image"
+	"math"
+	"strings"
+
+	"fovea/task"
+)
+
+// Request is everything that is asked of one picture. The picture is encoded once, and all tasks are asked of that.
+type Request struct {
+	// Image is the picture, upright; when nil, Path names a file. An *imageproc.RGB is used as it is, others are copied.
+	Image image.Image
+	Path  string // also names the picture in the result
+	// Tasks says what to do; every part of a Result that belongs to one of them is filled.
+	Tasks task.Set
+
+	Labels    []string // Classify: names to choose from; none means the model's own
+	Query     []string // Detect, Segment: things to look for; none means the model's own
+	Questions []string // Ask: at least one, each at most MaxText bytes
+
+	Threshold float64 // least score of an object or a person, in [0, 1]; 0 means DefaultThreshold
+	Overlap   float64 // of two boxes of one label with a larger IoU the lower-scored is dropped; 0 means the model's own
+	Top       int     // Classify: at most so many names; 0 means DefaultTop, negative means all
+	Max       int     // Detect, Segment, Pose: at most so many; 0 means 100
+
+	Semantic bool // Segment: a label for each pixel instead of a mask for each object
+	Polygons bool // Segment: outlines beside the run lengths in JSON
+
+	// Step, when not nil, receives a caption's text so far after every word.
+	Step func(text string)
+}
+
+// Defaults and limits of a Request.
+const (
+	DefaultThreshold = .3
+	DefaultTop       = 5
+	MaxText          = 1000 // bytes of a question, label or text
+	MaxList          = 2000 // labels, things or questions
+	MaxObjects       = 1000
+)
+
+// Everything are the tasks of Look: all but questions and matching.
+var Everything = task.SetOf(task.Classify, task.Detect, task.Segment, task.Pose, task.Caption)
+
+// check fills in defaults and names the first thing that is wrong.
+func (r *Request) check(can task.Set, model string) error {
+	bad := func(code, format string, args ...any) error {
+		return badInput(code, fmt.Errorf("fovea: "+format, args...))
+	}
+	if r.Tasks == 0 {
+		return bad("request.task", "no task is asked for; set Request.Tasks")
+	}
+	if missing := r.Tasks &^ can; missing != 0 {
+		return bad("request.task", "the model %q cannot %s; it can %s", model, taskList(missing), taskList(can))
+	}
+	for _, n := range []struct {
+		name  string
+		value float64
+	}{{"threshold", r.Threshold}, {"overlap", r.Overlap}} {
+		if math.IsNaN(n.value) || n.value < 0 || n.value > 1 {
+			return bad("request."+n.name, "the %s %g is not in [0, 1]", n.name, n.value)
+		}
+	}
+	if r.Max < 0 || r.Max > MaxObjects {
+		return bad("request.max", "%d objects, want 0 … %d", r.Max, MaxObjects)
+	}
+	if r.Tasks.Has(task.Ask) && len(r.Questions) == 0 {
+		return bad("request.question", "no question is asked")
+	}
+	for _, l := range []struct {
+		code string
+		list []string
+	}{{"request.label", r.Labels}, {"request.query", r.Query}, {"request.question", r.Questions}} {
+		if err := checkTexts(l.code, l.list); err != nil {
+			return err
+		}
+	}
+	if r.Threshold == 0 {
+		r.Threshold = DefaultThreshold
+	}
+	return nil
+}
+
+// checkTexts refuses lists and texts that are too long, and texts without a word.
+func checkTexts(code string, list []string) error {
+	what := strings.TrimPrefix(code, "request.")
+	if len(list) > MaxList {
+		return badInput(code, fmt.Errorf("fovea: %d entries in one %s list, at most %d are taken", len(list), what, MaxList))
+	}
+	for _, s := range list {
+		if len(s) > MaxText {
+			return badInput(code, fmt.Errorf("fovea: a %s of %d bytes, at most %d are taken", what, len(s), MaxText))
+		}
+		if len(task.Split(s)) == 0 {
+			return badInput(code, fmt.Errorf("fovea: the %s %q has no word", what, s))
+		}
+	}
+	return nil
+}
+
+// tasks lists a set in the order of package task.
+func tasks(s task.Set) (out []task.Task) {
+	for t := task.Classify; t <= task.Match; t++ {
+		if s.Has(t) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+func taskList(s task.Set) string {
+	var names []string
+	for _, t := range tasks(s) {
+		names = append(names, taskName(t))
+	}
+	return strings.Join(names, ", ")
+}
+
+// taskName is the name in commands and results: what training calls match is the command embed.
+func taskName(t task.Task) string {
+	if t == task.Match {
+		return "embed"
+	}
+	return t.String()
+}
