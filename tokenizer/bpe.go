@@ -45,6 +45,9 @@ func newBPE(ids map[string]ID, merges [][2]string, opt bpeOptions) (*bpe, error)
 	if opt.Dropout != nil && *opt.Dropout != 0 {
 		return nil, fmt.Errorf("tokenizer: BPE dropout %v would make encoding random; set it to null", *opt.Dropout)
 	}
+	if n := max(len(deref(opt.Prefix)), len(deref(opt.Suffix))); n > maxAffix {
+		return nil, fmt.Errorf("tokenizer: BPE prefix or suffix has %d bytes, more than %d", n, maxAffix)
+	}
 	m := &bpe{voc: voc, merges: make(map[uint64]merge, len(merges)), opt: opt, unk: -1}
 	prefix := deref(opt.Prefix)
 	for rank, ab := range merges {

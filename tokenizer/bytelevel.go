@@ -3,9 +3,11 @@ package tokenizer
 import "strings"
 
 // byteChars spells each byte as a visible character (Radford et al. 2019): printable ones as themselves, the others in
-// order from U+0100 on. A space is Ġ.
-var byteChars, charBytes = func() (chars [256]string, bytes map[rune]byte) {
-	bytes = make(map[rune]byte, 256)
+// order from U+0100 on; a space is Ġ. charBytes is the inverse, -1 for other characters.
+var byteChars, charBytes = func() (chars [256]string, bytes [maxByteChar + 1]int16) {
+	for r := range bytes {
+		bytes[r] = -1
+	}
 	next := rune(0x100)
 	for b := range chars {
 		r := rune(b)
@@ -14,10 +16,13 @@ var byteChars, charBytes = func() (chars [256]string, bytes map[rune]byte) {
 			next++
 		}
 		chars[b] = string(r)
-		bytes[r] = byte(b)
+		bytes[r] = int16(b)
 	}
 	return chars, bytes
 }()
+
+// maxByteChar is the largest spelling: 68 bytes are not visible.
+const maxByteChar = 0x100 + 68 - 1
 
 // visible reports the bytes that are spelled as themselves: printable Latin-1 without the soft hyphen.
 func visible(b byte) bool {
@@ -51,11 +56,10 @@ func byteLevel(s string) string {
 func appendBytesOf(dst []byte, piece string) []byte {
 	start := len(dst)
 	for _, r := range piece {
-		b, ok := charBytes[r]
-		if !ok {
+		if r > maxByteChar || charBytes[r] < 0 {
 			return append(dst[:start], piece...)
 		}
-		dst = append(dst, b)
+		dst = append(dst, byte(charBytes[r]))
 	}
 	return dst
 }

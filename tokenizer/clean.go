@@ -17,7 +17,7 @@ type Clean struct {
 }
 
 // CleanAll sets every step: what the native model reads.
-var CleanAll = Clean{Controls: true, NFC: true, Spaces: true, Lowercase: true}
+func CleanAll() Clean { return Clean{Controls: true, NFC: true, Spaces: true, Lowercase: true} }
 
 // Apply returns text tidied. Bytes that are not UTF-8 become U+FFFD.
 func (c Clean) Apply(text string) string { return c.steps().normalize(lossy(text)) }

@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -17,7 +18,24 @@ type decodeFunc func([]string) []string
 
 func (f decodeFunc) decode(pieces []string) []string { return f(pieces) }
 
-// parseDecoder reads the decoder section of a tokenizer.json.
+// newDecoder reads the decoder section of a tokenizer.json.
+func newDecoder(raw json.RawMessage) ([]decoder, error) {
+	ds, err := parseDecoder(raw, 0)
+	if err != nil {
+		return nil, err
+	}
+	longer := 1.0
+	for _, d := range ds {
+		if r, ok := d.(replaceDecoder); ok {
+			longer *= max(1, float64(len(r.content)))
+		}
+	}
+	if longer > maxGrow {
+		return nil, fmt.Errorf("tokenizer: the decoders could make a text %.3g times longer; the limit is %d", longer, maxGrow)
+	}
+	return ds, nil
+}
+
 func parseDecoder(raw json.RawMessage, depth int) ([]decoder, error) {
 	if isNull(raw) {
 		return nil, nil
@@ -62,6 +80,9 @@ func parseDecoder(raw json.RawMessage, depth int) ([]decoder, error) {
 	case "WordPiece":
 		return []decoder{wordPieceDecoder{c.Prefix, c.Cleanup}}, nil
 	case "BPEDecoder":
+		if c.Suffix == "" {
+			return nil, errors.New("tokenizer: BPEDecoder's suffix is empty")
+		}
 		return []decoder{suffixDecoder(c.Suffix)}, nil
 	case "Strip":
 		if utf8.RuneCountInString(c.Content) != 1 {

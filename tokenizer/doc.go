@@ -31,4 +31,7 @@
 // A Pipeline is immutable and safe for concurrent use. Text may be anything: bytes that are not UTF-8 are read as
 // U+FFFD. A hostile tokenizer.json gives an error, and memory in proportion to its size. The truncation and padding
 // sections of a tokenizer.json are kept but not applied: a model's batch decides the length.
+//
+// Ids equal those of the reference implementation, except for text with characters that Go's Unicode tables (version
+// 15) and the reference's, which are partly older and partly newer, put in different categories.
 package tokenizer

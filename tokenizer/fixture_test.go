@@ -128,3 +128,15 @@ func TestFixture(t *testing.T) {
 		})
 	}
 }
+
+// texts are the texts of the module's own fixtures.
+func texts(t testing.TB, names ...string) []string {
+	t.Helper()
+	var out []string
+	for _, name := range names {
+		for _, l := range readFixture(t, filepath.Join(ownFixtures(t), "tokenizer", name+".jsonl")) {
+			out = append(out, l.Text)
+		}
+	}
+	return out
+}

@@ -43,7 +43,7 @@ const (
 	control
 	extend // and ZWJ
 	spacing
-	prepend
+	prepended
 	flag // regional indicator
 	hangulL
 	hangulV
@@ -59,7 +59,7 @@ func joined(a, b graphemeBreak, flags int) bool {
 		return true
 	case a == cr || a == lf || a == control || b == cr || b == lf || b == control:
 		return false
-	case b == extend || b == spacing || a == prepend:
+	case b == extend || b == spacing || a == prepended:
 		return true
 	case a == flag && b == flag:
 		return flags%2 == 1
@@ -96,7 +96,7 @@ func breakOf(r rune) graphemeBreak {
 	case unicode.In(r, unicode.Mn, unicode.Me, unicode.Other_Grapheme_Extend):
 		return extend
 	case isPrepend(r):
-		return prepend
+		return prepended
 	case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp):
 		return control
 	case r == 0x0E33 || r == 0x0EB3 || unicode.Is(unicode.Mc, r) && !isLetterLikeMark(r):

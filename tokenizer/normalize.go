@@ -27,7 +27,39 @@ func (ns normalizers) normalize(s string) string {
 	return s
 }
 
-// parseNormalizer reads the normalizer section of a tokenizer.json; nil means none.
+// grows bounds how many times longer n makes a text. A file may chain replacements that each double the text.
+func grows(n normalizer) float64 {
+	switch n := n.(type) {
+	case normalizers:
+		f := 1.0
+		for _, step := range n {
+			f *= grows(step)
+		}
+		return f
+	case replace:
+		return max(1, float64(len(n.content)))
+	case prepend:
+		return 1 + float64(len(n))
+	case strip:
+		return 1
+	case *precompiled:
+		return max(1, float64(n.longest))
+	}
+	return 3 // characters composed or decomposed, bytes spelled as characters, spaces around Chinese characters
+}
+
+// newNormalizer reads the normalizer section of a tokenizer.json; nil means none.
+func newNormalizer(raw json.RawMessage) (normalizer, error) {
+	n, err := parseNormalizer(raw, 0)
+	if err != nil || n == nil {
+		return nil, err
+	}
+	if f := grows(n); f > maxGrow {
+		return nil, fmt.Errorf("tokenizer: the normalizers could make a text %.3g times longer; the limit is %d", f, maxGrow)
+	}
+	return n, nil
+}
+
 func parseNormalizer(raw json.RawMessage, depth int) (normalizer, error) {
 	if isNull(raw) {
 		return nil, nil
@@ -82,12 +114,7 @@ func parseNormalizer(raw json.RawMessage, depth int) (normalizer, error) {
 	case "ByteLevel":
 		return normalizeFunc(byteLevel), nil
 	case "Prepend":
-		return normalizeFunc(func(s string) string {
-			if s == "" {
-				return s
-			}
-			return c.Prepend + s
-		}), nil
+		return prepend(c.Prepend), nil
 	case "Strip":
 		return strip{c.Left, c.Right}, nil
 	case "Replace":
@@ -106,6 +133,16 @@ func parseNormalizer(raw json.RawMessage, depth int) (normalizer, error) {
 		return bertNormalizer{c.CleanText, c.Chinese, accents, c.Lowercase}, nil
 	}
 	return nil, fmt.Errorf("tokenizer: normalizer type %q is not supported", c.Type)
+}
+
+// prepend puts a text in front of every other but the empty one.
+type prepend string
+
+func (n prepend) normalize(s string) string {
+	if s == "" {
+		return s
+	}
+	return string(n) + s
 }
 
 // strip removes white space at the ends.

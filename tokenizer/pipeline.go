@@ -27,10 +27,10 @@ type Pipeline struct {
 func assemble(f file, m model) (*Pipeline, error) {
 	p := &Pipeline{model: m, pool: &sync.Pool{New: func() any { return newScratch() }}}
 	var err error
-	if p.norm, err = parseNormalizer(f.Normalizer, 0); err != nil {
+	if p.norm, err = newNormalizer(f.Normalizer); err != nil {
 		return nil, err
 	}
-	if p.pre, err = parseSplitter(f.PreTokenizer, 0); err != nil {
+	if p.pre, err = newSplitter(f.PreTokenizer); err != nil {
 		return nil, err
 	}
 	if p.added, err = newAdded(f.AddedTokens, m.vocab(), p.norm); err != nil {
@@ -43,7 +43,7 @@ func assemble(f file, m model) (*Pipeline, error) {
 	if p.post, err = parseTemplate(f.PostProcessor, p.size); err != nil {
 		return nil, err
 	}
-	if p.dec, err = parseDecoder(f.Decoder, 0); err != nil {
+	if p.dec, err = newDecoder(f.Decoder); err != nil {
 		return nil, err
 	}
 	p.plain = isNull(f.Decoder)

@@ -11,6 +11,7 @@ import (
 type precompiled struct {
 	units        []uint32
 	replacements string
+	longest      int // bytes of the longest replacement
 }
 
 // newPrecompiled reads the map: the trie's size in bytes, the trie, the replacements; little-endian.
@@ -26,6 +27,9 @@ func newPrecompiled(b []byte) (normalizer, error) {
 	p := &precompiled{units: make([]uint32, size/4), replacements: lossy(string(b[size:]))}
 	for i := range p.units {
 		p.units[i] = binary.LittleEndian.Uint32(b[4*i:])
+	}
+	for text := range strings.SplitSeq(p.replacements, "\x00") {
+		p.longest = max(p.longest, len(text))
 	}
 	return p, nil
 }

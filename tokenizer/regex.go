@@ -62,21 +62,34 @@ func newPattern(expr string) (matcher, error) {
 	if s := knownScanner(expr); s != nil {
 		return s, nil
 	}
+	p, err := translatePattern(expr)
+	if err != nil {
+		return nil, fmt.Errorf("tokenizer: regular expression %q is none of the known ones (GPT-2, Qwen2, Llama 3, CLIP) and cannot be translated: %w", expr, err)
+	}
+	return p, nil
+}
+
+// translatePattern compiles expr with Go's regexp.
+func translatePattern(expr string) (pattern, error) {
 	head, hasTail := strings.CutSuffix(expr, tail)
 	translated, err := translate(head)
-	if err == nil {
-		if hasTail {
-			translated = "(?:" + translated + `)|([` + spaceClass + `]+)`
-		}
-		var re *regexp.Regexp
-		if re, err = regexp.Compile(translated); err == nil && re.MatchString("") {
-			err = errors.New("it matches the empty text")
-		}
-		if err == nil {
-			return pattern{re, hasTail}, nil
-		}
+	if err != nil {
+		return pattern{}, err
 	}
-	return nil, fmt.Errorf("tokenizer: regular expression %q is none of the known ones (GPT-2, Qwen2, Llama 3, CLIP) and cannot be translated: %w", expr, err)
+	if _, err := regexp.Compile(translated); err != nil {
+		return pattern{}, err // an open group or class would swallow the tail
+	}
+	if hasTail {
+		translated = "(?:" + translated + `)|([` + spaceClass + `]+)`
+	}
+	re, err := regexp.Compile(translated)
+	if err != nil {
+		return pattern{}, err
+	}
+	if re.MatchString("") {
+		return pattern{}, errors.New("it matches the empty text")
+	}
+	return pattern{re, hasTail}, nil
 }
 
 // find implements matcher. Nothing in a translated expression looks behind, so that s may be cut at from.

@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode"
@@ -119,7 +120,29 @@ func one(is func(rune) bool) scanner {
 	}
 }
 
-// parseSplitter reads the pre_tokenizer section of a tokenizer.json; nil means none.
+// newSplitter reads the pre_tokenizer section of a tokenizer.json; nil means none.
+func newSplitter(raw json.RawMessage) (splitter, error) {
+	s, err := parseSplitter(raw, 0)
+	if err == nil && byteSplitters(s) > 1 {
+		return nil, errors.New("tokenizer: more than one ByteLevel pre-tokenizer; each would spell the other's spelling")
+	}
+	return s, err
+}
+
+// byteSplitters counts the byte-level splitters in s.
+func byteSplitters(s splitter) int {
+	n := 0
+	switch s := s.(type) {
+	case byteSplitter:
+		n = 1
+	case splitters:
+		for _, part := range s {
+			n += byteSplitters(part)
+		}
+	}
+	return n
+}
+
 func parseSplitter(raw json.RawMessage, depth int) (splitter, error) {
 	if isNull(raw) {
 		return nil, nil

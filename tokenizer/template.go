@@ -42,6 +42,9 @@ func parseTemplate(raw json.RawMessage, size int) (template, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(t) > maxPiece {
+		return nil, fmt.Errorf("tokenizer: post-processors put more than %d pieces around a text", maxPiece)
+	}
 	for _, id := range t {
 		if int(id) >= size {
 			return nil, fmt.Errorf("tokenizer: post-processor names id %d, but the vocabulary has %d", id, size)
@@ -81,6 +84,7 @@ func parseTemplateAt(raw json.RawMessage, depth int) (template, error) {
 		return template{c.CLS.id, -1, c.SEP.id}, nil
 	case "TemplateProcessing":
 		var t template
+		texts := 0
 		for _, part := range c.Single {
 			switch {
 			case part.Special != nil:
@@ -96,9 +100,13 @@ func parseTemplateAt(raw json.RawMessage, depth int) (template, error) {
 				t = append(t, special.IDs...)
 			case part.Sequence != nil && part.Sequence.ID == "A":
 				t = append(t, -1)
+				texts++
 			default:
 				return nil, fmt.Errorf("tokenizer: the template for a single text has a part that is neither a special token nor sequence A")
 			}
+		}
+		if texts != 1 {
+			return nil, fmt.Errorf("tokenizer: the template for a single text has the text %d times", texts)
 		}
 		return t, nil
 	case "Sequence":
@@ -110,9 +118,6 @@ func parseTemplateAt(raw json.RawMessage, depth int) (template, error) {
 			}
 			if outer != nil {
 				t = outer.apply(t)
-			}
-			if len(t) > maxPiece {
-				return nil, fmt.Errorf("tokenizer: post-processors put more than %d pieces around a text", maxPiece)
 			}
 		}
 		return t, nil

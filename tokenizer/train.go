@@ -32,11 +32,12 @@ const maxTrained = 256
 // Train learns a byte-level byte-pair vocabulary (Sennrich et al. 2016, Radford et al. 2019) from texts: words are cut
 // by GPT-2's pattern, and the most frequent pair of neighbouring pieces within words becomes a new piece until the
 // vocabulary is full. Equal counts go to the pair with the lower ids, so the result depends on the texts alone, not on
-// their order. Special pieces that stand in the texts are not learnt from.
+// their order. Special pieces that stand in the texts are not learnt from, and no pair becomes one, so that text can
+// never encode to a special piece except by its whole spelling.
 //
 // Every text can be encoded, and without Clean, Decode(Encode(text)) is text. Ids: Specials, the 256 bytes, then the
-// learnt pieces, best first. The result equals that of the Hugging Face tokenizers library's BpeTrainer, which numbers
-// them in the same way, except where one piece arises from two different pairs.
+// learnt pieces, best first. Where no special piece is concerned, the result equals that of the Hugging Face tokenizers
+// library's BpeTrainer with a byte-level alphabet.
 func Train(texts iter.Seq[string], opt TrainOptions) (*Pipeline, error) {
 	specials := make(map[string]bool)
 	ids := make(map[string]ID)
@@ -115,7 +116,6 @@ type trainer struct {
 	ids    map[string]ID
 	pieces []string
 	merges [][2]string
-	rules  map[uint64]ID // the merges as pairs, with the id that they make
 	words  []trainWord
 	pairs  map[uint64]*pairStat
 	queue  pairQueue
@@ -132,7 +132,7 @@ type pairStat struct {
 }
 
 func newTrainer(ids map[string]ID) *trainer {
-	t := &trainer{ids: ids, pieces: make([]string, len(ids)), rules: map[uint64]ID{}, pairs: map[uint64]*pairStat{}}
+	t := &trainer{ids: ids, pieces: make([]string, len(ids)), pairs: map[uint64]*pairStat{}}
 	for piece, id := range ids {
 		t.pieces[id] = piece
 	}
@@ -196,50 +196,36 @@ func (t *trainer) learn(size int, least int64) {
 		}
 		left, right := t.pieces[ID(top.key>>32)], t.pieces[ID(uint32(top.key))]
 		piece := left + right
-		id, ok := t.ids[piece]
-		if !ok {
-			id = ID(len(t.pieces))
-			t.ids[piece] = id
-			t.pieces = append(t.pieces, piece)
+		if _, ok := t.ids[piece]; ok {
+			continue // a special piece: every other comes from one pair only
 		}
-		t.rules[top.key] = id
+		id := ID(len(t.pieces))
+		t.ids[piece] = id
+		t.pieces = append(t.pieces, piece)
 		t.merges = append(t.merges, [2]string{left, right})
-		t.apply(top.key)
+		t.apply(top.key, id)
 	}
 }
 
-// apply merges a pair wherever it occurs, and then every pair with a rule that this has brought about: the encoder
-// would merge it at once too.
-func (t *trainer) apply(key uint64) {
-	for todo := []uint64{key}; len(todo) > 0; todo = todo[1:] {
-		s := t.pairs[todo[0]]
-		if s == nil {
-			continue
-		}
-		delete(t.pairs, todo[0])
-		touched := map[uint64]bool{}
-		slices.Sort(s.words)
-		for _, at := range slices.Compact(s.words) {
-			t.mergeIn(at, todo[0], touched)
-		}
-		for _, k := range sortedKeys(touched) {
-			s := t.pairs[k]
-			if s == nil || s.count <= 0 {
-				continue
-			}
-			if _, ruled := t.rules[k]; ruled {
-				todo = append(todo, k)
-			} else {
-				heap.Push(&t.queue, queued{s.count, k})
-			}
+// apply merges a pair into id wherever it occurs, and queues the pairs that this brings about.
+func (t *trainer) apply(key uint64, id ID) {
+	s := t.pairs[key]
+	delete(t.pairs, key)
+	touched := map[uint64]bool{}
+	for _, at := range s.words {
+		t.mergeIn(at, key, id, touched)
+	}
+	for k := range touched {
+		if s := t.pairs[k]; s != nil && s.count > 0 {
+			heap.Push(&t.queue, queued{s.count, k}) // the queue's order is total, so the order of pushes is free
 		}
 	}
 }
 
-// mergeIn merges a pair within one word, left to right, and keeps the counts; pairs that gain are marked as touched.
-func (t *trainer) mergeIn(at int32, key uint64, touched map[uint64]bool) {
+// mergeIn merges a pair into id within one word, left to right, and keeps the counts; pairs that gain are marked as touched.
+func (t *trainer) mergeIn(at int32, key uint64, id ID, touched map[uint64]bool) {
 	w := &t.words[at]
-	left, right, id := ID(key>>32), ID(uint32(key)), t.rules[key]
+	left, right := ID(key>>32), ID(uint32(key))
 	old := w.pieces
 	merged := old[:0:0]
 	for i := 0; i < len(old); i++ {
@@ -270,15 +256,6 @@ func (t *trainer) mergeIn(at int32, key uint64, touched map[uint64]bool) {
 		}
 	}
 	w.pieces = merged
-}
-
-func sortedKeys(set map[uint64]bool) []uint64 {
-	keys := make([]uint64, 0, len(set))
-	for k := range set {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // queued is a pair with the count that it had when it was queued.

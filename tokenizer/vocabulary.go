@@ -8,6 +8,8 @@ const (
 	maxFile  = 256 << 20 // bytes of a tokenizer.json or vocabulary file, unpacked
 	maxPiece = 4096      // bytes of one piece
 	maxDepth = 8         // components within components
+	maxAffix = 64        // bytes that a BPE model puts at the ends of characters
+	maxGrow  = 1 << 10   // how many times longer a normalizer or decoder may make a text
 )
 
 // vocabulary is a two-way table of pieces.
