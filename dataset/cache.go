@@ -88,6 +88,10 @@ func keep(ex *Example) (*keptExample, int64) {
 
 func (k *keptExample) restore() *Example {
 	ex := &Example{ID: k.ex.ID, Image: k.ex.Image.Clone(), Labels: k.ex.Labels, Picture: *k.ex.Picture.Clone()}
+	ex.Captions = slices.Clone(ex.Captions)
+	for i := range ex.Questions {
+		ex.Questions[i].Answers = slices.Clone(ex.Questions[i].Answers)
+	}
 	for i, r := range k.masks {
 		if r.H > 0 {
 			ex.Objects[i].Mask, _ = r.Bitmap() // it was made from one

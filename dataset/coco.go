@@ -50,6 +50,10 @@ type cocoObject struct {
 
 type cocoCaption struct{ id, image, text string }
 
+func newCOCO(b *builder, name string, merge bool) *cocoFile {
+	return &cocoFile{b: b, name: name, images: map[string]*cocoImage{}, categories: map[string]*cocoCategory{}, sections: map[string]bool{}, merge: merge}
+}
+
 // readCOCO adds what one file says. It fails when the file as a whole is no COCO file; single faults are reported.
 func (b *builder) readCOCO(path string, merge bool) error {
 	doc, f, err := openJSON(path)
@@ -57,22 +61,26 @@ func (b *builder) readCOCO(path string, merge bool) error {
 		return err
 	}
 	defer f.Close()
-	c := &cocoFile{b: b, name: filepath.Base(path), images: map[string]*cocoImage{}, categories: map[string]*cocoCategory{},
-		sections: map[string]bool{}, merge: merge}
+	c := newCOCO(b, filepath.Base(path), merge)
 	if err := c.parse(doc); err != nil {
 		return err
 	}
 	if !c.sections["images"] || !c.sections["annotations"] {
 		return fmt.Errorf("dataset: %s: want the lists \"images\" and \"annotations\" of a COCO file", path)
 	}
-	if err := c.findPictures(filepath.Dir(path)); err != nil {
+	return c.link(filepath.Dir(path))
+}
+
+// link joins annotations, categories and pictures when all is read.
+func (c *cocoFile) link(beside string) error {
+	if err := c.findPictures(beside); err != nil {
 		return err
 	}
 	for _, l := range c.labels {
-		b.class(l)
+		c.b.class(l)
 	}
 	for i := range c.pending {
-		c.link(&c.pending[i])
+		c.linkObject(&c.pending[i])
 	}
 	for _, t := range c.captions {
 		if im := c.image(t.image, "caption "+t.id); im != nil && im.record != nil {
@@ -309,8 +317,8 @@ func (c *cocoFile) onePersonEach() bool {
 	return true
 }
 
-// link puts an object to its picture.
-func (c *cocoFile) link(o *cocoObject) {
+// linkObject puts an object to its picture.
+func (c *cocoFile) linkObject(o *cocoObject) {
 	what := "annotation " + o.id
 	im := c.image(o.image, what)
 	if im == nil {

@@ -33,7 +33,7 @@ func newJSON(name string, r io.Reader) *jsonDoc {
 	if head, _ := b.Peek(3); string(head) == "\xef\xbb\xbf" {
 		b.Discard(3)
 	}
-	return &jsonDoc{json.NewDecoder(&nanFilter{r: b}), name}
+	return &jsonDoc{json.NewDecoder(newFilter(b)), name}
 }
 
 // object calls f with every key of the top-level object; f consumes the value.
@@ -137,6 +137,8 @@ type nanFilter struct {
 	string bool   // inside a string
 	escape bool   // after a backslash
 }
+
+func newFilter(r io.Reader) *nanFilter { return &nanFilter{r: bufio.NewReaderSize(r, 1<<16)} }
 
 func (f *nanFilter) Read(p []byte) (int, error) {
 	if len(f.out) > 0 {

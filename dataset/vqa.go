@@ -35,11 +35,14 @@ func (b *builder) readVQA(questions, answers string) error {
 	if err != nil {
 		return err
 	}
-	name := filepath.Base(questions)
+	return b.parseQuestions(doc, filepath.Base(questions), known, find)
+}
+
+func (b *builder) parseQuestions(doc *jsonDoc, name string, known map[string]vqaAnswers, find func(id string) (string, bool)) error {
 	pictures := map[string]*record{} // nil: looked for in vain
 	asked := map[string]bool{}
 	found := false
-	err = doc.object(func(key string) error {
+	err := doc.object(func(key string) error {
 		if key != "questions" {
 			return doc.skip()
 		}
@@ -73,13 +76,10 @@ func (b *builder) readVQA(questions, answers string) error {
 			return nil
 		})
 	})
-	switch {
-	case err != nil:
-		return err
-	case !found:
-		return fmt.Errorf("dataset: %s: want the list \"questions\" of a VQA v2 file", questions)
+	if err == nil && !found {
+		err = fmt.Errorf("dataset: %s: want the list \"questions\" of a VQA v2 file", name)
 	}
-	return nil
+	return err
 }
 
 // readQuestion reads one element of "questions"; nil when it is at fault.
@@ -120,10 +120,13 @@ func (b *builder) readAnswers(path string) (map[string]vqaAnswers, error) {
 		return nil, err
 	}
 	defer f.Close()
+	return b.parseAnswers(doc, filepath.Base(path))
+}
+
+func (b *builder) parseAnswers(doc *jsonDoc, name string) (map[string]vqaAnswers, error) {
 	out := map[string]vqaAnswers{}
-	name := filepath.Base(path)
 	found := false
-	err = doc.object(func(key string) error {
+	err := doc.object(func(key string) error {
 		if key != "annotations" {
 			return doc.skip()
 		}
@@ -166,7 +169,7 @@ func (b *builder) readAnswers(path string) (map[string]vqaAnswers, error) {
 		})
 	})
 	if err == nil && !found {
-		err = fmt.Errorf("dataset: %s: want the list \"annotations\" of a VQA v2 file", path)
+		err = fmt.Errorf("dataset: %s: want the list \"annotations\" of a VQA v2 file", name)
 	}
 	return out, err
 }
