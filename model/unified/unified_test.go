@@ -159,3 +159,21 @@ func BenchmarkStep(b *testing.B) {
 	}
 	b.ReportMetric(16*float64(b.N)/b.Elapsed().Seconds(), "pictures/s")
 }
+
+// TestStepAllocatesNothing: after the first steps, forward and backward live on memory that they already have.
+func TestStepAllocatesNothing(t *testing.T) {
+	m := newTestModel(t, "tiny")
+	batch, _ := samples(t, m, 4)
+	tape := autograd.NewTape(kernel.NewWork(nil), 0, true)
+	var sc Scratch
+	step := func() {
+		tape.Reset()
+		loss, _ := m.Loss(tape, batch, DefaultWeights, &sc)
+		tape.Backward(loss, 1)
+	}
+	step()
+	step()
+	if n := testing.AllocsPerRun(5, step); n != 0 {
+		t.Errorf("a step makes %v allocations, want none", n)
+	}
+}
