@@ -1,0 +1,60 @@
+package recipe
+
+import (
+	"fmt"
+
+	"fovea/annotation"
+	"fovea/dataset"
+	"fovea/imageproc"
+	"fovea/model/unified"
+)
+
+// contactEach is the number of pictures of every measured set on a contact sheet.
+const contactEach = 8
+
+// shownScore is the least score of an object that is drawn: at .02, where measuring starts, pictures would be full of them.
+const shownScore = .4
+
+// Contact draws the first pictures of every measured set twice, the truth on the left and what the model finds on the
+// right, as one sheet; nil without anything to show.
+func (r *Run) Contact() (*imageproc.RGB, error) {
+	var cells []*imageproc.RGB
+	var captions []string
+	for _, e := range r.evals {
+		e.Limit, e.Progress = contactEach, nil
+		e.Keep = func(ex *dataset.Example, found annotation.Picture) {
+			truth := ex.Picture
+			truth.Questions = nil
+			cells = append(cells, r.draw(ex, truth), r.draw(ex, confident(found)))
+			captions = append(captions, fmt.Sprintf("%s %s", e.Name, ex.ID), "found")
+		}
+		if _, err := e.Run(r.Model); err != nil {
+			return nil, err
+		}
+	}
+	if len(cells) == 0 {
+		return nil, nil
+	}
+	return imageproc.Grid(cells, captions, 8), nil
+}
+
+// draw is one cell of the sheet.
+func (r *Run) draw(ex *dataset.Example, p annotation.Picture) *imageproc.RGB {
+	return imageproc.Draw(ex.Image, p, imageproc.DrawOptions{MinSide: 256, Labels: r.Model.Config.Labels})
+}
+
+// confident keeps what a person would be shown: objects above shownScore, and the first question answered.
+func confident(found annotation.Picture) annotation.Picture {
+	out := found
+	out.Objects = nil
+	for _, o := range found.Objects {
+		if o.Score >= shownScore {
+			if o.Label != unified.Person {
+				o.Joints = nil
+			}
+			out.Objects = append(out.Objects, o)
+		}
+	}
+	out.Questions = found.Questions[:min(len(found.Questions), 1)]
+	return out
+}
