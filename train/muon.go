@@ -128,11 +128,11 @@ func (s *muonScratch) orthogonalize(rows, cols, rounds int) []float32 {
 	kernel.Scale(x.Data, 1/(float32(math.Sqrt(float64(kernel.SumSq(x.Data))))+1e-7))
 	for range rounds {
 		if rows <= cols {
-			kernel.Gemm(s.work, a, x, x.T(), kernel.Epilogue{})
+			s.symmetric(a, x, x.T())
 		} else {
-			kernel.Gemm(s.work, a, x.T(), x, kernel.Epilogue{})
+			s.symmetric(a, x.T(), x)
 		}
-		kernel.Gemm(s.work, b, a, a, kernel.Epilogue{})
+		s.symmetric(b, a, a)
 		kernel.Scale(b.Data, schulzC)
 		kernel.Axpy(schulzB, a.Data, b.Data)
 		for i := range side {
@@ -146,6 +146,23 @@ func (s *muonScratch) orthogonalize(rows, cols, rounds int) []float32 {
 		x, y = y, x
 	}
 	return x.Data
+}
+
+// symmetric sets c = a·b, which the caller knows to be symmetric: blocks on and above the diagonal are computed, the others
+// copied.
+func (s *muonScratch) symmetric(c, a, b kernel.Mat) {
+	const block = 48 // rows; a multiple of the kernels' tile
+	n := c.Rows
+	for i := 0; i < n; i += block {
+		end := min(i+block, n)
+		kernel.Gemm(s.work, c.Slice(i, end, i, n), a.Slice(i, end, 0, a.Cols), b.Slice(0, b.Rows, i, n), kernel.Epilogue{})
+		for r := i; r < end; r++ {
+			row := c.Data[r*c.RS : r*c.RS+n]
+			for k := end; k < n; k++ {
+				c.Data[k*c.RS+r] = row[k]
+			}
+		}
+	}
 }
 
 // Settings implements Optimizer.
