@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -33,7 +35,25 @@ var OS FS = osFS{}
 
 type osFS struct{}
 
-func (osFS) CreateTemp(dir, pattern string) (Temp, error) { return os.CreateTemp(dir, pattern) }
+// CreateTemp is os.CreateTemp, except that the file may be read by whom the umask lets read: it becomes a result, not a secret.
+func (osFS) CreateTemp(dir, pattern string) (Temp, error) {
+	prefix, suffix := pattern, ""
+	if i := strings.LastIndexByte(pattern, '*'); i >= 0 {
+		prefix, suffix = pattern[:i], pattern[i+1:]
+	}
+	for {
+		name := filepath.Join(dir, prefix+strconv.FormatUint(rand.Uint64(), 36)+suffix)
+		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+		if errors.Is(err, os.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err // not f: a nil *os.File in an interface is not nil
+		}
+		return f, nil
+	}
+}
+
 func (osFS) Rename(from, to string) error                 { return os.Rename(from, to) }
 func (osFS) Remove(name string) error                     { return os.Remove(name) }
 func (osFS) SyncDir(dir string) error                     { return syncDir(dir) }

@@ -87,6 +87,25 @@ func TestFaultsKeepTheOldFile(t *testing.T) {
 	}
 }
 
+// TestMode: a written file may be read by whom an ordinary new file may be read.
+func TestMode(t *testing.T) {
+	dir := t.TempDir()
+	plain, path := filepath.Join(dir, "plain"), filepath.Join(dir, "model.safetensors")
+	f, err := os.Create(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	if err := checkpoint.Write(path, params(), checkpoint.WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	a, _ := os.Stat(plain)
+	b, err := os.Stat(path)
+	if err != nil || a.Mode() != b.Mode() {
+		t.Errorf("mode %v, want %v (%v)", b.Mode(), a.Mode(), err)
+	}
+}
+
 func TestRemovePartial(t *testing.T) {
 	dir := t.TempDir()
 	for _, n := range []string{".a.partial-123", "a", ".hidden", "b.partial-1"} {
