@@ -54,9 +54,9 @@ func (osFS) CreateTemp(dir, pattern string) (Temp, error) {
 	}
 }
 
-func (osFS) Rename(from, to string) error                 { return os.Rename(from, to) }
-func (osFS) Remove(name string) error                     { return os.Remove(name) }
-func (osFS) SyncDir(dir string) error                     { return syncDir(dir) }
+func (osFS) Rename(from, to string) error { return os.Rename(from, to) }
+func (osFS) Remove(name string) error     { return os.Remove(name) }
+func (osFS) SyncDir(dir string) error     { return syncDir(dir) }
 
 const tempMark = ".partial-"
 
