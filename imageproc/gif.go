@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image"
 	"image/gif"
+	"io"
 	"iter"
 	"time"
 )
@@ -41,11 +42,8 @@ func DecodeFrames(data []byte, lim Limits) iter.Seq2[Frame, error] {
 				break
 			}
 			var f Frame
-			if f, err = guard(c.name, a.next); err == errNoFrame {
-				if i > 0 {
-					return
-				}
-				err = decodeError(c.name, err)
+			if f, err = guard(c.name, a.next); err == errEnd && i > 0 {
+				return
 			}
 			if f.Index = i; err == nil && !yield(f, nil) {
 				return
@@ -64,8 +62,8 @@ func decodeGIF(data []byte) (*RGB, error) {
 	return f.Image, err
 }
 
-// errNoFrame ends an animation. It is an *Error so that it passes through guard as it is.
-var errNoFrame error = &Error{Code: CodeTruncated, Msg: "the gif data hold no image data", Hint: hintDamaged}
+// errEnd is the end of an animation; without a frame before it, the file lacks its picture.
+var errEnd error = &Error{Code: CodeTruncated, Msg: "the gif data hold no picture", Hint: hintDamaged}
 
 // animation walks the blocks of a GIF (GIF89a specification). Each frame is decoded as a GIF of its own, made of the
 // file's header and the frame's blocks.
@@ -79,14 +77,14 @@ type animation struct {
 
 func newAnimation(data []byte) (*animation, error) {
 	if len(data) < 13 {
-		return nil, errNoFrame
+		return nil, io.ErrUnexpectedEOF
 	}
 	n := 13
 	if flags := data[10]; flags&0x80 != 0 {
 		n += 3 << (flags&7 + 1)
 	}
 	if n > len(data) {
-		return nil, errNoFrame
+		return nil, io.ErrUnexpectedEOF
 	}
 	w, h := int(data[6])|int(data[7])<<8, int(data[8])|int(data[9])<<8
 	return &animation{header: data[:n:n], rest: data[n:], canvas: NewRGB(w, h)}, nil
@@ -137,7 +135,7 @@ func (a *animation) frame() (blocks, control []byte, err error) {
 	for i := 0; i < len(d); {
 		switch d[i] {
 		case 0x3b: // trailer
-			return nil, nil, errNoFrame
+			return nil, nil, errEnd
 		case 0x21: // extension: label, blocks
 			if i+8 <= len(d) && d[i+1] == 0xf9 && d[i+2] == 4 {
 				control = d[i+3 : i+7]
@@ -145,7 +143,7 @@ func (a *animation) frame() (blocks, control []byte, err error) {
 			i = skipBlocks(d, i+2)
 		case 0x2c: // image: descriptor, local palette, code size, blocks
 			if i+10 > len(d) {
-				return nil, nil, errNoFrame
+				return nil, nil, io.ErrUnexpectedEOF
 			}
 			n := 10
 			if flags := d[i+9]; flags&0x80 != 0 {
@@ -158,7 +156,10 @@ func (a *animation) frame() (blocks, control []byte, err error) {
 			return nil, nil, fmt.Errorf("unknown block type 0x%02x", d[i])
 		}
 	}
-	return nil, nil, errNoFrame
+	if len(d) > 0 {
+		return nil, nil, io.ErrUnexpectedEOF
+	}
+	return nil, nil, errEnd // many writers forget the trailer
 }
 
 // skipBlocks is the offset after a run of length-prefixed blocks that begins at i; beyond len(d) when it is cut short.
