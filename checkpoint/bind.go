@@ -7,11 +7,14 @@ import (
 	"strings"
 
 	"fovea/autograd"
+	"fovea/tensor"
 )
 
 // Rename maps names of a checkpoint to names of a model. From is a regular expression; every match in a tensor's name is
 // replaced by To, in which $1 stands for the first group. Rules apply in order, each to the result of the one before. A To of
-// Drop leaves out every tensor whose name matches.
+// Drop leaves out every tensor whose name matches. A result with bars, "q.weight|k.weight|v.weight", splits the tensor into as
+// many equal parts along its first axis, because published models store some maps in one piece; rules that do this match
+// the whole name and come last.
 type Rename struct{ From, To string }
 
 // Drop as Rename.To says that a tensor is not wanted.
@@ -42,7 +45,8 @@ func (e *BindError) Error() string {
 }
 
 // Bind copies src into params by Param.Name. Shapes must agree exactly, every parameter must be there and every tensor must
-// be wanted; otherwise a *BindError lists all differences and no parameter has changed.
+// be wanted; otherwise a *BindError lists all differences and no parameter has changed. Parameters without data get it once
+// all shapes are known to agree, so a configuration that lies about its size costs no memory.
 func Bind(params []*autograd.Param, src Source, renames []Rename) error {
 	names, err := rename(src.Names(), renames)
 	if err != nil {
@@ -61,18 +65,19 @@ func Bind(params []*autograd.Param, src Source, renames []Rename) error {
 			bad.Missing = append(bad.Missing, p.Name)
 			continue
 		}
-		t, err := src.Tensor(from)
+		t, err := src.Tensor(from.name)
 		if err != nil {
 			return err
 		}
-		if !t.Shape.Equal(p.Shape) {
-			bad.Misshapen = append(bad.Misshapen, fmt.Sprintf("%s: file has %v, model wants %v", p.Name, t.Shape, p.Shape))
+		if part := from.of(t); part == nil {
+			bad.Misshapen = append(bad.Misshapen, fmt.Sprintf("%s: file has %v, model wants %d equal parts of it", p.Name, t.Shape, from.parts))
+		} else if found[i] = part; !part.Shape.Equal(p.Shape) {
+			bad.Misshapen = append(bad.Misshapen, fmt.Sprintf("%s: file has %v, model wants %v", p.Name, part.Shape, p.Shape))
 		}
-		found[i] = t
 	}
 	for to, from := range names {
-		if !wanted[to] {
-			bad.Unexpected = append(bad.Unexpected, from)
+		if !wanted[to] && !slices.Contains(bad.Unexpected, from.name) {
+			bad.Unexpected = append(bad.Unexpected, from.name)
 		}
 	}
 	if len(bad.Missing)+len(bad.Unexpected)+len(bad.Misshapen) > 0 {
@@ -82,6 +87,9 @@ func Bind(params []*autograd.Param, src Source, renames []Rename) error {
 		return bad
 	}
 	for i, p := range params {
+		if p.Data == nil {
+			p.Data = make([]float32, p.Shape.Size())
+		}
 		if err := found[i].Float32(p.Data); err != nil {
 			return err
 		}
@@ -89,8 +97,32 @@ func Bind(params []*autograd.Param, src Source, renames []Rename) error {
 	return nil
 }
 
-// rename returns new name → name in the source.
-func rename(names []string, rules []Rename) (map[string]string, error) {
+// piece is a tensor of a source, or one of several equal parts of it.
+type piece struct {
+	name        string
+	part, parts int
+}
+
+// of cuts the piece out of its tensor, nil when that does not fall into equal parts.
+func (p piece) of(t *Tensor) *Tensor {
+	if p.parts == 1 {
+		return t
+	}
+	if len(t.Shape) == 0 || t.Shape[0]%p.parts != 0 {
+		return nil
+	}
+	cut := *t
+	cut.Shape = append(tensor.Shape{t.Shape[0] / p.parts}, t.Shape[1:]...)
+	n := len(t.Raw) / p.parts
+	cut.Raw = t.Raw[p.part*n : (p.part+1)*n]
+	if t.scale != nil {
+		cut.scale = t.scale[4*p.part*cut.Shape[0]:]
+	}
+	return &cut
+}
+
+// rename returns new name → piece of the source.
+func rename(names []string, rules []Rename) (map[string]piece, error) {
 	res := make([]*regexp.Regexp, len(rules))
 	for i, r := range rules {
 		var err error
@@ -98,7 +130,7 @@ func rename(names []string, rules []Rename) (map[string]string, error) {
 			return nil, fmt.Errorf("checkpoint: rename %q: %w", r.From, err)
 		}
 	}
-	out := make(map[string]string, len(names))
+	out := make(map[string]piece, len(names))
 next:
 	for _, from := range names {
 		to := from
@@ -111,10 +143,13 @@ next:
 				to = re.ReplaceAllString(to, rules[i].To)
 			}
 		}
-		if other, twice := out[to]; twice {
-			return nil, fmt.Errorf("checkpoint: rename: %q and %q both become %q", other, from, to)
+		parts := strings.Split(to, "|")
+		for i, to := range parts {
+			if other, twice := out[to]; twice {
+				return nil, fmt.Errorf("checkpoint: rename: %q and %q both become %q", other.name, from, to)
+			}
+			out[to] = piece{from, i, len(parts)}
 		}
-		out[to] = from
 	}
 	return out, nil
 }

@@ -381,6 +381,46 @@ func TestBindReportsEverything(t *testing.T) {
 	}
 }
 
+func TestBindSplitsAndAllocates(t *testing.T) {
+	fused := autograd.NewParam(autograd.Matrix, 6, 4)
+	for i := range fused.Data {
+		fused.Data[i] = float32(i)
+	}
+	for _, format := range []DType{F32, I8} {
+		path := filepath.Join(t.TempDir(), "m.safetensors")
+		fused.Name = "attn.qkv.weight"
+		if err := Write(path, []*autograd.Param{fused}, WriteOptions{DType: format}); err != nil {
+			t.Fatal(err)
+		}
+		f, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		var ps []*autograd.Param
+		for _, name := range []string{"q", "k", "v"} {
+			ps = append(ps, &autograd.Param{Name: "attn." + name + ".weight", Tensor: tensor.Tensor{Shape: tensor.Shape{2, 4}}})
+		}
+		split := []Rename{{`^(.*)qkv\.(\w+)$`, "${1}q.$2|${1}k.$2|${1}v.$2"}}
+		if err := Bind(ps, f, split); err != nil {
+			t.Fatal(err)
+		}
+		for i, p := range ps {
+			for j, x := range p.Data {
+				if d := x - float32(8*i+j); d*d > .01 {
+					t.Errorf("%v: %s element %d is %g", format, p.Name, j, x)
+				}
+			}
+		}
+		split[0].To += "|${1}w.$2" // four parts of six rows, and one that nobody wants
+		ps[1] = &autograd.Param{Name: "attn.k.weight", Tensor: tensor.Tensor{Shape: tensor.Shape{1 << 20, 1 << 20}}}
+		var bad *BindError
+		if err := Bind(ps, f, split); !errors.As(err, &bad) || len(bad.Misshapen) != 3 || !slices.Equal(bad.Unexpected, []string{fused.Name}) || ps[1].Data != nil {
+			t.Errorf("%v: got %v", format, err)
+		}
+	}
+}
+
 func TestUnescape(t *testing.T) {
 	for in, want := range map[string]string{`a\"\\\/\b\f\n\r\t`: "a\"\\/\b\f\n\r\t", `\u00e9\u00E9`: "éé", `\ud83d\ude00!`: "😀!", `\u0000`: "\x00"} {
 		if got, ok := unescape([]byte(in)); !ok || string(got) != want {

@@ -8,6 +8,18 @@ import (
 // GELU is the Gaussian error linear unit in its tanh form (Hendrycks & Gimpel 2016), element by element.
 func GELU(x *Value) *Value { return unary(x, kernel.GELU, kernel.GELUGrad) }
 
+// GELUExact is x·Φ(x), with the normal distribution itself instead of its approximation (Hendrycks & Gimpel 2016).
+func GELUExact(x *Value) *Value { return unary(x, geluExact, geluExactGrad) }
+
+// QuickGELU is x·sigmoid(1.702·x), the form that CLIP has (Hendrycks & Gimpel 2016).
+func QuickGELU(x *Value) *Value { return unary(x, quickGELU, quickGELUGrad) }
+
+// Sigmoid is 1/(1+e⁻ˣ), element by element.
+func Sigmoid(x *Value) *Value { return unary(x, kernel.Sigmoid, sigmoidGrad) }
+
+// Tanh is the hyperbolic tangent, element by element.
+func Tanh(x *Value) *Value { return unary(x, kernel.Tanh, tanhGrad) }
+
 // ReLU is max(x, 0), element by element.
 func ReLU(x *Value) *Value { return unary(x, kernel.ReLU, kernel.ReLUGrad) }
 

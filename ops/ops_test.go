@@ -32,6 +32,12 @@ var gradients = []struct {
 	}},
 	{"gelu", [][]int{{5, 9}}, func(t *autograd.Tape, in []*Value) *Value { return GELU(in[0]) }},
 	{"silu", [][]int{{5, 9}}, func(t *autograd.Tape, in []*Value) *Value { return SiLU(in[0]) }},
+	{"exact gelu", [][]int{{5, 9}}, func(t *autograd.Tape, in []*Value) *Value { return GELUExact(in[0]) }},
+	{"quick gelu", [][]int{{5, 9}}, func(t *autograd.Tape, in []*Value) *Value { return QuickGELU(in[0]) }},
+	{"sigmoid", [][]int{{5, 9}}, func(t *autograd.Tape, in []*Value) *Value { return Sigmoid(in[0]) }},
+	{"tanh", [][]int{{5, 9}}, func(t *autograd.Tape, in []*Value) *Value { return Tanh(in[0]) }},
+	{"mul", [][]int{{3, 6}, {3, 6}}, func(t *autograd.Tape, in []*Value) *Value { return Mul(in[0], in[1]) }},
+	{"mul repeated", [][]int{{2, 3, 6}, {6}}, func(t *autograd.Tape, in []*Value) *Value { return Mul(in[0], in[1]) }},
 	{"relu", [][]int{{5, 9}}, func(t *autograd.Tape, in []*Value) *Value { return ReLU(in[0]) }},
 	{"layernorm", [][]int{{4, 12}, {12}, {12}}, func(t *autograd.Tape, in []*Value) *Value { return LayerNorm(in[0], in[1], in[2], 1e-5) }},
 	{"layernorm by heads", [][]int{{4, 12}, {6}}, func(t *autograd.Tape, in []*Value) *Value { return LayerNorm(in[0], in[1], nil, 1e-5) }},
@@ -46,6 +52,19 @@ var gradients = []struct {
 	{"conv 3x3", [][]int{{2, 5, 4, 3}, {6, 27}, {6}}, func(t *autograd.Tape, in []*Value) *Value { return Conv2D(in[0], in[1], in[2], 3, 1) }},
 	{"conv 3x3 stride 2", [][]int{{2, 6, 5, 3}, {6, 27}}, func(t *autograd.Tape, in []*Value) *Value { return Conv2D(in[0], in[1], nil, 3, 2) }},
 	{"conv 1x1", [][]int{{2, 3, 3, 4}, {5, 4}}, func(t *autograd.Tape, in []*Value) *Value { return Conv2D(in[0], in[1], nil, 1, 1) }},
+	{"conv 4x4 of patches", [][]int{{2, 9, 8, 3}, {5, 48}, {5}}, func(t *autograd.Tape, in []*Value) *Value { return Conv2DPad(in[0], in[1], in[2], 4, 4, 0) }},
+	{"conv 4x4 of patches, padded", [][]int{{1, 7, 8, 3}, {5, 48}}, func(t *autograd.Tape, in []*Value) *Value { return Conv2DPad(in[0], in[1], nil, 4, 4, 1) }},
+	{"conv 1x1 in a margin", [][]int{{1, 3, 2, 4}, {5, 4}}, func(t *autograd.Tape, in []*Value) *Value { return Conv2DPad(in[0], in[1], nil, 1, 1, 1) }},
+	{"transposed conv 4x4 stride 2", [][]int{{2, 3, 4, 3}, {3, 80}, {5}}, func(t *autograd.Tape, in []*Value) *Value { return ConvTranspose2D(in[0], in[1], in[2], 4, 2, 1) }},
+	{"transposed conv of patches", [][]int{{1, 3, 2, 3}, {3, 18}}, func(t *autograd.Tape, in []*Value) *Value { return ConvTranspose2D(in[0], in[1], nil, 3, 3, 0) }},
+	{"channels last", [][]int{{4, 3, 2, 2}}, func(t *autograd.Tape, in []*Value) *Value { return ChannelsLast(in[0]) }},
+	{"resize", [][]int{{2, 3, 2, 4}}, func(t *autograd.Tape, in []*Value) *Value {
+		rows := &Taps{In: 3, At: [][]int32{{0}, {0, 1}, {2, 1, 1}, {2}}, Weight: [][]float32{{1}, {.25, .75}, {.5, 1.2, -.7}, {2}}}
+		return Resize(in[0], rows, &Taps{In: 2, At: [][]int32{{1, 0}}, Weight: [][]float32{{.3, .7}}})
+	}},
+	{"cross attention", [][]int{{5, 8}, {7, 8}, {7, 8}}, func(t *autograd.Tape, in []*Value) *Value {
+		return CrossAttention(in[0], in[1], in[2], 2, []Span{{0, 2, 0, 3}, {2, 2, 3, 4}, {4, 1, 0, 3}})
+	}},
 	{"pixel shuffle", [][]int{{2, 3, 2, 8}}, func(t *autograd.Tape, in []*Value) *Value { return PixelShuffle(in[0], 2) }},
 	{"batchnorm", [][]int{{2, 3, 4, 5}, {5}, {5}, {2, 3, 4, 5}}, func(t *autograd.Tape, in []*Value) *Value {
 		run := Running{autograd.NewParam(autograd.Buffer, 5), autograd.NewParam(autograd.Buffer, 5)}

@@ -1,0 +1,81 @@
+package ops
+
+import (
+	"math"
+
+	"fovea/autograd"
+	"fovea/internal/kernel"
+)
+
+// Span says that the Rows rows of the queries from Row on see the Keys rows of keys and values from Key on.
+type Span struct{ Row, Rows, Key, Keys int }
+
+// CrossAttention returns softmax(q·kᵀ/√K)·v, head by head, where queries and keys are different sequences (Vaswani et al.
+// 2017, encoder–decoder attention). q is [N, H·K], k and v are [M, H·K]; the result is [N, H·K]. Every row of q is in
+// exactly one span; spans must stay as they are until the tape is reset.
+func CrossAttention(q, k, v *Value, heads int, spans []Span) *Value {
+	t, d := q.Tape(), q.Shape.Last()
+	mustBe(k.Shape.Equal(v.Shape) && k.Shape.Last() == d && d%heads == 0, "crossattention", "q [N, H·K], k and v [M, H·K]", q, k, v)
+	y := t.New(autograd.Wants(q, k, v), q.Shape.Rows(), d)
+	op := autograd.Node[crossOp](t)
+	op.q, op.k, op.v, op.y, op.heads, op.spans, op.probs = q, k, v, y, heads, spans, op.probs[:0]
+	kd := d / heads
+	scale := float32(1 / math.Sqrt(float64(kd)))
+	op.each(func(s Span, h int) {
+		mark := t.Mark()
+		p := t.Scratch(s.Rows * s.Keys)
+		kernel.Gemm(t.Work, kernel.M(p, s.Rows, s.Keys), head(q.Data, s.Row, s.Rows, d, h, kd), head(k.Data, s.Key, s.Keys, d, h, kd).T(), kernel.Epilogue{})
+		kernel.SoftmaxRows(p, s.Rows, s.Keys, s.Keys, scale)
+		kernel.Gemm(t.Work, head(y.Data, s.Row, s.Rows, d, h, kd), kernel.M(p, s.Rows, s.Keys), head(v.Data, s.Key, s.Keys, d, h, kd), kernel.Epilogue{})
+		if y.Grad != nil {
+			op.probs = append(op.probs, p)
+		} else {
+			t.Release(mark)
+		}
+	})
+	if y.Grad != nil {
+		t.Push(op)
+	}
+	return y
+}
+
+type crossOp struct {
+	q, k, v, y *Value
+	heads      int
+	spans      []Span
+	probs      [][]float32 // softmax of each span and head, kept for the backward pass
+}
+
+func (o *crossOp) each(f func(s Span, h int)) {
+	for _, s := range o.spans {
+		for h := range o.heads {
+			f(s, h)
+		}
+	}
+}
+
+// Backward implements autograd.Op.
+func (o *crossOp) Backward() {
+	t, d := o.y.Tape(), o.q.Shape.Last()
+	kd := d / o.heads
+	scale := float32(1 / math.Sqrt(float64(kd)))
+	add, next := kernel.Epilogue{Beta: 1}, 0
+	o.each(func(s Span, h int) {
+		mark := t.Mark()
+		p, ds := kernel.M(o.probs[next], s.Rows, s.Keys), kernel.M(t.Scratch(s.Rows*s.Keys), s.Rows, s.Keys)
+		next++
+		dy := head(o.y.Grad, s.Row, s.Rows, d, h, kd)
+		kernel.Gemm(t.Work, ds, dy, head(o.v.Data, s.Key, s.Keys, d, h, kd).T(), kernel.Epilogue{})
+		if o.v.Grad != nil {
+			kernel.Gemm(t.Work, head(o.v.Grad, s.Key, s.Keys, d, h, kd), p.T(), dy, add)
+		}
+		kernel.SoftmaxRowsGrad(ds.Data, p.Data, ds.Data, s.Rows, s.Keys, s.Keys, scale)
+		if o.q.Grad != nil {
+			kernel.Gemm(t.Work, head(o.q.Grad, s.Row, s.Rows, d, h, kd), ds, head(o.k.Data, s.Key, s.Keys, d, h, kd), add)
+		}
+		if o.k.Grad != nil {
+			kernel.Gemm(t.Work, head(o.k.Grad, s.Key, s.Keys, d, h, kd), ds.T(), head(o.q.Data, s.Row, s.Rows, d, h, kd), add)
+		}
+		t.Release(mark)
+	})
+}

@@ -1,0 +1,69 @@
+package ops
+
+import "fovea/internal/kernel"
+
+// bandFloats bounds the columns that a convolution lays out at a time (about 256 KiB), so that they stay in the
+// second-level cache between being written and being multiplied.
+const bandFloats = 64 << 10
+
+// window is how a k×k kernel moves over a picture [h, w, c] with stride s and pad zeros around it: it stops at oh × ow
+// places. Convolutions read through it, transposed convolutions write through it.
+type window struct{ h, w, c, oh, ow, k, s, pad int }
+
+func newWindow(h, w, c, k, s, pad int) window {
+	return window{h, w, c, (h+2*pad-k)/s + 1, (w+2*pad-k)/s + 1, k, s, pad}
+}
+
+// plain reports that the unfolded columns are the picture itself.
+func (g *window) plain() bool { return g.k == 1 && g.s == 1 && g.pad == 0 }
+
+// band is the number of rows of places that are unfolded at a time.
+func (g *window) band() int { return min(max(bandFloats/(g.ow*g.k*g.k*g.c), 1), g.oh) }
+
+// picture is number b of a batch.
+func (g *window) picture(x []float32, b int) []float32 {
+	n := g.h * g.w * g.c
+	return x[b*n : (b+1)*n]
+}
+
+// each calls f for every line of the kernel at rows [r, r+n) of places: the kernel's columns [lo, hi) lie in the picture,
+// from sample src on; the line's k·c columns begin at at. hi ≤ lo when the line lies outside.
+func (g *window) each(r, n int, f func(at, src, lo, hi int)) {
+	at := 0
+	for oy := r; oy < r+n; oy++ {
+		for ox := range g.ow {
+			x0 := ox*g.s - g.pad
+			lo, hi := max(-x0, 0), min(g.w-x0, g.k)
+			for ky := range g.k {
+				iy := oy*g.s - g.pad + ky
+				if iy < 0 || iy >= g.h || hi <= lo {
+					f(at, 0, 0, 0)
+				} else {
+					f(at, (iy*g.w+x0+lo)*g.c, lo, hi)
+				}
+				at += g.k * g.c
+			}
+		}
+	}
+}
+
+// unfold writes, for the places of rows [r, r+n), the k·k·c samples under the kernel, a place a row.
+func (g *window) unfold(dst, picture []float32, r, n int) {
+	line, c := g.k*g.c, g.c
+	g.each(r, n, func(at, src, lo, hi int) {
+		d := dst[at : at+line]
+		clear(d[:lo*c])
+		copy(d[lo*c:hi*c], picture[src:])
+		clear(d[hi*c:])
+	})
+}
+
+// fold adds columns back onto the picture, the transpose of unfold.
+func (g *window) fold(picture, cols []float32, r, n int) {
+	c := g.c
+	g.each(r, n, func(at, src, lo, hi int) {
+		if hi > lo {
+			kernel.AddTo(picture[src:src+(hi-lo)*c], cols[at+lo*c:at+hi*c])
+		}
+	})
+}
