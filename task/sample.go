@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 
 	"fovea/annotation"
+	"fovea/augment"
 	"fovea/imageproc"
 )
 
@@ -19,8 +20,16 @@ type Sample struct {
 	Objects    []Target
 	Ignore     []annotation.Box // crowds, model frame: patches centred here are taught nothing
 
-	Class        int32 // name of the whole picture, answered by the Classify group; −1 without one
+	// Class is the name of the whole picture, answered by the Classify group: none, one, or two with their shares when two
+	// pictures were mixed.
+	Class        []Share
 	ClassChoices []int32
+}
+
+// Share is a name that a picture belongs to in part.
+type Share struct {
+	Name   int32
+	Weight float32 // (0, 1]; all weights of a picture add up to 1
 }
 
 // Target is one object as the image tokens should answer it.
@@ -56,7 +65,7 @@ type Source struct {
 // Build makes a sample from an already square picture: p's coordinates are pixels of img. rng picks the questions and
 // people when there are more than fit, and jitters the boxes that poses are asked in.
 func (b *Builder) Build(img *imageproc.RGB, p *annotation.Picture, boxes, masks bool, src Source, rng *rand.Rand) *Sample {
-	s := &Sample{Image: img, Class: -1, Candidates: src.Candidates, ClassChoices: src.Classes}
+	s := &Sample{Image: img, Candidates: src.Candidates, ClassChoices: src.Classes}
 	side := float64(b.Side)
 	toModel := func(x, y float64) (float64, float64) { return x / side, y / side }
 	s.Boxes = boxes && src.Tasks.Has(Detect)
@@ -79,10 +88,7 @@ func (b *Builder) Build(img *imageproc.RGB, p *annotation.Picture, boxes, masks 
 		}
 	}
 	if src.Tasks.Has(Classify) && p.Class != "" {
-		if id, ok := b.Names.Find(p.Class); ok {
-			s.Class = id
-			s.Groups = append(s.Groups, ClassifyPrompt(b.Vocab))
-		}
+		b.classify(s, p.Class, 1)
 	}
 	if src.Tasks.Has(Pose) {
 		b.pose(s, p, rng)
@@ -101,6 +107,27 @@ func (b *Builder) Build(img *imageproc.RGB, p *annotation.Picture, boxes, masks 
 		}
 	}
 	return s
+}
+
+// BuildMixed makes a sample that teaches nothing but the classes of a picture made of two.
+func (b *Builder) BuildMixed(m augment.Mixed, src Source) *Sample {
+	s := &Sample{Image: m.Image, ClassChoices: src.Classes}
+	for _, l := range m.Labels {
+		b.classify(s, l.Class, float32(l.Weight))
+	}
+	return s
+}
+
+// classify adds a name of the whole picture, and the question after it with the first.
+func (b *Builder) classify(s *Sample, class string, weight float32) {
+	id, ok := b.Names.Find(class)
+	if !ok {
+		return
+	}
+	if len(s.Class) == 0 {
+		s.Groups = append(s.Groups, ClassifyPrompt(b.Vocab))
+	}
+	s.Class = append(s.Class, Share{id, weight})
 }
 
 // boxJitter is the standard deviation of the boxes that poses are asked in, as a share of their sides: at work, boxes

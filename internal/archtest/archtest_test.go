@@ -14,14 +14,14 @@ const module = "fovea"
 var layers = [][]string{
 	{"annotation", "internal/archtest", "internal/cpu", "internal/fetch", "internal/nano"},
 	{"internal/kernel", "eval", "imageproc", "tokenizer"},
-	{"tensor", "dataset", "task"},
+	{"tensor", "dataset"},
 	{"autograd", "augment", "dataset/scenes"},
-	{"ops"},
+	{"ops", "task"},
 	{"nn"},
 	{"checkpoint", "hub"},
-	{"model"},
+	{"model", "checkpoint/checkpointtest"},
 	{"model/unified", "generate", "train", "explain"},
-	{"model/all", "compress", "internal/recipe"},
+	{"model/all", "compress", "internal/bench", "internal/recipe", "internal/testmodel"},
 	{""}, // fovea, the facade
 	{"internal/serve", "internal/batch"},
 	{"internal/cli"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -273,6 +274,7 @@ func (r *Run) mix(sets []dataset.Source) error {
 		if err != nil {
 			return fmt.Errorf("recipe: augment: %w", err)
 		}
+		p.More = partner(set)
 		s.sources = append(s.sources, source{set, can, labels, p})
 	}
 	mix, err := dataset.NewMixture(c.Train.Seed, parts)
@@ -290,6 +292,17 @@ type first struct {
 }
 
 func (f first) Len() int { return min(f.n, f.Source.Len()) }
+
+// partner draws examples of a set for mosaics, pasted objects and mixing.
+func partner(set dataset.Source) func(rng *rand.Rand) *dataset.Example {
+	return func(rng *rand.Rand) *dataset.Example {
+		ex, err := set.At(rng.IntN(set.Len()), rng)
+		if err != nil {
+			return nil // the picture stays alone
+		}
+		return ex
+	}
+}
 
 // next makes sample k of the run.
 func (s *sampler) next(k int) (*task.Sample, error) {

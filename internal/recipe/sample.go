@@ -27,6 +27,11 @@ type sampler struct {
 // sample reads, augments and builds one sample of source i.
 func (s *sampler) sample(i int, ex *dataset.Example, rng *rand.Rand) *task.Sample {
 	src := &s.sources[i]
+	if src.tasks == task.SetOf(task.Classify) {
+		if m, ok := src.augment.Mix(rng, ex, s.builder.Side); ok {
+			return s.builder.BuildMixed(m, src.labels)
+		}
+	}
 	img, pic := src.augment.Apply(rng, ex, s.builder.Side)
 	return s.builder.Build(img, &pic, ex.Labels&dataset.HasBoxes != 0, ex.Labels&dataset.HasMasks != 0, src.labels, rng)
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"fovea/autograd"
+	"fovea/internal/kernel"
 	"fovea/ops"
 	"fovea/task"
 )
@@ -119,7 +120,7 @@ func scaleBy(x []float32, f float32) {
 
 // classifyLoss teaches the name of the whole picture.
 func (m *Model) classifyLoss(t *autograd.Tape, h Hidden, samples []*task.Sample, w Weights, s *lossScratch) {
-	rows, target := s.refs[5][:0], s.ints[6][:0]
+	rows, target, weight, of := s.refs[5][:0], s.ints[6][:0], s.floats[17][:0], s.ints[8][:0]
 	clear(s.column)
 	s.bags = s.bags[:0]
 	for i, p := range s.prompts {
@@ -133,35 +134,28 @@ func (m *Model) classifyLoss(t *autograd.Tape, h Hidden, samples []*task.Sample,
 				s.bags = append(s.bags, m.Names.Words[id])
 			}
 		}
-		rows, target = append(rows, ops.Ref{Row: int32(h.Start[i])}), append(target, smp.Class)
+		for _, c := range smp.Class { // a mixed picture answers twice, with the weight of each part
+			rows, of = append(rows, ops.Ref{Row: int32(h.Start[i])}), append(of, int32(p.Image))
+			target, weight = append(target, s.column[c.Name]), append(weight, c.Weight)
+		}
 	}
-	s.refs[5], s.ints[6] = rows, target
+	s.refs[5], s.ints[6], s.floats[17], s.ints[8] = rows, target, weight, of
 	if len(rows) == 0 {
 		return
 	}
-	for i, id := range target {
-		target[i] = s.column[id]
-	}
 	logits := tableLogits(m.Readout.Class, ops.Gather(t, rows, h.Text), m.names(t, s.bags))
-	k := 0
 	v := logits.Shape.Last()
-	for _, p := range s.prompts {
-		if p.Task != task.Classify {
-			continue
+	total := float32(0)
+	for k, image := range of {
+		s.floats[18] = fill(s.floats[18], v, float32(math.Inf(-1)))
+		for _, id := range samples[image].ClassChoices {
+			s.floats[18][s.column[id]] = 0
 		}
-		s.floats[18] = fill(s.floats[18], v, 0)
-		for _, id := range samples[p.Image].ClassChoices {
-			s.floats[18][s.column[id]] = 1
-		}
-		for c, ok := range s.floats[18] {
-			if ok == 0 {
-				logits.Data[k*v+c] = float32(math.Inf(-1))
-			}
-		}
-		k++
+		kernel.AddTo(logits.Data[k*v:(k+1)*v], s.floats[18])
+		total += weight[k]
 	}
-	s.floats[17] = fill(s.floats[17], len(rows), 1/float32(len(rows)))
-	s.add("classify", ops.CrossEntropy(logits, target, s.floats[17], 0), w.Classify)
+	scaleBy(weight, 1/total)
+	s.add("classify", ops.CrossEntropy(logits, target, weight, 0), w.Classify)
 }
 
 // matchLoss places pictures and their captions close together in the joint space. Texts that are equal word for word fit
