@@ -145,12 +145,12 @@ func (p *product) lhs(buf *packBuf, g *gemmArgs, i0, i1, pc, k, h, tall int) lhs
 	data := grow(&buf.a, tiles*k*strip)
 	row := i0
 	for t := range tiles {
-		n := h
+		next := row + h
 		if t < tall {
-			n++
+			next++
 		}
-		packPanel(data[t*k*strip:(t+1)*k*strip], a.T(), pc, k, row, row+n, strip)
-		row += n
+		packPanel(data[t*k*strip:(t+1)*k*strip], a.T(), pc, k, row, next, strip)
+		row = next
 	}
 	g.rs, g.ks = 1, strip
 	return lhsTiles{data: data, skip: tall * k * strip, strp: k * strip}

@@ -178,7 +178,7 @@ func TestGemmBlocksAndPool(t *testing.T) {
 	pool := NewPool(3)
 	defer pool.Close()
 	eachImpl(t, func(t *testing.T) {
-		for _, s := range [][3]int{{400, 520, 70}, {30, 270, 1600}, {5, 64, 3000}, {3, 300, 700}} {
+		for _, s := range [][3]int{{200, 1550, 70}, {30, 800, 1600}, {5, 64, 3000}, {3, 300, 700}} {
 			for _, l := range [][2]int{{0, 2}, {2, 0}} {
 				a, b := random(l[0], s[0], s[1], 1), random(l[1], s[1], s[2], 2)
 				ep := Epilogue{Bias: noise(s[2], 1, 3), Act: ActReLU}
