@@ -171,7 +171,7 @@ func (c *canvas) stripes(d dice, base rgb) string {
 func wave(t float64, n float32) float32 {
 	f := float32(t - math.Floor(t))
 	if f > .5 {
-		return -min(1, min(f-.5, 1-f)*4*n-0)
+		return -min(1, min(f-.5, 1-f)*4*n)
 	}
 	return min(1, min(f, .5-f)*4*n)
 }

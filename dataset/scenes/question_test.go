@@ -117,7 +117,7 @@ func derive(t *testing.T, ex *dataset.Example, text string) (answer, kind string
 }
 
 func TestAnswers(t *testing.T) {
-	for _, ex := range sample(t, Config{Seed: 11, N: 500}) {
+	for _, ex := range sample(t, Config{Seed: 11, N: 300}) {
 		if len(ex.Questions) != 8 {
 			t.Errorf("%s: %d questions", ex.ID, len(ex.Questions))
 		}
@@ -161,7 +161,7 @@ func TestBalance(t *testing.T) {
 	// The habit of each text is learnt on the first two thirds of the pictures and tried on the rest.
 	habit := map[string]map[string]int{}
 	guesses, guessed := map[string]int{}, map[string]int{}
-	const n = 1500
+	const n = 900
 	total := 0
 	for i, ex := range sample(t, Config{Seed: 12, N: n}) {
 		for _, q := range ex.Questions {

@@ -77,7 +77,7 @@ func photo(w, h int) *imageproc.RGB {
 
 func TestObjects(t *testing.T) {
 	photos := []*imageproc.RGB{photo(640, 480), photo(50, 70), photo(1, 1), nil}
-	for _, cfg := range []Config{{Seed: 1, N: 300}, {Seed: 2, N: 40, Size: 64}, {Seed: 3, N: 20, Size: 257}, {Seed: 4, N: 60, Backgrounds: photos}} {
+	for _, cfg := range []Config{{Seed: 1, N: 150}, {Seed: 2, N: 40, Size: 64}, {Seed: 3, N: 8, Size: 257}, {Seed: 4, N: 60, Backgrounds: photos}} {
 		size := max(cfg.Size, 0)
 		if size == 0 {
 			size = 128
@@ -235,7 +235,7 @@ func TestWords(t *testing.T) {
 }
 
 func TestCaptions(t *testing.T) {
-	for _, ex := range sample(t, Config{Seed: 9, N: 300}) {
+	for _, ex := range sample(t, Config{Seed: 9, N: 200}) {
 		if n := len(ex.Captions); n < 1 || n > 2 {
 			t.Errorf("%s: %d captions", ex.ID, n)
 		}

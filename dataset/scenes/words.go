@@ -2,7 +2,7 @@ package scenes
 
 import "slices"
 
-// Shapes, Colors and Sizes are the labels that scenes use beside "person".
+// Shapes are the labels that scenes use beside Person; Colors are those of all objects. Neither may be changed.
 var (
 	Shapes = []string{"circle", "square", "triangle", "star", "heart", "ring", "cross", "arrow", "moon", "hexagon"}
 	Colors = []string{"red", "green", "blue", "yellow", "orange", "purple", "white", "black"}
