@@ -45,6 +45,9 @@ type Data struct {
 	Photos string `yaml:"photos" json:"photos"`
 	Limit  int    `yaml:"limit" json:"limit"` // use only the first so many examples
 	Name   string `yaml:"name" json:"name"`   // in metrics; default: made from the path
+	// CompleteBoxes says whether every object is boxed, where the files leave it open (a keypoint file with one person a
+	// picture is taken as incomplete, anything else as complete).
+	CompleteBoxes *bool `yaml:"complete_boxes" json:"complete_boxes"`
 }
 
 // Train says how.

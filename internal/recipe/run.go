@@ -52,17 +52,21 @@ func Open(c *Config, o Options) (*Run, error) {
 		c.Train.Replicas = runtime.GOMAXPROCS(0)
 	}
 	r := &Run{Config: c}
-	sets, err := openAll(c.Data)
+	var err error
+	if r.Model, err = newModel(c); err != nil {
+		return nil, err
+	}
+	sets, err := openAll(c.Data, r.Model.Config.Size)
 	if err != nil {
 		return nil, err
 	}
-	if r.Model, err = newModel(c, sets); err != nil {
+	if err := learn(r.Model, c.Data, sets); err != nil {
 		return nil, err
 	}
 	if err := r.mix(sets); err != nil {
 		return nil, err
 	}
-	tests, err := openAll(c.Eval)
+	tests, err := openAll(c.Eval, r.Model.Config.Size)
 	if err != nil {
 		return nil, err
 	}
@@ -104,13 +108,13 @@ func Open(c *Config, o Options) (*Run, error) {
 }
 
 // newModel makes the model of a recipe: fresh, or from another one's weights.
-func newModel(c *Config, sets []dataset.Source) (*unified.Model, error) {
+func newModel(c *Config) (*unified.Model, error) {
 	if c.Model.From != "" {
 		m, err := unified.Open(modelFS(c.Model.From))
 		if err != nil {
 			return nil, fmt.Errorf("recipe: model.from: %w", err)
 		}
-		return m, learn(m, c.Data, sets)
+		return m, nil
 	}
 	u, err := unified.Variant(c.Model.Variant)
 	if err != nil {
@@ -132,11 +136,7 @@ func newModel(c *Config, sets []dataset.Source) (*unified.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := unified.New(u, v, c.Train.Seed)
-	if err != nil {
-		return nil, err
-	}
-	return m, learn(m, c.Data, sets)
+	return unified.New(u, v, c.Train.Seed)
 }
 
 // modelFS is where a model's files are: the embedded one or a folder.
@@ -178,11 +178,11 @@ func addNew(list, more []string) []string {
 	return list
 }
 
-// openAll opens data sets.
-func openAll(data []Data) ([]dataset.Source, error) {
+// openAll opens data sets; scenes are drawn size pixels wide, as the model sees them.
+func openAll(data []Data, size int) ([]dataset.Source, error) {
 	var out []dataset.Source
 	for _, d := range data {
-		s, err := d.open()
+		s, err := d.open(size)
 		if err != nil {
 			return nil, err
 		}
@@ -191,9 +191,9 @@ func openAll(data []Data) ([]dataset.Source, error) {
 	return out, nil
 }
 
-func (d Data) open() (dataset.Source, error) {
+func (d Data) open(size int) (dataset.Source, error) {
 	if d.Scenes > 0 {
-		c := scenes.Config{Seed: d.Seed, N: d.Scenes}
+		c := scenes.Config{Seed: d.Seed, N: d.Scenes, Size: size}
 		if d.Photos != "" {
 			var err error
 			if c.Backgrounds, err = photos(d.Photos, d.Split); err != nil {
@@ -202,7 +202,7 @@ func (d Data) open() (dataset.Source, error) {
 		}
 		return scenes.New(c), nil
 	}
-	return dataset.Open(d.Path, dataset.OpenOptions{Split: d.Split})
+	return dataset.Open(d.Path, dataset.OpenOptions{Split: d.Split, CompleteBoxes: d.CompleteBoxes, Skeleton: annotation.COCO17})
 }
 
 // photos reads the pictures without people of a data set, for the backgrounds of scenes.
