@@ -57,7 +57,7 @@ func Open(ctx context.Context, name string, opts ...Option) (*Predictor, error) 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	fsys, short, err := find(name)
+	fsys, short, err := Files(name)
 	if err != nil {
 		return nil, err
 	}
@@ -79,8 +79,8 @@ func New(m model.Model, opts ...Option) *Predictor {
 	return newPredictor(m, o)
 }
 
-// find says where a model's files are, and its short name.
-func find(name string) (fs.FS, string, error) {
+// Files says where the files of a model that Open knows are, and its short name.
+func Files(name string) (fs.FS, string, error) {
 	if name == "" || name == DefaultModel {
 		return nano.FS(), DefaultModel, nil
 	}

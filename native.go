@@ -24,6 +24,9 @@ func (n native) Card() model.Card {
 		Name: n.name, Family: c.Architecture, Tasks: Everything | task.SetOf(task.Ask, task.Match), Size: c.Size,
 		Labels: c.Labels, Classes: c.Classes, OpenVocabulary: true, Skeleton: annotation.COCO17, Embed: c.Embed,
 	}
+	if len(c.Joints) != len(annotation.COCO17.Joints) {
+		card.Tasks, card.Skeleton = card.Tasks&^task.SetOf(task.Pose), nil
+	}
 	for _, p := range n.Params() {
 		card.Parameters += len(p.Data)
 	}
@@ -118,7 +121,7 @@ func (v *nativeView) Detect(o model.DetectOptions) []Object {
 	w := v.wanted(o.Query)
 	limit := o.Max
 	if limit == 0 {
-		limit = 100
+		limit = DefaultMax
 	}
 	found := v.run.Detect(v.pic, unified.DetectOptions{Names: v.candidates(w), Threshold: o.Threshold, NMS: o.Overlap, Max: MaxObjects})
 	if w.ids != nil {
@@ -182,9 +185,9 @@ func (v *nativeView) Pose(boxes []annotation.Box) [][]annotation.Joint {
 	return out
 }
 
-func (v *nativeView) Ask(questions []string) []Answer {
+func (v *nativeView) Ask(questions []string, step func(string)) []Answer {
 	out := []Answer{}
-	for i, a := range v.run.Ask(v.pic, questions) {
+	for i, a := range v.run.AskStep(v.pic, questions, step) {
 		out = append(out, Answer{Question: questions[i], Answer: a.Answer, Score: a.Score})
 	}
 	return out

@@ -167,7 +167,7 @@ func (r *Result) answer(ctx context.Context, v model.View, q *Request, card *mod
 		case task.Pose:
 			r.People = people(v, q, r.Objects, card.Skeleton)
 		case task.Ask:
-			r.Answers = v.Ask(q.Questions)
+			r.Answers = v.Ask(q.Questions, q.askStep())
 		case task.Caption:
 			c := v.Caption(q.Step)
 			r.Caption = &c
@@ -179,6 +179,14 @@ func (r *Result) answer(ctx context.Context, v model.View, q *Request, card *mod
 		return errDamaged(card.Name)
 	}
 	return ctx.Err()
+}
+
+// askStep is who listens to answers: nobody when a caption is listened to.
+func (r *Request) askStep() func(string) {
+	if r.Tasks.Has(task.Caption) {
+		return nil
+	}
+	return r.Step
 }
 
 func (r *Request) detect(masks bool) model.DetectOptions {
@@ -202,7 +210,11 @@ const person = "person"
 // people finds the joints of the people among the objects, which are looked for unless that was done already. They are
 // found as objects among others, so that their scores are the same whatever else is asked for.
 func people(v model.View, q *Request, objects []Object, s *annotation.Skeleton) []Person {
-	if objects == nil || len(q.Query) > 0 {
+	limit := q.Max
+	if limit == 0 {
+		limit = DefaultMax
+	}
+	if objects == nil || len(q.Query) > 0 || len(objects) >= limit { // a full list may lack people
 		o := q.detect(false)
 		o.Query, o.Max = nil, MaxObjects
 		objects = v.Detect(o)
@@ -210,7 +222,7 @@ func people(v model.View, q *Request, objects []Object, s *annotation.Skeleton) 
 	out := []Person{}
 	boxes := []annotation.Box{}
 	for _, o := range objects {
-		if o.Label == person && (q.Max == 0 || len(out) < q.Max) {
+		if o.Label == person && len(out) < limit {
 			out = append(out, Person{Score: o.Score, Box: o.Box, Skeleton: s})
 			boxes = append(boxes, o.Box)
 		}

@@ -24,12 +24,13 @@ type Request struct {
 	Threshold float64 // least score of an object or a person, in [0, 1]; 0 means DefaultThreshold
 	Overlap   float64 // of two boxes of one label with a larger IoU the lower-scored is dropped; 0 means the model's own
 	Top       int     // Classify: at most so many names; 0 means DefaultTop, negative means all
-	Max       int     // Detect, Segment, Pose: at most so many; 0 means 100
+	Max       int     // Detect, Segment, Pose: at most so many; 0 means DefaultMax
 
 	Semantic bool // Segment: a label for each pixel instead of a mask for each object
 	Polygons bool // Segment: outlines beside the run lengths in JSON
 
-	// Step, when not nil, receives a caption's text so far after every word.
+	// Step, when not nil, receives the text so far after every word: of the caption, or else of the first answer. It must
+	// not use the Predictor.
 	Step func(text string)
 }
 
@@ -37,13 +38,14 @@ type Request struct {
 const (
 	DefaultThreshold = .3
 	DefaultTop       = 5
+	DefaultMax       = 100
 	MaxText          = 1000 // bytes of a question, label or text
 	MaxList          = 2000 // labels, things or questions
 	MaxObjects       = 1000
 )
 
 // Everything are the tasks of Look: all but questions and matching.
-var Everything = task.SetOf(task.Classify, task.Detect, task.Segment, task.Pose, task.Caption)
+const Everything task.Set = 1<<task.Classify | 1<<task.Detect | 1<<task.Segment | 1<<task.Pose | 1<<task.Caption
 
 // check fills in defaults and names the first thing that is wrong.
 func (r *Request) check(can task.Set, model string) error {

@@ -52,8 +52,8 @@ type View interface {
 	Detect(o DetectOptions) []Object
 	// Pose finds the joints of the people in boxes (pixels), a slice in the order of Card.Skeleton each.
 	Pose(boxes []annotation.Box) [][]annotation.Joint
-	// Ask answers questions in words, in their order.
-	Ask(questions []string) []Answer
+	// Ask answers questions in words, in their order. step, when not nil, receives the first answer so far after every word.
+	Ask(questions []string, step func(text string)) []Answer
 	// Caption describes the picture. step, when not nil, receives the text so far after every word.
 	Caption(step func(text string)) Caption
 	// Vector places the picture in the joint space: a unit vector.

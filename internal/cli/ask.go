@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"fovea"
@@ -40,14 +38,13 @@ func (a *app) runAsk(c *cobra.Command, o *askOptions, args []string) error {
 		o.questions, args = args[len(args)-1:], args[:len(args)-1]
 	}
 	req := fovea.Request{Tasks: task.SetOf(task.Ask), Questions: o.questions}
-	plain := !many(args) && len(o.questions) == 1
-	return a.run(c.Context(), &o.pictureOptions, args, req, func(it *item) {
-		if plain {
-			r := it.res.Answers[0]
-			fmt.Fprintln(a.out, printable(r.Answer))
-			return
-		}
-		a.title(it)
-		a.printAnswers(it.res)
-	})
+	if many(args) || len(o.questions) > 1 {
+		return a.run(c.Context(), &o.pictureOptions, args, req, func(it *item) {
+			a.title(it)
+			a.printAnswers(it.res)
+		})
+	}
+	step, end := a.streamed()
+	req.Step = step
+	return a.run(c.Context(), &o.pictureOptions, args, req, func(it *item) { end(it.res.Answers[0].Answer) })
 }

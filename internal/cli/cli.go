@@ -84,7 +84,7 @@ func (a *app) root() *cobra.Command {
 		cmds []*cobra.Command
 	}{
 		{groupLook, []*cobra.Command{a.look(), a.classify(), a.detect(), a.segment(), a.pose(), a.ask(), a.caption(), a.embed()}},
-		{groupModel, []*cobra.Command{a.score(), a.data(), a.bench()}},
+		{groupModel, []*cobra.Command{a.train(), a.eval(), a.score(), a.data(), a.bench()}},
 		{groupOther, []*cobra.Command{a.version(), a.man()}},
 	} {
 		for _, c := range g.cmds {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 
 	"github.com/spf13/cobra"
@@ -82,7 +81,7 @@ func (a *app) runDataPreview(ctx context.Context, o *dataPreviewOptions, path st
 		return err
 	}
 	if !a.quiet {
-		fmt.Fprintf(a.err, "%s %s\n", a.errStyle.paint(dim, "drawn into"), o.out)
+		a.drawnInto(o.out)
 	}
 	if failed > 0 {
 		return errShown{exitSome}

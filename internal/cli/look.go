@@ -43,6 +43,7 @@ func (a *app) runLook(c *cobra.Command, o *lookOptions, args []string) error {
 	if o.out == "" && !a.json && !many(args) {
 		o.out = drawnName(args[0])
 	}
+	o.willing = true
 	return a.run(c.Context(), &o.pictureOptions, args, req, a.printLook)
 }
 
@@ -76,7 +77,7 @@ func (a *app) printLook(it *item) {
 func (a *app) printAnswers(r *fovea.Result) {
 	heading := "answers"
 	for _, q := range r.Answers {
-		a.row(heading, printable(q.Question)+" "+a.outStyle.paint(bold, printable(q.Answer))+a.outStyle.paint(dim, percent(q.Score)))
+		a.row(heading, printable(q.Question)+" → "+a.outStyle.paint(bold, printable(q.Answer))+a.outStyle.paint(dim, percent(q.Score)))
 		heading = ""
 	}
 }

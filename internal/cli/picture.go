@@ -19,6 +19,7 @@ type pictureOptions struct {
 	threshold float64
 	every     int
 	allowURL  bool
+	willing   bool // leave out tasks that the model is not capable of
 }
 
 func (o *pictureOptions) flags(c *cobra.Command) {

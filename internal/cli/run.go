@@ -28,6 +28,9 @@ func (a *app) run(ctx context.Context, o *pictureOptions, args []string, req fov
 
 // answer is run with an open model and a place for drawings.
 func (a *app) answer(ctx context.Context, p *fovea.Predictor, o *pictureOptions, args []string, req fovea.Request, text func(*item), d *drawer) error {
+	if o.willing {
+		req.Tasks &= p.Card().Tasks
+	}
 	if err := p.Check(req); err != nil {
 		return err
 	}
@@ -49,10 +52,15 @@ func (a *app) answer(ctx context.Context, p *fovea.Predictor, o *pictureOptions,
 			return err
 		}
 		if where != "" && !a.quiet {
-			fmt.Fprintf(a.err, "%s %s\n", a.errStyle.paint(dim, "drawn into"), where)
+			a.drawnInto(where)
 		}
 		return nil
 	})
+}
+
+// drawnInto says where a picture was drawn.
+func (a *app) drawnInto(path string) {
+	fmt.Fprintf(a.err, "  %s %s\n", a.errStyle.paint(cyan, pad("drawn into", margin)), path)
 }
 
 // list splits "cat, traffic light,dog" into its entries; a flag that may be repeated gives several such texts.

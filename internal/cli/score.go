@@ -92,12 +92,14 @@ func (a *app) printMeasures(m measures) error {
 	names := orderMetrics(m.Metrics)
 	w := labelWidth(names)
 	for _, n := range names {
-		v := m.Metrics[n]
-		shown := bar(v, barColumns)
-		if v < 0 || v > 1 {
-			shown = ""
+		value, shown := "      –", "" // −1: nothing to measure, as pycocotools says it
+		if v := m.Metrics[n]; v != -1 {
+			value = fmt.Sprintf("%7.4f", v)
+			if v >= 0 && v <= 1 {
+				shown = " " + a.outStyle.paint(dim, bar(v, barColumns))
+			}
 		}
-		fmt.Fprintf(a.out, "  %s %7.4f %s\n", pad(n, w), v, a.outStyle.paint(dim, shown))
+		fmt.Fprintf(a.out, "  %s %s%s\n", pad(n, w), value, shown)
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"fovea/augment"
 	"fovea/imageproc"
+	"fovea/task"
 )
 
 // Config sizes a model. It is stored with the weights as config.json.
@@ -80,7 +81,7 @@ func (c Config) Check() error {
 		return fmt.Errorf("unified: hidden_size %d does not divide into %d heads", c.Width, c.Heads)
 	case c.Layers < 1 || c.Layers > 128 || c.MLPRatio < 1 || c.MLPRatio > 16:
 		return fmt.Errorf("unified: num_layers %d or mlp_ratio %d out of range", c.Layers, c.MLPRatio)
-	case c.Bins < 2 || c.Bins > 4096 || c.Features < 1 || c.Features > 1024 || c.MaxText < 8 || c.MaxText > 4096 || c.Embed < 1 || c.Embed > 4096:
+	case c.Bins < 2 || c.Bins > 4096 || c.Features < 1 || c.Features > 1024 || c.MaxText < task.MaxGroup || c.MaxText > 4096 || c.Embed < 1 || c.Embed > 4096:
 		return fmt.Errorf("unified: coordinate_bins, feature_channels, max_text or embed_size out of range")
 	case c.Vocab < 1 || c.Vocab > 1<<20:
 		return fmt.Errorf("unified: vocab_size %d out of range", c.Vocab)

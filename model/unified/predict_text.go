@@ -46,11 +46,16 @@ func (r *Runner) Classify(p *Picture, names []int32) []Choice {
 
 // Ask answers questions in words, all of them side by side; the score is the probability of the whole answer.
 func (r *Runner) Ask(p *Picture, questions []string) []annotation.Question {
+	return r.AskStep(p, questions, nil)
+}
+
+// AskStep is Ask with a listener: step, when given, receives the first answer so far after every word.
+func (r *Runner) AskStep(p *Picture, questions []string, step func(text string)) []annotation.Question {
 	groups := make([]task.Group, len(questions))
 	for i, q := range questions {
 		groups[i] = task.AskPrompt(r.m.Vocab, q)
 	}
-	texts, scores := r.write(p, groups, 8, nil)
+	texts, scores := r.write(p, groups, 8, step)
 	out := make([]annotation.Question, len(questions))
 	for i, q := range questions {
 		out[i] = annotation.Question{Text: q, Answer: texts[i], Score: scores[i]}

@@ -1,0 +1,190 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fovea"
+	"fovea/dataset"
+	"fovea/dataset/scenes"
+	"fovea/internal/recipe"
+	"fovea/model/unified"
+	"fovea/task"
+)
+
+type evalOptions struct {
+	setOptions
+	model, data string
+	tasks       []string
+	limit       int
+}
+
+func (a *app) eval() *cobra.Command {
+	var o evalOptions
+	c := &cobra.Command{
+		Use: "eval --data PATH", Short: "Measure a model on a labelled data set",
+		Long: `Puts every picture of a data set to a model and scores the answers with the task's standard metric: top1 and top5, COCO's AP and AR over boxes, masks and joints, ` +
+			`VQA accuracy. One line for each task. PATH "scenes" stands for generated scenes that no training run has seen.`,
+		Example: "fovea eval --data coco/ --split val --task detect\nfovea eval --model runs/first/model --data scenes --limit 300 --json",
+		Args:    args(0, 0, ""),
+		RunE:    func(c *cobra.Command, _ []string) error { return a.runEval(c.Context(), &o) },
+	}
+	f := c.Flags()
+	f.StringVarP(&o.model, "model", "m", fovea.DefaultModel, "measure this model: a name or a folder")
+	f.StringVar(&o.data, "data", "", "the data set: a folder or an annotation file, or scenes")
+	f.StringVar(&o.split, "split", "", "the part of the data set: val, test, … (default the only one, or train)")
+	f.StringArrayVar(&o.tasks, "task", []string{"all"}, "measure these tasks: classify, detect, segment, pose, ask, caption, all")
+	f.IntVar(&o.limit, "limit", 0, "use the first so many pictures (default all; of scenes 500)")
+	_ = c.RegisterFlagCompletionFunc("model", completeModels)
+	_ = c.RegisterFlagCompletionFunc("task", completeTasks)
+	return c
+}
+
+// unseenScenes is the seed of scenes to measure on; training uses small seeds.
+const unseenScenes = 1_000_001
+
+func (a *app) runEval(ctx context.Context, o *evalOptions) error {
+	tasks, err := parseTasks(o.tasks)
+	if err != nil {
+		return err
+	}
+	switch {
+	case o.data == "":
+		return usage("fovea eval --data coco/ --split val", "--data is missing")
+	case o.limit < 0 || o.limit > maxScenes:
+		return usage("", "--limit is %d, want at least 1", o.limit)
+	}
+	m, name, err := a.openNative(o.model)
+	if err != nil {
+		return err
+	}
+	src, err := o.source()
+	if err != nil {
+		return err
+	}
+	e := recipe.Evaluation{Name: src.Name(), Source: src, Tasks: tasks, Limit: o.limit}
+	n := src.Len()
+	if o.limit > 0 {
+		n = min(n, o.limit)
+	}
+	p := a.progress("measuring "+name, n)
+	e.Progress = func(done, _ int) { p.step(done) }
+	start := time.Now()
+	metrics, err := a.measure(ctx, &e, m)
+	p.done()
+	if err != nil {
+		return err
+	}
+	return a.printEvaluation(metrics, tasks, measures{Data: o.data, Images: n, Speed: float64(n) / time.Since(start).Seconds()})
+}
+
+func (o *evalOptions) source() (dataset.Source, error) {
+	if o.data != "scenes" {
+		return o.open(o.data)
+	}
+	n := o.limit
+	if n == 0 {
+		n = 500
+	}
+	return scenes.New(scenes.Config{Seed: unseenScenes, N: n}), nil
+}
+
+// measure runs an evaluation, which cannot be stopped: when the user interrupts it, the program ends without it.
+func (a *app) measure(ctx context.Context, e *recipe.Evaluation, m *unified.Model) (metrics map[string]float64, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		metrics, err = e.Run(m)
+	}()
+	select {
+	case <-done:
+		return metrics, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// openNative opens one of the program's own models for measuring.
+func (a *app) openNative(name string) (*unified.Model, string, error) {
+	fsys, short, err := fovea.Files(name)
+	if err != nil {
+		return nil, "", usage(didYouMean(name, fovea.Models(), "--model "), "%s", tidy(err))
+	}
+	m, err := unified.Open(fsys)
+	if err != nil {
+		return nil, "", bad("", "open model %q: %w", short, err)
+	}
+	return m, short, nil
+}
+
+// kinds are the first words of the metrics of each task.
+var kinds = map[task.Task]string{task.Classify: "class", task.Detect: "box", task.Segment: "mask", task.Pose: "pose", task.Ask: "answers",
+	task.Caption: "captions", task.Match: "retrieval"}
+
+// printEvaluation prints the metrics of each task on its own, under the names that people know.
+func (a *app) printEvaluation(metrics map[string]float64, tasks task.Set, about measures) error {
+	printed := false
+	for t := task.Classify; t <= task.Match; t++ {
+		m := about
+		m.Task, m.Metrics = t.String(), map[string]float64{}
+		for name, v := range metrics {
+			if rest, ok := strings.CutPrefix(name, kinds[t]+" "); ok && tasks.Has(t) {
+				m.Metrics[rest] = v
+			}
+		}
+		if len(m.Metrics) == 0 {
+			continue
+		}
+		if err := a.printMeasures(m); err != nil {
+			return err
+		}
+		printed = true
+	}
+	if !printed {
+		return bad("see fovea data info", "%s has no labels for %s", about.Data, taskNames(tasks))
+	}
+	return nil
+}
+
+func taskNames(s task.Set) string {
+	var out []string
+	for t := task.Classify; t <= task.Match; t++ {
+		if s.Has(t) {
+			out = append(out, t.String())
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// headlines are the metrics that end a training run, in their order, and how they are spelled there.
+var headlines = []struct{ metric, name string }{
+	{"class top1", "Accuracy"}, {"box AP", "Box AP"}, {"box AP50", "Box AP50"}, {"mask AP", "Mask AP"}, {"mask AP50", "Mask AP50"},
+	{"pose AP", "Pose AP"}, {"pose PCK", "Pose PCK"}, {"answers vqa_accuracy", "VQA Accuracy"}, {"captions CIDEr", "Caption CIDEr"}, {"captions BLEU4", "Caption BLEU4"},
+}
+
+// results are the last lines of a training run: "Test Accuracy: 85.5 %", with the set's name where several have the metric.
+func results(metrics map[string]float64) []string {
+	var out []string
+	for _, h := range headlines {
+		var sets []string
+		for key := range metrics {
+			if set, ok := strings.CutSuffix(key, " "+h.metric); ok {
+				sets = append(sets, set)
+			}
+		}
+		slices.Sort(sets)
+		for _, set := range sets {
+			name := h.name
+			if len(sets) > 1 {
+				name += " (" + set + ")"
+			}
+			out = append(out, fmt.Sprintf("Test %s: %.1f %%", name, 100*metrics[set+" "+h.metric]))
+		}
+	}
+	return out
+}
