@@ -48,7 +48,7 @@ func isProgressive(data []byte) bool {
 	return false
 }
 
-// yccToRGB converts to RGB as libjpeg does: smooth ("fancy") chroma and the integer tables of jdcolor.c.
+// yccToRGB converts to RGB as libjpeg does: smooth ("fancy") chroma and the integer constants of jdcolor.c.
 func yccToRGB(m *image.YCbCr) *RGB {
 	out := NewRGB(m.Rect.Dx(), m.Rect.Dy())
 	u := upsampler{w: out.W, h: out.H, stride: m.CStride, ratio: m.SubsampleRatio, line: make([]int32, out.W/2+2)}
@@ -60,30 +60,29 @@ func yccToRGB(m *image.YCbCr) *RGB {
 	return out
 }
 
-// yccTab holds the products of a chroma sample: for red and blue rounded to integers, for green with 16 fraction bits.
-var yccTab = func() (t struct{ r, b, gr, gb [256]int32 }) {
-	for i := range int32(256) {
-		c := i - 128
-		t.r[i] = (91881*c + 1<<15) >> 16  // 1.40200
-		t.b[i] = (116130*c + 1<<15) >> 16 // 1.77200
-		t.gr[i] = -46802 * c              // 0.71414
-		t.gb[i] = -22554*c + 1<<15        // 0.34414
-	}
-	return t
-}()
-
+// yccRow converts one row with 16 fraction bits; what is brighter than white or darker than black is clipped.
 func yccRow(o, y, cb, cr []uint8) {
 	n := len(o) / 3
 	y, cb, cr = y[:n], cb[:n], cr[:n]
-	t := &yccTab
 	for i, v := range y {
-		b, r := cb[i], cr[i]
-		yy := int32(v)
-		q := o[3*i : 3*i+3 : 3*i+3]
-		q[0] = clamp8(yy + t.r[r])
-		q[1] = clamp8(yy + (t.gb[b]+t.gr[r])>>16)
-		q[2] = clamp8(yy + t.b[b])
+		if len(o) < 3 { // never: it lets the compiler drop the checks below
+			break
+		}
+		l := int32(v)<<16 + 1<<15
+		b, r := int32(cb[i])-128, int32(cr[i])-128
+		o[0] = clamp16(l + 91881*r)           // 1.40200
+		o[1] = clamp16(l - 22554*b - 46802*r) // 0.34414, 0.71414
+		o[2] = clamp16(l + 116130*b)          // 1.77200
+		o = o[3:]
 	}
+}
+
+// clamp16 drops the 16 fraction bits.
+func clamp16(v int32) uint8 {
+	if uint32(v) < 1<<24 {
+		return uint8(v >> 16)
+	}
+	return uint8(^(v >> 31))
 }
 
 func clamp8(v int32) uint8 {

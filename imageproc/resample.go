@@ -79,19 +79,19 @@ func resample(pix []uint8, w, h, c int, box annotation.Box, ow, oh int, f Filter
 	return downPass(acrossPass(pix[c*w*y0:], w, y1-y0, c, &wx), c*ow, &wy)
 }
 
-// acrossPass filters the first h rows of pictures that are w pixels of c samples wide.
+// acrossPass filters the first h rows of pictures that are w pixels of c samples wide, two rows at a time.
 func acrossPass(pix []uint8, w, h, c int, k *weights) []uint8 {
 	ow := len(k.start)
 	out := make([]uint8, c*ow*h)
-	for y := range h {
-		row, o := pix[c*y*w:c*(y+1)*w], out[c*y*ow:c*(y+1)*ow]
-		switch c {
-		case 3:
-			acrossRGB(o, row, k)
-		case 1:
-			acrossGray(o, row, k)
-		default:
-			acrossAny(o, row, k, c)
+	pair := make([]uint64, c*w)
+	for y := 0; y < h; y += 2 {
+		y1 := min(y+1, h-1) // an odd last row goes with itself
+		interleave(pair, pix[c*y*w:][:c*w], pix[c*y1*w:][:c*w])
+		o0, o1 := out[c*y*ow:][:c*ow], out[c*y1*ow:][:c*ow]
+		if c == 3 {
+			acrossRGB(o0, o1, pair, k)
+		} else {
+			acrossAny(o0, o1, pair, k, c)
 		}
 	}
 	return out
@@ -111,47 +111,55 @@ const half = 1 << (precision - 1)
 
 func clip8(v int32) uint8 { return clamp8(v >> precision) }
 
-func acrossRGB(o, row []uint8, w *weights) {
+// Two rows share each multiplication: the samples of one lie in the lower half of a word and those of the other in the
+// upper half. The sums of either half stay within 32 bits, signed; a negative lower sum borrows one from the upper, which split
+// gives back.
+const half2 = half | half<<32
+
+func interleave(pair []uint64, a, b []uint8) {
+	b = b[:len(a)]
+	pair = pair[:len(a)]
+	for i, v := range a {
+		pair[i] = uint64(v) | uint64(b[i])<<32
+	}
+}
+
+func split(v uint64) (lo, hi uint8) {
+	l := int32(v)
+	return clip8(l), clip8(int32((v - uint64(int64(l))) >> 32))
+}
+
+func acrossRGB(o0, o1 []uint8, pair []uint64, w *weights) {
 	for x := range w.start {
 		p, k := w.taps(x)
-		r, g, b := int32(half), int32(half), int32(half)
-		s := row[3*p:]
-		s = s[:3*len(k)]
+		r, g, b := uint64(half2), uint64(half2), uint64(half2)
+		s := pair[3*p:][:3*len(k)]
 		for _, q := range k {
 			if len(s) < 3 { // never: it lets the compiler drop the checks below
 				break
 			}
-			r += int32(s[0]) * q
-			g += int32(s[1]) * q
-			b += int32(s[2]) * q
+			m := uint64(int64(q))
+			r += s[0] * m
+			g += s[1] * m
+			b += s[2] * m
 			s = s[3:]
 		}
-		d := o[3*x : 3*x+3 : 3*x+3]
-		d[0], d[1], d[2] = clip8(r), clip8(g), clip8(b)
+		d0, d1 := o0[3*x:3*x+3:3*x+3], o1[3*x:3*x+3:3*x+3]
+		d0[0], d1[0] = split(r)
+		d0[1], d1[1] = split(g)
+		d0[2], d1[2] = split(b)
 	}
 }
 
-func acrossGray(o, row []uint8, w *weights) {
-	for x := range o {
-		p, k := w.taps(x)
-		v := int32(half)
-		s := row[p:][:len(k)]
-		for j, q := range k {
-			v += int32(s[j]) * q
-		}
-		o[x] = clip8(v)
-	}
-}
-
-func acrossAny(o, row []uint8, w *weights, c int) {
+func acrossAny(o0, o1 []uint8, pair []uint64, w *weights, c int) {
 	for x := range w.start {
 		p, k := w.taps(x)
 		for i := range c {
-			v := int32(half)
+			v := uint64(half2)
 			for j, q := range k {
-				v += int32(row[(p+j)*c+i]) * q
+				v += pair[(p+j)*c+i] * uint64(int64(q))
 			}
-			o[x*c+i] = clip8(v)
+			o0[x*c+i], o1[x*c+i] = split(v)
 		}
 	}
 }
