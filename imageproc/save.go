@@ -33,12 +33,13 @@ func Save(path string, m *RGB) error {
 	return nil
 }
 
-// EncodePNG writes the picture as PNG.
+// EncodePNG writes the picture as PNG, quickly rather than smallest: compressing well took half of the time of looking at
+// a picture, for a file a fifth smaller.
 func EncodePNG(w io.Writer, m *RGB) error {
 	if m.W < 1 || m.H < 1 {
 		return fmt.Errorf("imageproc: a picture of %d × %d pixels cannot be written", m.W, m.H)
 	}
-	e := png.Encoder{CompressionLevel: png.DefaultCompression}
+	e := png.Encoder{CompressionLevel: png.BestSpeed}
 	return e.Encode(w, m.rgba())
 }
 
