@@ -35,7 +35,7 @@ func layerOf(pkg string) (int, bool) {
 			return i, true
 		}
 	}
-	// Every published family is a sibling of the native model, and every generator of assembly stands alone.
+	// Every published family is a sibling of the native model.
 	if strings.HasPrefix(pkg, "model/") {
 		return layerOf("model/unified")
 	}
@@ -50,47 +50,67 @@ func ours(path string) (string, bool) {
 	return strings.CutPrefix(path, module+"/")
 }
 
-func TestImportsPointDown(t *testing.T) {
-	cmd := exec.Command("go", "list", "-e", "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"/...")
+// pkg is a package of the module with what it needs.
+type pkg struct {
+	path          string
+	imports, deps []string
+}
+
+// packages lists the module's packages; what does not compile at the moment is listed as far as it can be.
+func packages(t *testing.T) (out []pkg) {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-e", "-f", `{{.ImportPath}}|{{join .Imports " "}}|{{join .Deps " "}}`, module+"/...")
 	cmd.Dir = "../.."
-	out, err := cmd.Output()
+	list, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}
-	for line := range strings.Lines(string(out)) {
-		f := strings.Fields(line)
-		pkg, _ := ours(f[0])
-		from, ok := layerOf(pkg)
-		if !ok {
-			t.Errorf("package %s has no layer: add it to the table in this file and to ARCHITECTURE.md", f[0])
-			continue
-		}
-		for _, imp := range f[1:] {
-			to, mine := ours(imp)
-			if !mine {
-				continue
-			}
-			if n, ok := layerOf(to); ok && n >= from {
-				t.Errorf("%s (layer %d) imports %s (layer %d): imports point down", f[0], from, imp, n)
-			}
-		}
+	for line := range strings.Lines(string(list)) {
+		f := strings.Split(strings.TrimSpace(line), "|")
+		path, _ := ours(f[0])
+		out = append(out, pkg{path, inside(f[1]), inside(f[2])})
 	}
+	return out
 }
 
-// The packages that know annotations, words and pixels must stay testable without a model.
-func TestNothingNumericBelowTheCodecs(t *testing.T) {
-	numeric := []string{"internal/kernel", "tensor", "autograd", "ops", "nn", "checkpoint"}
-	for _, pkg := range []string{"annotation", "eval", "imageproc", "tokenizer", "dataset", "dataset/scenes", "task", "augment"} {
-		cmd := exec.Command("go", "list", "-e", "-deps", "./"+pkg)
-		cmd.Dir = "../.."
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatalf("go list -deps %s: %v", pkg, err)
-		}
-		for dep := range strings.Lines(string(out)) {
-			if d, mine := ours(strings.TrimSpace(dep)); mine && slices.Contains(numeric, d) {
-				t.Errorf("%s depends on %s", pkg, d)
-			}
+// inside are the packages of a list that belong to the module.
+func inside(list string) (out []string) {
+	for _, p := range strings.Fields(list) {
+		if p, mine := ours(p); mine {
+			out = append(out, p)
 		}
 	}
+	return out
+}
+
+func TestArchitecture(t *testing.T) {
+	all := packages(t)
+	t.Run("imports point down", func(t *testing.T) {
+		for _, p := range all {
+			from, ok := layerOf(p.path)
+			if !ok {
+				t.Errorf("package %s has no layer: add it to the table in this file and to ARCHITECTURE.md", p.path)
+				continue
+			}
+			for _, imp := range p.imports {
+				if n, ok := layerOf(imp); ok && n >= from {
+					t.Errorf("%s (layer %d) imports %s (layer %d): imports point down", p.path, from, imp, n)
+				}
+			}
+		}
+	})
+	// What knows annotations, words and pixels stays testable without a model.
+	t.Run("codecs and metrics know no numbers", func(t *testing.T) {
+		numeric := []string{"internal/kernel", "tensor", "autograd", "ops", "nn", "checkpoint"}
+		for _, p := range all {
+			if !slices.Contains([]string{"annotation", "eval", "imageproc", "tokenizer", "dataset", "dataset/scenes", "task", "augment"}, p.path) {
+				continue
+			}
+			for _, d := range p.deps {
+				if slices.Contains(numeric, d) {
+					t.Errorf("%s depends on %s", p.path, d)
+				}
+			}
+		}
+	})
 }
