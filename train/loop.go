@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -47,10 +48,15 @@ type Hooks struct {
 	Stdout io.Writer // "Epoch [3/10] Training Loss: 1.2345" and the last evaluation; os.Stdout
 	Stderr io.Writer // progress and remarks; os.Stderr
 	Quiet  bool      // no progress on Stderr
+	// NoReport leaves out report.html, curves.png and the sheet of examples, which take a second or two at each evaluation.
+	NoReport bool
 	// Step is called after every step.
 	Step func(Progress)
 	// Results turns the last evaluation into lines such as "Test Accuracy: 85.5 %"; by default one "Test name: value" each.
 	Results func(metrics map[string]float64) []string
+	// Sheet draws examples with the model's answers for the report. It is called after each evaluation, while the parameters
+	// hold the averaged weights.
+	Sheet func() (image.Image, error)
 	// FS writes snapshots; nil: the real file system.
 	FS checkpoint.FS
 }
@@ -96,6 +102,7 @@ type run[S any] struct {
 	record   *record
 	lastSnap string
 	snapTime time.Time
+	examples image.Image // last Sheet
 	began    time.Time
 	before   float64 // seconds spent by earlier runs
 	done     int     // steps that this run did itself
@@ -220,6 +227,7 @@ func (r *run[S]) snapshotDue() bool {
 // snapshot saves the run. The time of the attempt counts, so that a full disk is not tried at every step.
 func (r *run[S]) snapshot() (string, error) {
 	r.snapTime = time.Now()
+	defer r.record.pause()
 	s := r.stepper
 	r.state.OptimizerSteps = s.opt.State(s.params).Steps
 	r.state.Seconds = r.before + time.Since(r.began).Seconds()
@@ -230,19 +238,47 @@ func (r *run[S]) snapshot() (string, error) {
 	return path, err
 }
 
-// evaluate calls Eval on the averaged weights.
-func (r *run[S]) evaluate() (map[string]float64, error) {
-	if r.loop.Eval == nil {
-		return nil, nil
-	}
+// evaluate calls Eval and Sheet on the averaged weights and brings the report up to date.
+func (r *run[S]) evaluate() (m map[string]float64, err error) {
+	defer r.record.pause()
 	r.stepper.average.swap()
 	defer r.stepper.average.swap()
-	began := time.Now()
-	m, err := r.eval()
-	if err != nil {
-		return nil, err
+	if r.loop.Eval != nil {
+		began := time.Now()
+		if m, err = r.eval(); err != nil {
+			return nil, err
+		}
+		if err := r.record.evaluation(r.state.Step, m, time.Since(began)); err != nil {
+			return nil, err
+		}
 	}
-	return m, r.record.evaluation(r.state.Step, m, time.Since(began))
+	r.report(true)
+	return m, nil
+}
+
+// report writes the report; with draw it asks for a new sheet of examples. A report that fails must not end a training.
+func (r *run[S]) report(draw bool) {
+	if r.snaps == nil || r.loop.NoReport {
+		return
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			r.record.console.say("the report failed: panic: %v", v)
+		}
+	}()
+	if draw && r.loop.Sheet != nil {
+		m, err := r.loop.Sheet()
+		if err == nil && m != nil {
+			r.examples = m
+			err = r.record.sheet(r.state.Step, m)
+		}
+		if err != nil {
+			r.record.console.say("the sheet of examples failed: %v", err)
+		}
+	}
+	if err := writeReport(r.cfg.Out, r.cfg.Steps, r.stepper.params, r.snaps.identity, r.examples); err != nil {
+		r.record.console.say("the report failed: %v", err)
+	}
 }
 
 func (r *run[S]) eval() (m map[string]float64, err error) {
@@ -263,6 +299,7 @@ func (r *run[S]) interrupted(ctx context.Context) error {
 		return e
 	}
 	path, err := r.snapshot()
+	r.report(false)
 	if path == "" {
 		e.Snapshot = r.lastSnap
 		return errors.Join(e, err)

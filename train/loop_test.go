@@ -80,7 +80,7 @@ func (o *toy) Loss(t *autograd.Tape, samples []sample, rng *rand.Rand) (*autogra
 	return l, o.parts[r]
 }
 
-func draw(k int) (sample, error) {
+func drawSample(k int) (sample, error) {
 	rng := rand.New(rand.NewPCG(99, uint64(k)))
 	x := [2]float32{rng.Float32()*2 - 1, rng.Float32()*2 - 1}
 	return sample{k, x, float32(math.Sin(3*float64(x[0]))) * x[1]}, nil
@@ -92,7 +92,7 @@ func toyConfig(out string) Config {
 
 func toyLoop(out string) (*Loop[sample], *toy) {
 	o := newToy()
-	return &Loop[sample]{Objective: o, Next: draw, Config: toyConfig(out), Hooks: Hooks{Stdout: io.Discard, Stderr: io.Discard, Quiet: true}}, o
+	return &Loop[sample]{Objective: o, Next: drawSample, Config: toyConfig(out), Hooks: Hooks{Stdout: io.Discard, Stderr: io.Discard, Quiet: true, NoReport: true}}, o
 }
 
 // curve reads the values of metrics.jsonl that must not depend on interruptions.
@@ -200,7 +200,7 @@ func TestReadersChangeNothing(t *testing.T) {
 		l.Readers, l.Ahead = readers, ahead
 		l.Next = func(k int) (sample, error) {
 			time.Sleep(time.Duration(k*7919%13) * 10 * time.Microsecond)
-			return draw(k)
+			return drawSample(k)
 		}
 		if err := l.Run(context.Background()); err != nil {
 			t.Fatal(err)
@@ -248,8 +248,8 @@ func TestBuffersFollowBatches(t *testing.T) {
 	if err := l.Run(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	a, _ := draw(0)
-	b, _ := draw(1)
+	a, _ := drawSample(0)
+	b, _ := drawSample(1)
 	for i := range 2 {
 		want := .05 * (a.x[i] + b.x[i]) / 2
 		if d := math.Abs(float64(o.running.Data[i] - want)); d > 1e-7 {
@@ -341,7 +341,7 @@ func TestNonFiniteStops(t *testing.T) {
 	out := t.TempDir()
 	l, o := toyLoop(out)
 	l.Next = func(k int) (sample, error) {
-		s, err := draw(k)
+		s, err := drawSample(k)
 		if k == 12*10+3 {
 			s.y = float32(math.NaN())
 		}
@@ -393,7 +393,7 @@ func TestFailuresNameTheStep(t *testing.T) {
 				if k == 30 {
 					panic("torn file")
 				}
-				return draw(k)
+				return drawSample(k)
 			}
 		}, "reading sample 30: panic: torn file"},
 		"error in Next": {func(l *Loop[sample], o *toy) {
@@ -401,7 +401,7 @@ func TestFailuresNameTheStep(t *testing.T) {
 				if k == 30 {
 					return sample{}, io.ErrUnexpectedEOF
 				}
-				return draw(k)
+				return drawSample(k)
 			}
 		}, "step 3: train: sample 30: unexpected EOF"},
 		"error in Eval": {func(l *Loop[sample], o *toy) {
@@ -462,7 +462,7 @@ func TestStepAllocatesNothing(t *testing.T) {
 	defer r.record.close()
 	batch := make([]sample, l.Batch)
 	for i := range batch {
-		batch[i], _ = draw(i)
+		batch[i], _ = drawSample(i)
 	}
 	step := func() {
 		if err := r.step(batch); err != nil {

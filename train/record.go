@@ -3,6 +3,8 @@ package train
 import (
 	"errors"
 	"fmt"
+	"image"
+	"path/filepath"
 	"slices"
 	"time"
 )
@@ -76,6 +78,26 @@ func (r *record) evaluation(step int, m map[string]float64, d time.Duration) err
 	return r.board.end()
 }
 
+// sheet records a picture of examples.
+func (r *record) sheet(step int, m image.Image) error {
+	if r.board == nil {
+		return nil
+	}
+	b, err := encodePNG(m)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(filepath.Join(r.cfg.Out, "sheet.png"), b); err != nil {
+		return err
+	}
+	r.board.begin(time.Now(), step)
+	r.board.addImage("examples", m.Bounds().Dx(), m.Bounds().Dy(), b)
+	return r.board.end()
+}
+
+// pause says that time passes which is not spent on steps: the speed is measured anew.
+func (r *record) pause() { r.rate = rate{} }
+
 // results ends the progress and prints the last evaluation.
 func (r *record) results(m map[string]float64) {
 	r.console.stop()
@@ -95,7 +117,7 @@ func (r *record) resultLines(m map[string]float64) []string {
 	return lines
 }
 
-func sortedKeys(m map[string]float64) []string {
+func sortedKeys[V any](m map[string]V) []string {
 	ks := make([]string, 0, len(m))
 	for k := range m {
 		ks = append(ks, k)
