@@ -34,7 +34,7 @@ func Save(path string, m *RGB) error {
 }
 
 // EncodePNG writes the picture as PNG, quickly rather than smallest: compressing well took half of the time of looking at
-// a picture, for a file a fifth smaller.
+// a picture.
 func EncodePNG(w io.Writer, m *RGB) error {
 	if m.W < 1 || m.H < 1 {
 		return fmt.Errorf("imageproc: a picture of %d × %d pixels cannot be written", m.W, m.H)
