@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"fmt"
+	"image"
 
 	"fovea/annotation"
 	"fovea/dataset"
@@ -15,9 +16,9 @@ const contactEach = 8
 // shownScore is the least score of an object that is drawn: at .02, where measuring starts, pictures would be full of them.
 const shownScore = .4
 
-// Contact draws the first pictures of every measured set twice, the truth on the left and what the model finds on the
-// right, as one sheet; nil without anything to show.
-func (r *Run) Contact() (*imageproc.RGB, error) {
+// contact draws the first pictures of every measured set twice, the truth on the left and what the model finds on the
+// right, as one sheet.
+func (r *Run) contact() (image.Image, error) {
 	var cells []*imageproc.RGB
 	var captions []string
 	for _, e := range r.evals {
@@ -31,9 +32,6 @@ func (r *Run) Contact() (*imageproc.RGB, error) {
 		if _, err := e.Run(r.Model); err != nil {
 			return nil, err
 		}
-	}
-	if len(cells) == 0 {
-		return nil, nil
 	}
 	return imageproc.Grid(cells, captions, 8), nil
 }

@@ -103,7 +103,9 @@ func Open(c *Config, o Options) (*Run, error) {
 		},
 		Hooks: o.Hooks,
 	}
-	r.Loop.Eval = r.evaluate
+	if len(r.evals) > 0 {
+		r.Loop.Eval, r.Loop.Sheet = r.evaluate, r.contact
+	}
 	return r, nil
 }
 
