@@ -24,7 +24,7 @@ type Pool struct {
 	_       [64]byte // the counters below change all the time: keep them off the line that holds fn and n
 	next    atomic.Int32
 	_       [60]byte
-	left    atomic.Int32
+	helpers atomic.Int32 // workers inside the job; less shut while there is no job
 	_       [60]byte
 	closed  atomic.Bool
 }
@@ -36,6 +36,9 @@ type worker struct {
 	_      [64]byte
 }
 
+// shut is added to helpers so that no worker can join.
+const shut = -1 << 30
+
 // NewPool returns a pool of n workers, the caller of Run included, but never more than GOMAXPROCS; n ≤ 0 means GOMAXPROCS.
 // Close it to end its goroutines.
 func NewPool(n int) *Pool {
@@ -43,6 +46,7 @@ func NewPool(n int) *Pool {
 		n = m
 	}
 	p := &Pool{}
+	p.helpers.Store(shut)
 	for range n - 1 {
 		w := &worker{wake: make(chan struct{}, 1)}
 		p.workers = append(p.workers, w)
@@ -59,9 +63,10 @@ func (p *Pool) Workers() int {
 	return len(p.workers) + 1
 }
 
-// Run calls fn(0) … fn(n−1), each once, spread over the workers, and returns when all are done. Keep fn in a variable or
-// a field (a method value, say) so that calling Run allocates nothing. A Run that finds the workers busy with another
-// one, or was called from inside fn, does its job alone.
+// Run calls fn(0) … fn(n−1), each once, spread over the workers, and returns when all are done. Calls are handed out one
+// by one, and a worker that has not woken up when none is left is not waited for, so that on a busy machine Run takes no
+// longer than the caller alone. Keep fn in a variable or a field (a method value, say) so that calling Run allocates nothing.
+// A Run that finds the workers busy with another one, or was called from inside fn, does its job alone.
 func (p *Pool) Run(n int, fn func(i int)) {
 	if p == nil || len(p.workers) == 0 || n <= 1 || p.closed.Load() || !p.mu.TryLock() {
 		for i := range n {
@@ -70,15 +75,15 @@ func (p *Pool) Run(n int, fn func(i int)) {
 		return
 	}
 	defer p.mu.Unlock()
-	helpers := min(len(p.workers), n-1)
 	p.fn, p.n = fn, int32(n)
 	p.next.Store(0)
-	p.left.Store(int32(helpers))
-	for _, w := range p.workers[:helpers] {
+	p.helpers.Store(0)
+	for _, w := range p.workers[:min(len(p.workers), n-1)] {
 		w.signal()
 	}
 	p.work()
-	for i := 0; p.left.Load() != 0; i++ {
+	p.helpers.Add(shut)
+	for i := 0; p.helpers.Load() != shut; i++ {
 		pause()
 		if i > callerSpins {
 			runtime.Gosched()
@@ -125,8 +130,23 @@ func (p *Pool) loop(w *worker) {
 		if p.closed.Load() {
 			return
 		}
-		p.work()
-		p.left.Add(-1)
+		if p.join() {
+			p.work()
+			p.helpers.Add(-1)
+		}
+	}
+}
+
+// join enters the current job, if there is one.
+func (p *Pool) join() bool {
+	for {
+		n := p.helpers.Load()
+		if n < 0 {
+			return false
+		}
+		if p.helpers.CompareAndSwap(n, n+1) {
+			return true
+		}
 	}
 }
 

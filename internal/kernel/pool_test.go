@@ -12,7 +12,7 @@ func TestPoolRunsEachOnce(t *testing.T) {
 	p := NewPool(4)
 	defer p.Close()
 	var counts [100]atomic.Int32
-	for round := range 200 {
+	for round := range 60 {
 		n := round % 101
 		p.Run(n, func(i int) { counts[i].Add(1) })
 		for i := range counts {
@@ -24,7 +24,7 @@ func TestPoolRunsEachOnce(t *testing.T) {
 				t.Fatalf("round %d: fn(%d) ran %d times", round, i, got)
 			}
 		}
-		if round%50 == 49 {
+		if round%20 == 19 {
 			time.Sleep(2 * time.Millisecond) // let the workers park
 		}
 	}
@@ -38,14 +38,14 @@ func TestPoolNestedAndConcurrent(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 3 {
 		wg.Go(func() {
-			for range 20 {
+			for range 5 {
 				p.Run(3, func(int) { p.Run(2, func(int) { n.Add(1) }) })
 			}
 		})
 	}
 	wg.Wait()
-	if got := n.Load(); got != 3*20*3*2 {
-		t.Errorf("%d calls, want %d", got, 3*20*3*2)
+	if got := n.Load(); got != 3*5*3*2 {
+		t.Errorf("%d calls, want %d", got, 3*5*3*2)
 	}
 }
 
