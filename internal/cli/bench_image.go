@@ -38,7 +38,7 @@ func (a *app) benchImage() *cobra.Command {
 }
 
 func (a *app) runBenchImage(ctx context.Context, o *benchImageOptions) error {
-	if o.seconds <= 0 || o.seconds > 600 || min(o.width, o.height, o.size) < 16 || max(o.width, o.height, o.size) > 8192 {
+	if !(o.seconds > 0 && o.seconds <= maxSeconds) || min(o.width, o.height, o.size) < 16 || max(o.width, o.height, o.size) > 8192 {
 		return usage("", "--seconds %g, --width %d, --height %d or --size %d is out of range", o.seconds, o.width, o.height, o.size)
 	}
 	data, err := benchJPEG(o.width, o.height)

@@ -58,7 +58,7 @@ func labelWidth(labels []string) int {
 	for _, l := range labels {
 		w = max(w, utf8.RuneCountInString(l))
 	}
-	return min(w, 28)
+	return min(w, 36)
 }
 
 // barColumns is the width of the bars that show scores.

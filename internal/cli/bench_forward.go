@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"fovea"
+	"fovea/task"
+)
+
+type benchForwardOptions struct {
+	model   string
+	seconds float64
+}
+
+func (a *app) benchForward() *cobra.Command {
+	var o benchForwardOptions
+	c := &cobra.Command{
+		Use: "forward", Short: "Measure answers of a model",
+		Long: `Measures how soon a model answers about a decoded 640×480 picture, task by task and all at once, and how many pictures a second it detects ` +
+			`objects in with a runner on each thread.`,
+		Args: args(0, 0, ""),
+		RunE: func(c *cobra.Command, _ []string) error { return a.runBenchForward(c.Context(), &o) },
+	}
+	c.Flags().StringVarP(&o.model, "model", "m", fovea.DefaultModel, "measure this model: a name or a folder")
+	c.Flags().Float64Var(&o.seconds, "seconds", 1, "measure each figure for so long")
+	_ = c.RegisterFlagCompletionFunc("model", completeModels)
+	return c
+}
+
+func (a *app) runBenchForward(ctx context.Context, o *benchForwardOptions) error {
+	if !(o.seconds > 0 && o.seconds <= maxSeconds) {
+		return usage("", "--seconds is %g, want 0 … %g", o.seconds, float64(maxSeconds))
+	}
+	data, err := benchJPEG(640, 480)
+	if err != nil {
+		return err
+	}
+	img, err := fovea.Decode(bytes.NewReader(data))
+	if err != nil {
+		return err
+	}
+	p, err := a.open(ctx, o.model, []string{"-"})
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	var figures []benchFigure
+	for _, t := range append(tasksOf(p.Card().Tasks), p.Card().Tasks) {
+		name := "everything at once"
+		if t != p.Card().Tasks {
+			name = taskNames(t)
+		}
+		req := fovea.Request{Image: img, Tasks: t, Questions: []string{"what is there?"}}
+		ms, err := medianOf(ctx, o.seconds, func() error {
+			_, err := p.Do(ctx, req)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		figures = append(figures, benchFigure{name, ms, "ms"})
+	}
+	many, err := a.open(ctx, o.model, nil)
+	if err != nil {
+		return err
+	}
+	defer many.Close()
+	rate, err := rateOf(ctx, a.threads, o.seconds, func() error {
+		_, err := many.Do(ctx, fovea.Request{Image: img, Tasks: task.SetOf(task.Detect)})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return a.printBench("forward", append(figures, benchFigure{fmt.Sprintf("detect, %d runner%s", a.threads, plural(a.threads)), rate, "images/s"}))
+}
+
+// tasksOf lists the tasks of a set, each as a set.
+func tasksOf(s task.Set) (out []task.Set) {
+	for t := task.Classify; t <= task.Match; t++ {
+		if s.Has(t) {
+			out = append(out, task.SetOf(t))
+		}
+	}
+	return out
+}
