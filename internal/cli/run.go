@@ -34,6 +34,9 @@ func (a *app) answer(ctx context.Context, p *fovea.Predictor, o *pictureOptions,
 	if err := p.Check(req); err != nil {
 		return err
 	}
+	if err := a.checkWords(&req, p.Card()); err != nil {
+		return err
+	}
 	first, several := true, many(args)
 	return a.pictures(ctx, p, o, args, req, func(it *item) error {
 		if a.json {

@@ -8,6 +8,9 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"fovea"
+	"fovea/model"
 )
 
 func TestNearest(t *testing.T) {
@@ -117,5 +120,17 @@ func TestExitCodes(t *testing.T) {
 		if got := exitCode(err); got != code {
 			t.Errorf("%v: %d, want %d", err, got, code)
 		}
+	}
+}
+
+func TestClosedVocabulary(t *testing.T) {
+	a := &app{err: io.Discard}
+	card := model.Card{Name: "m", Labels: []string{"cat", "Traffic light"}}
+	if err := a.checkWords(&fovea.Request{Query: []string{"traffic_light", "CAT"}}, card); err != nil {
+		t.Errorf("known labels: %v", err)
+	}
+	err := a.checkWords(&fovea.Request{Query: []string{"cta"}}, card)
+	if f := (*failure)(nil); !errors.As(err, &f) || f.code != exitUsage || f.hint != "did you mean cat?" {
+		t.Errorf("unknown label: %v", err)
 	}
 }
