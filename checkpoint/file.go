@@ -99,12 +99,12 @@ func openShard(path string) (*shard, error) {
 		return nil, err
 	}
 	if magic := pickleMagic(b); magic != "" {
-		free()
+		_ = free()
 		return nil, &PickleError{Path: path, Kind: magic}
 	}
 	s := &shard{file: path, free: free}
 	if err := s.parse(b); err != nil {
-		free()
+		_ = free()
 		return nil, err
 	}
 	return s, nil

@@ -112,7 +112,7 @@ func openIndex(path string) (*File, error) {
 	var shards []*shard
 	closeAll := func() {
 		for _, s := range shards {
-			s.free()
+			_ = s.free()
 		}
 	}
 	for _, file := range ordered {

@@ -92,7 +92,7 @@ func (c *cocoFile) object(e *cocoAnnotation, id, image string) cocoObject {
 	if a := number(e.Area); a > 0 {
 		o.Area = a
 	}
-	json.Unmarshal(e.Color, &o.Color) // "" when it is none
+	_ = json.Unmarshal(e.Color, &o.Color) // "" when it is none
 	what := "annotation " + id
 	switch box, err := floats(e.BBox); {
 	case missing(e.BBox) || err == nil && len(box) == 0:
@@ -131,7 +131,7 @@ func outlineOf(raw json.RawMessage) (outline, error) {
 		return outline{}, fmt.Errorf("segmentation is neither polygons nor run lengths: %s", short(string(raw), 60))
 	}
 	if len(parts) > 0 && !bytes.HasPrefix(parts[0], []byte{'['}) { // one polygon without the outer list
-		parts = []json.RawMessage{json.RawMessage(raw)}
+		parts = []json.RawMessage{raw}
 	}
 	var o outline
 	var bad error

@@ -123,7 +123,7 @@ func (d *jsonDoc) skip() error {
 }
 
 func (d *jsonDoc) broken(err error) error {
-	if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("dataset: %s: byte %d: the file ends in the middle of a JSON value; is it cut off?", d.name, d.dec.InputOffset())
 	}
 	return fmt.Errorf("dataset: %s: byte %d: %w", d.name, d.dec.InputOffset(), err)

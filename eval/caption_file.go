@@ -2,6 +2,7 @@ package eval
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -74,7 +75,7 @@ func readDocument(j *jsonReader, f func(bad *faults) error) error {
 	if err == nil {
 		err = j.end()
 	}
-	if err != nil && err != errGivenUp {
+	if err != nil && !errors.Is(err, errGivenUp) {
 		return err
 	}
 	return bad.err()

@@ -116,7 +116,7 @@ func runLengths(raw json.RawMessage) (r annotation.RLE, err error) {
 		counts = append(counts, uint32(n))
 		return nil
 	})
-	if err == errNoArray {
+	if errors.Is(err, errNoArray) {
 		return r, fmt.Errorf("segmentation.counts is %s, want run lengths", quoted(v.Counts))
 	}
 	if err != nil {

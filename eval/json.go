@@ -131,7 +131,7 @@ func (r *jsonReader) decode(v any) (fatal bool, err error) {
 }
 
 func (r *jsonReader) broken(err error) error {
-	if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("byte %d: the file ends in the middle of a JSON value", r.dec.InputOffset())
 	}
 	return fmt.Errorf("byte %d: %w", r.dec.InputOffset(), err)

@@ -53,12 +53,12 @@ func Score(task, truth, preds string) (*Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("eval: %w", err)
 	}
-	defer t.Close()
+	defer func() { _ = t.Close() }()
 	p, err := os.Open(preds)
 	if err != nil {
 		return nil, fmt.Errorf("eval: %w", err)
 	}
-	defer p.Close()
+	defer func() { _ = p.Close() }()
 	r, err := score(t, p)
 	var side *sideError
 	if errors.As(err, &side) {

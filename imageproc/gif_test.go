@@ -3,6 +3,7 @@ package imageproc
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"image"
 	"image/color"
 	"image/gif"
@@ -64,7 +65,7 @@ func TestDecodeFrames(t *testing.T) {
 		n++
 		last = err
 	}
-	if e, ok := last.(*Error); n != 3 || !ok || e.Code != CodeTooLarge {
+	if e, ok := asError(last); n != 3 || !ok || e.Code != CodeTooLarge {
 		t.Errorf("limit of 2 frames: %d, %v", n, last)
 	}
 	// Cut within the third frame: the frames before it stand.
@@ -75,7 +76,7 @@ func TestDecodeFrames(t *testing.T) {
 		}
 		last = err
 	}
-	if e, ok := last.(*Error); n != 3 || !ok || e.Code != CodeTruncated {
+	if e, ok := asError(last); n != 3 || !ok || e.Code != CodeTruncated {
 		t.Errorf("cut: %d frames, %v", n, last)
 	}
 	for f, err := range DecodeFrames(encoded(t, 6, 5)["png"], Limits{}) {
@@ -134,4 +135,10 @@ func TestAnimatedWebP(t *testing.T) {
 	for n := range len(f) {
 		wellDone(t, f[:n:n])
 	}
+}
+
+func asError(err error) (*Error, bool) {
+	var e *Error
+	ok := errors.As(err, &e)
+	return e, ok
 }

@@ -34,7 +34,7 @@ func (s Shape) Equal(o Shape) bool {
 func (s Shape) Last() int { return s[len(s)-1] }
 
 // Rows is the number of elements divided by the innermost axis: the rows when all leading axes are merged.
-func (s Shape) Rows() int { return Shape(s[:len(s)-1]).Size() }
+func (s Shape) Rows() int { return s[:len(s)-1].Size() }
 
 // Tensor is a named-axis-free dense array: Data holds Shape.Size() values, row by row.
 type Tensor struct {

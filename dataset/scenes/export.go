@@ -90,7 +90,7 @@ func syncDir(dir string) error {
 		return fmt.Errorf("scenes: export: %w", err)
 	}
 	defer f.Close()
-	f.Sync() // not every file system can; the data is complete anyway
+	_ = f.Sync() // not every file system can; the data is complete anyway
 	return nil
 }
 
@@ -110,7 +110,7 @@ func exportSplit(dir string, s Split, done func()) error {
 		if err != nil {
 			return err
 		}
-		defer f.close()
+		defer func() { _ = f.close() }() // finish has closed it unless something failed
 		files[i] = f
 	}
 	w := &exporter{instances: files[0], keypoints: files[1], captions: files[2], questions: files[3], answers: files[4],

@@ -28,8 +28,6 @@ type layer struct {
 	part []uint8   // w·h
 	ras  raster
 	pts  []vec // scratch
-	blur []float32
-	tmp  []float32
 }
 
 func (l *layer) reset(w, h int) {

@@ -109,7 +109,7 @@ func (p *pose) arms(d dice, s float64) {
 	var a0, b0 float64
 	for i, sg := range [2]float64{s, -s} {
 		a, dir := d.normal(14, 20), sg
-		b := a
+		var b float64
 		if d.chance(.45) {
 			a = d.between(-30, 175)
 		}

@@ -47,7 +47,7 @@ func (a *app) runBenchForward(ctx context.Context, o *benchForwardOptions) error
 	if err != nil {
 		return err
 	}
-	defer p.Close()
+	defer func() { _ = p.Close() }()
 	var figures []benchFigure
 	for _, t := range append(tasksOf(p.Card().Tasks), p.Card().Tasks) {
 		name := "everything at once"
@@ -68,7 +68,7 @@ func (a *app) runBenchForward(ctx context.Context, o *benchForwardOptions) error
 	if err != nil {
 		return err
 	}
-	defer many.Close()
+	defer func() { _ = many.Close() }()
 	rate, err := rateOf(ctx, a.threads, o.seconds, func() error {
 		_, err := many.Do(ctx, fovea.Request{Image: img, Tasks: task.SetOf(task.Detect)})
 		return err

@@ -48,7 +48,7 @@ func (a *app) runEmbed(c *cobra.Command, o *embedOptions, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer p.Close()
+	defer func() { _ = p.Close() }()
 	vectors, err := a.embedTexts(ctx, p, o.texts, len(args) == 0)
 	if err != nil || len(args) == 0 {
 		return err

@@ -34,7 +34,6 @@ type Part struct {
 // lossScratch holds targets and indices that the recorded operations refer to.
 type lossScratch struct {
 	prompts []Prompt
-	mean    []float32
 	words   [][]int32 // names that detection chooses from in this batch
 	column  map[int32]int32
 	terms   []*Value
