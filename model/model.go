@@ -30,7 +30,8 @@ type Card struct {
 	Labels, Classes []string
 	OpenVocabulary  bool // other words than those can be asked for
 	Skeleton        *annotation.Skeleton
-	Embed           int // length of its vectors in the joint space, 0 without one
+	Embed           int  // length of its vectors in the joint space, 0 without one
+	PicturesOnly    bool // that space holds pictures but no texts
 }
 
 // Runner looks at pictures and answers. It serves one goroutine at a time; runners of one model work side by side.

@@ -23,7 +23,13 @@ type Pass struct {
 	Layout *ops.Layout
 	Cache  *ImageCache // nil: the image tokens are among the rows
 	// Keep, when set, collects the image tokens' keys and values of every layer for later prompts.
-	Keep  *ImageCache
+	Keep *ImageCache
+	// Tap, when set, sees the input of every block i and, as number i = len(Blocks), the output of the last one. What it
+	// returns goes on in its place.
+	Tap func(i int, x *Value) *Value
+	// Experts, for networks with several feed-forward layers to choose from, is the choice for each picture.
+	Experts []int
+
 	layer int
 }
 
@@ -40,6 +46,11 @@ func (c *ImageCache) Bytes() int {
 		n += 4 * (len(l.K) + len(l.V))
 	}
 	return n
+}
+
+// Cross attends from x [N, D] to other rows y [M, D], as the spans say.
+func (a *Attention) Cross(x, y *Value, spans []ops.Span) *Value {
+	return a.O.Forward(ops.CrossAttention(a.Q.Forward(x), a.K.Forward(y), a.V.Forward(y), a.Heads, spans))
 }
 
 // Forward attends within x [N, D] as the pass's layout allows.
@@ -61,10 +72,12 @@ func (a *Attention) Forward(p *Pass, x *Value) *Value {
 
 // Block is a pre-norm transformer block over x [N, D]: attention, then feed-forward, each added to its input.
 type Block struct {
-	Norm1 *LayerNorm `weight:"norm1"`
-	Attn  *Attention `weight:"attn"`
-	Norm2 *LayerNorm `weight:"norm2"`
-	MLP   *MLP       `weight:"mlp"`
+	Norm1  *LayerNorm  `weight:"norm1"`
+	Attn   *Attention  `weight:"attn"`
+	Scale1 *Scale      `weight:"scale1"` // nil: none
+	Norm2  *LayerNorm  `weight:"norm2"`
+	MLP    FeedForward `weight:"mlp"`
+	Scale2 *Scale      `weight:"scale2"` // nil: none
 }
 
 // BlockConfig sizes a block.
@@ -97,11 +110,11 @@ func zeroed(d *Dense) *Dense {
 
 // Forward runs the block.
 func (b *Block) Forward(p *Pass, x *Value) *Value {
-	x = ops.Add(x, b.Attn.Forward(p, b.Norm1.Forward(x)))
-	return ops.Add(x, b.MLP.Forward(b.Norm2.Forward(x)))
+	x = ops.Add(x, b.Scale1.Forward(b.Attn.Forward(p, b.Norm1.Forward(x))))
+	return ops.Add(x, b.Scale2.Forward(b.MLP.Forward(p, b.Norm2.Forward(x))))
 }
 
-// Stack runs blocks one after the other, then the final norm.
+// Stack runs blocks one after the other, then the final norm, if any.
 type Stack struct {
 	Blocks []*Block   `weight:"blocks"`
 	Norm   *LayerNorm `weight:"norm"`
@@ -111,9 +124,20 @@ type Stack struct {
 func (s *Stack) Forward(p *Pass, x *Value) *Value {
 	for i, b := range s.Blocks {
 		p.layer = i
-		x = b.Forward(p, x)
+		x = b.Forward(p, p.tap(i, x))
+	}
+	x = p.tap(len(s.Blocks), x)
+	if s.Norm == nil {
+		return x
 	}
 	return s.Norm.Forward(x)
+}
+
+func (p *Pass) tap(i int, x *Value) *Value {
+	if p.Tap == nil {
+		return x
+	}
+	return p.Tap(i, x)
 }
 
 // Freeze stops (or resumes) the training of every parameter of m.

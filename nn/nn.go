@@ -97,11 +97,35 @@ func (n *LayerNorm) Forward(x *Value) *Value {
 	return ops.LayerNorm(x, t.Use(n.Gain), use(t, n.Bias), n.Eps)
 }
 
-// MLP is the feed-forward layer: Down(GELU(Up(x))).
+// FeedForward is the second half of a transformer block: it maps [N, D] to [N, D], row by row.
+type FeedForward interface {
+	Forward(p *Pass, x *Value) *Value
+}
+
+// MLP is the feed-forward layer: Down(Act(Up(x))).
 type MLP struct {
+	Up   Linear              `weight:"up"`
+	Down Linear              `weight:"down"`
+	Act  func(*Value) *Value // nil: ops.GELU
+}
+
+// Forward implements FeedForward; it does not look at the pass.
+func (m *MLP) Forward(_ *Pass, x *Value) *Value {
+	act := m.Act
+	if act == nil {
+		act = ops.GELU
+	}
+	return m.Down.Forward(act(m.Up.Forward(x)))
+}
+
+// GatedMLP is Down(SiLU(Gate(x))·Up(x)), also called SwiGLU (Shazeer 2020).
+type GatedMLP struct {
+	Gate Linear `weight:"gate"`
 	Up   Linear `weight:"up"`
 	Down Linear `weight:"down"`
 }
 
-// Forward maps [..., D] to [..., D].
-func (m *MLP) Forward(x *Value) *Value { return m.Down.Forward(ops.GELU(m.Up.Forward(x))) }
+// Forward implements FeedForward; it does not look at the pass.
+func (m *GatedMLP) Forward(_ *Pass, x *Value) *Value {
+	return m.Down.Forward(ops.Mul(ops.SiLU(m.Gate.Forward(x)), m.Up.Forward(x)))
+}

@@ -1,0 +1,23 @@
+// Package all lists the published families of models that the program runs, and opens their folders.
+package all
+
+import (
+	"slices"
+
+	"fovea/model"
+	"fovea/model/dinov2"
+	"fovea/model/vit"
+)
+
+// Families are all of them, in alphabetical order.
+func Families() []model.Family {
+	return []model.Family{dinov2.Family, dinov2.WithRegisters, vit.Family}
+}
+
+// Open opens a folder of any of the families, laid out as on the Hugging Face hub. See model.Load.
+func Open(dir string) (model.Network, error) { return model.Load(dir, Families()) }
+
+// Supports reports that one of the families loads the folder's architecture.
+func Supports(f *model.Folder) bool {
+	return slices.ContainsFunc(Families(), func(fam model.Family) bool { return fam.Loads(f) })
+}
