@@ -95,9 +95,9 @@ func BenchmarkGemmPool(b *testing.B) {
 	b.ReportMetric(2*m*n*k/d.Seconds()/1e9, "GFLOP/s")
 }
 
-// BenchmarkVectors reports the best nanoseconds for an element, over 4096 elements in the first cache.
+// BenchmarkVectors reports the best nanoseconds for an element, over 2048 elements in the first cache.
 func BenchmarkVectors(b *testing.B) {
-	const n = 4096
+	const n = 2048
 	for _, c := range vectorCases {
 		b.Run(c.name, func(b *testing.B) {
 			eachImplB(b, func(b *testing.B) {
@@ -115,7 +115,7 @@ func BenchmarkVectors(b *testing.B) {
 
 // BenchmarkRows reports the same for rows of 192.
 func BenchmarkRows(b *testing.B) {
-	const rows, d = 20, 192
+	const rows, d = 8, 192
 	x, y, dy := noise(rows*d, 1, 1), noise(rows*d, 1, 2), noise(rows*d, 1, 3)
 	g, dg, db, mean, rstd := noise(d, 1, 4), noise(d, 1, 5), noise(d, 1, 6), make([]float32, rows), make([]float32, rows)
 	LayerNormRows(y, mean, rstd, x, g, g, rows, d, 1e-5)
@@ -133,11 +133,11 @@ func BenchmarkRows(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			eachImplB(b, func(b *testing.B) {
 				t := best(b, func() {
-					for range 20 {
+					for range 40 {
 						c.call()
 					}
 				})
-				b.ReportMetric(float64(t.Nanoseconds())/(20*rows*d), "ns/elem")
+				b.ReportMetric(float64(t.Nanoseconds())/(40*rows*d), "ns/elem")
 			})
 		})
 	}

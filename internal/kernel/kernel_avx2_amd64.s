@@ -151,9 +151,9 @@ end10:
 	RET
 
 // func axpyAVX2(alpha float32, x []float32, y []float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·axpyAVX2(SB), NOSPLIT, $0-56
-	MOVSS        alpha+0(FP), X0
+	VMOVSS       alpha+0(FP), X0
 	VBROADCASTSS X0, Y0
 	MOVQ         x_base+8(FP), AX
 	MOVQ         y_base+32(FP), CX
@@ -216,10 +216,10 @@ end15:
 	RET
 
 // func scaleAVX2(dst []float32, alpha float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX, AVX2
 TEXT ·scaleAVX2(SB), NOSPLIT, $0-28
 	MOVQ         dst_base+0(FP), AX
-	MOVSS        alpha+24(FP), X0
+	VMOVSS       alpha+24(FP), X0
 	VBROADCASTSS X0, Y0
 	MOVQ         dst_len+8(FP), CX
 	XORQ         DX, DX
@@ -338,11 +338,11 @@ end25:
 	RET
 
 // func lerpAVX2(dst []float32, src []float32, t float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·lerpAVX2(SB), NOSPLIT, $0-52
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         src_base+24(FP), CX
-	MOVSS        t+48(FP), X0
+	VMOVSS       t+48(FP), X0
 	VBROADCASTSS X0, Y0
 	MOVQ         dst_len+8(FP), DX
 	XORQ         BX, BX
@@ -409,7 +409,7 @@ end30:
 	RET
 
 // func dotAVX2(x []float32, y []float32) float32
-// Requires: AVX, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·dotAVX2(SB), NOSPLIT, $0-52
 	MOVQ   y_base+24(FP), AX
 	MOVQ   x_base+0(FP), CX
@@ -475,12 +475,12 @@ end35:
 	VADDPS       X1, X0, X0
 	VPERMILPS    $0xb1, X0, X1
 	VADDPS       X1, X0, X0
-	MOVSS        X0, ret+48(FP)
+	VMOVSS       X0, ret+48(FP)
 	VZEROUPPER
 	RET
 
 // func sumAVX2(x []float32) float32
-// Requires: AVX, SSE
+// Requires: AVX
 TEXT ·sumAVX2(SB), NOSPLIT, $0-28
 	MOVQ   x_base+0(FP), AX
 	VXORPS Y0, Y0, Y0
@@ -539,12 +539,12 @@ end40:
 	VADDPS       X1, X0, X0
 	VPERMILPS    $0xb1, X0, X1
 	VADDPS       X1, X0, X0
-	MOVSS        X0, ret+24(FP)
+	VMOVSS       X0, ret+24(FP)
 	VZEROUPPER
 	RET
 
 // func sumSqAVX2(x []float32) float32
-// Requires: AVX, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·sumSqAVX2(SB), NOSPLIT, $0-28
 	MOVQ   x_base+0(FP), AX
 	VXORPS Y0, Y0, Y0
@@ -603,12 +603,12 @@ end45:
 	VADDPS       X1, X0, X0
 	VPERMILPS    $0xb1, X0, X1
 	VADDPS       X1, X0, X0
-	MOVSS        X0, ret+24(FP)
+	VMOVSS       X0, ret+24(FP)
 	VZEROUPPER
 	RET
 
 // func sumZeroAVX2(x []float32) float32
-// Requires: AVX, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·sumZeroAVX2(SB), NOSPLIT, $0-28
 	VXORPS Y0, Y0, Y0
 	MOVQ   x_base+0(FP), AX
@@ -668,15 +668,15 @@ end50:
 	VADDPS       X0, X1, X1
 	VPERMILPS    $0xb1, X1, X0
 	VADDPS       X0, X1, X1
-	MOVSS        X1, ret+24(FP)
+	VMOVSS       X1, ret+24(FP)
 	VZEROUPPER
 	RET
 
 // func sumExpAVX2(x []float32, m float32) float32
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·sumExpAVX2(SB), NOSPLIT, $0-36
 	MOVQ         x_base+0(FP), AX
-	MOVSS        m+24(FP), X0
+	VMOVSS       m+24(FP), X0
 	VBROADCASTSS X0, Y0
 	VMOVUPS      cc2b00000AVX2<>+0(SB), Y1
 	VMOVUPS      c42b20000AVX2<>+0(SB), Y2
@@ -752,7 +752,7 @@ end53:
 	VADDPS       X0, X1, X1
 	VPERMILPS    $0xb1, X1, X0
 	VADDPS       X0, X1, X1
-	MOVSS        X1, ret+32(FP)
+	VMOVSS       X1, ret+32(FP)
 	VZEROUPPER
 	RET
 
@@ -877,7 +877,7 @@ DATA c0000007fAVX2<>+28(SB)/4, $0x0000007f
 GLOBL c0000007fAVX2<>(SB), RODATA|NOPTR, $32
 
 // func maxOfAVX2(x []float32) float32
-// Requires: AVX, SSE
+// Requires: AVX
 TEXT ·maxOfAVX2(SB), NOSPLIT, $0-28
 	MOVQ    x_base+0(FP), AX
 	VMOVUPS cff800000AVX2<>+0(SB), Y0
@@ -938,7 +938,7 @@ end58:
 	VMAXPS       X0, X1, X1
 	VPERMILPS    $0xb1, X1, X0
 	VMAXPS       X0, X1, X1
-	MOVSS        X1, ret+24(FP)
+	VMOVSS       X1, ret+24(FP)
 	VZEROUPPER
 	RET
 
@@ -953,7 +953,7 @@ DATA cff800000AVX2<>+28(SB)/4, $0xff800000
 GLOBL cff800000AVX2<>(SB), RODATA|NOPTR, $32
 
 // func maxAbsAVX2(x []float32) float32
-// Requires: AVX, SSE
+// Requires: AVX
 TEXT ·maxAbsAVX2(SB), NOSPLIT, $0-28
 	MOVQ    x_base+0(FP), AX
 	VMOVUPS c00000000AVX2<>+0(SB), Y0
@@ -1020,7 +1020,7 @@ end63:
 	VMAXPS       X0, X1, X1
 	VPERMILPS    $0xb1, X1, X0
 	VMAXPS       X0, X1, X1
-	MOVSS        X1, ret+24(FP)
+	VMOVSS       X1, ret+24(FP)
 	VZEROUPPER
 	RET
 
@@ -1938,7 +1938,7 @@ DATA c40000000AVX2<>+28(SB)/4, $0x40000000
 GLOBL c40000000AVX2<>(SB), RODATA|NOPTR, $32
 
 // func layerNormRowAVX2(y []float32, x []float32, g []float32, b []float32, eps float32) (mean float32, rstd float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·layerNormRowAVX2(SB), NOSPLIT, $0-112
 	MOVQ   x_base+24(FP), AX
 	MOVQ   x_len+32(FP), CX
@@ -2001,7 +2001,7 @@ end97:
 	VXORPS       X1, X1, X1
 	VCVTSI2SSQ   CX, X1, X1
 	VDIVSS       X1, X0, X0
-	MOVSS        X0, mean+104(FP)
+	VMOVSS       X0, mean+104(FP)
 	VBROADCASTSS X0, Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
@@ -2070,12 +2070,12 @@ end102:
 	VXORPS       X2, X2, X2
 	VCVTSI2SSQ   CX, X2, X2
 	VDIVSS       X2, X1, X1
-	MOVSS        eps+96(FP), X2
+	VMOVSS       eps+96(FP), X2
 	VADDSS       X2, X1, X1
 	VSQRTSS      X1, X1, X1
 	VMOVSS       c3f800000AVX2<>+0(SB), X2
 	VDIVSS       X1, X2, X1
-	MOVSS        X1, rstd+108(FP)
+	VMOVSS       X1, rstd+108(FP)
 	VBROADCASTSS X1, Y1
 	MOVQ         y_base+0(FP), DX
 	MOVQ         g_base+48(FP), BX
@@ -2178,7 +2178,7 @@ end113:
 	RET
 
 // func layerNormGradRowAVX2(dx []float32, dg []float32, db []float32, dy []float32, x []float32, g []float32, mean float32, rstd float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·layerNormGradRowAVX2(SB), NOSPLIT, $0-152
 	MOVQ         x_base+96(FP), AX
 	MOVQ         dy_base+72(FP), CX
@@ -2186,9 +2186,9 @@ TEXT ·layerNormGradRowAVX2(SB), NOSPLIT, $0-152
 	MOVQ         dg_base+24(FP), BX
 	MOVQ         db_base+48(FP), SI
 	MOVQ         g_base+120(FP), DI
-	MOVSS        mean+144(FP), X0
+	VMOVSS       mean+144(FP), X0
 	VBROADCASTSS X0, Y0
-	MOVSS        rstd+148(FP), X1
+	VMOVSS       rstd+148(FP), X1
 	VBROADCASTSS X1, Y1
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
@@ -2446,7 +2446,7 @@ nil133:
 	RET
 
 // func rmsNormRowAVX2(y []float32, x []float32, g []float32, eps float32) (rstd float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·rmsNormRowAVX2(SB), NOSPLIT, $0-84
 	MOVQ   x_base+24(FP), AX
 	MOVQ   x_len+32(FP), CX
@@ -2509,12 +2509,12 @@ end147:
 	VXORPS       X1, X1, X1
 	VCVTSI2SSQ   CX, X1, X1
 	VDIVSS       X1, X0, X0
-	MOVSS        eps+72(FP), X1
+	VMOVSS       eps+72(FP), X1
 	VADDSS       X1, X0, X0
 	VSQRTSS      X0, X0, X0
 	VMOVSS       c3f800000AVX2<>+0(SB), X1
 	VDIVSS       X0, X1, X0
-	MOVSS        X0, rstd+80(FP)
+	VMOVSS       X0, rstd+80(FP)
 	VBROADCASTSS X0, Y0
 	MOVQ         y_base+0(FP), DX
 	MOVQ         g_base+48(FP), BX
@@ -2588,14 +2588,14 @@ end155:
 	RET
 
 // func rmsNormGradRowAVX2(dx []float32, dg []float32, dy []float32, x []float32, g []float32, rstd float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·rmsNormGradRowAVX2(SB), NOSPLIT, $0-124
 	MOVQ         x_base+72(FP), AX
 	MOVQ         dy_base+48(FP), CX
 	MOVQ         x_len+80(FP), DX
 	MOVQ         dg_base+24(FP), BX
 	MOVQ         g_base+96(FP), SI
-	MOVSS        rstd+120(FP), X0
+	VMOVSS       rstd+120(FP), X0
 	VBROADCASTSS X0, Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
@@ -2797,11 +2797,11 @@ nil170:
 	RET
 
 // func softmaxRowAVX2(x []float32, scale float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·softmaxRowAVX2(SB), NOSPLIT, $0-28
 	MOVQ         x_base+0(FP), AX
 	MOVQ         x_len+8(FP), CX
-	MOVSS        scale+24(FP), X0
+	VMOVSS       scale+24(FP), X0
 	VBROADCASTSS X0, Y0
 	VMOVUPS      cff800000AVX2<>+0(SB), Y1
 	VMOVAPS      Y1, Y2
@@ -2999,7 +2999,7 @@ end192:
 	RET
 
 // func softmaxGradRowAVX2(ds []float32, p []float32, dp []float32, scale float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·softmaxGradRowAVX2(SB), NOSPLIT, $0-76
 	MOVQ   p_base+24(FP), AX
 	MOVQ   dp_base+48(FP), CX
@@ -3068,7 +3068,7 @@ end197:
 	VADDPS       X1, X0, X0
 	VBROADCASTSS X0, Y0
 	MOVQ         ds_base+0(FP), BX
-	MOVSS        scale+72(FP), X1
+	VMOVSS       scale+72(FP), X1
 	VBROADCASTSS X1, Y1
 	XORQ         SI, SI
 	SUBQ         $0x00000010, DX
@@ -3128,24 +3128,24 @@ end202:
 	RET
 
 // func adamWAVX2(p []float32, g []float32, m []float32, v []float32, beta1 float32, beta2 float32, decay float32, step float32, eps float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·adamWAVX2(SB), NOSPLIT, $0-116
 	MOVQ         p_base+0(FP), AX
 	MOVQ         g_base+24(FP), CX
 	MOVQ         m_base+48(FP), DX
 	MOVQ         v_base+72(FP), BX
-	MOVSS        decay+104(FP), X0
+	VMOVSS       decay+104(FP), X0
 	VBROADCASTSS X0, Y0
-	MOVSS        step+108(FP), X1
+	VMOVSS       step+108(FP), X1
 	VBROADCASTSS X1, Y1
-	MOVSS        eps+112(FP), X2
+	VMOVSS       eps+112(FP), X2
 	VBROADCASTSS X2, Y2
 	VMOVUPS      c3f800000AVX2<>+0(SB), Y3
-	MOVSS        beta1+96(FP), X4
+	VMOVSS       beta1+96(FP), X4
 	VBROADCASTSS X4, Y4
 	VSUBPS       Y4, Y3, Y3
 	VMOVUPS      c3f800000AVX2<>+0(SB), Y4
-	MOVSS        beta2+100(FP), X5
+	VMOVSS       beta2+100(FP), X5
 	VBROADCASTSS X5, Y5
 	VSUBPS       Y5, Y4, Y4
 	MOVQ         p_len+8(FP), SI
@@ -3325,11 +3325,11 @@ end213:
 	RET
 
 // func dequantInt8AVX2(dst []float32, q []int8, scale float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX, AVX2
 TEXT ·dequantInt8AVX2(SB), NOSPLIT, $0-52
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         q_base+24(FP), CX
-	MOVSS        scale+48(FP), X0
+	VMOVSS       scale+48(FP), X0
 	VBROADCASTSS X0, Y0
 	MOVQ         dst_len+8(FP), DX
 	XORQ         BX, BX

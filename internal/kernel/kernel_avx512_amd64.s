@@ -129,9 +129,9 @@ end10:
 	RET
 
 // func axpyAVX512(alpha float32, x []float32, y []float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·axpyAVX512(SB), NOSPLIT, $0-56
-	MOVSS        alpha+0(FP), X0
+	VMOVSS       alpha+0(FP), X0
 	VBROADCASTSS X0, Z0
 	MOVQ         x_base+8(FP), AX
 	MOVQ         y_base+32(FP), CX
@@ -192,10 +192,10 @@ end15:
 	RET
 
 // func scaleAVX512(dst []float32, alpha float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·scaleAVX512(SB), NOSPLIT, $0-28
 	MOVQ         dst_base+0(FP), AX
-	MOVSS        alpha+24(FP), X0
+	VMOVSS       alpha+24(FP), X0
 	VBROADCASTSS X0, Z0
 	MOVQ         dst_len+8(FP), CX
 	XORQ         DX, DX
@@ -310,11 +310,11 @@ end25:
 	RET
 
 // func lerpAVX512(dst []float32, src []float32, t float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·lerpAVX512(SB), NOSPLIT, $0-52
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         src_base+24(FP), CX
-	MOVSS        t+48(FP), X0
+	VMOVSS       t+48(FP), X0
 	VBROADCASTSS X0, Z0
 	MOVQ         dst_len+8(FP), DX
 	XORQ         BX, BX
@@ -379,7 +379,7 @@ end30:
 	RET
 
 // func dotAVX512(x []float32, y []float32) float32
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·dotAVX512(SB), NOSPLIT, $0-52
 	MOVQ   y_base+24(FP), AX
 	MOVQ   x_base+0(FP), CX
@@ -445,12 +445,12 @@ end35:
 	VADDPS        X1, X0, X0
 	VPERMILPS     $0xb1, X0, X1
 	VADDPS        X1, X0, X0
-	MOVSS         X0, ret+48(FP)
+	VMOVSS        X0, ret+48(FP)
 	VZEROUPPER
 	RET
 
 // func sumAVX512(x []float32) float32
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·sumAVX512(SB), NOSPLIT, $0-28
 	MOVQ   x_base+0(FP), AX
 	VXORPS Z0, Z0, Z0
@@ -509,12 +509,12 @@ end40:
 	VADDPS        X1, X0, X0
 	VPERMILPS     $0xb1, X0, X1
 	VADDPS        X1, X0, X0
-	MOVSS         X0, ret+24(FP)
+	VMOVSS        X0, ret+24(FP)
 	VZEROUPPER
 	RET
 
 // func sumSqAVX512(x []float32) float32
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·sumSqAVX512(SB), NOSPLIT, $0-28
 	MOVQ   x_base+0(FP), AX
 	VXORPS Z0, Z0, Z0
@@ -573,12 +573,12 @@ end45:
 	VADDPS        X1, X0, X0
 	VPERMILPS     $0xb1, X0, X1
 	VADDPS        X1, X0, X0
-	MOVSS         X0, ret+24(FP)
+	VMOVSS        X0, ret+24(FP)
 	VZEROUPPER
 	RET
 
 // func sumZeroAVX512(x []float32) float32
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·sumZeroAVX512(SB), NOSPLIT, $0-28
 	VXORPS Z0, Z0, Z0
 	MOVQ   x_base+0(FP), AX
@@ -638,15 +638,15 @@ end50:
 	VADDPS        X1, X0, X0
 	VPERMILPS     $0xb1, X0, X1
 	VADDPS        X1, X0, X0
-	MOVSS         X0, ret+24(FP)
+	VMOVSS        X0, ret+24(FP)
 	VZEROUPPER
 	RET
 
 // func sumExpAVX512(x []float32, m float32) float32
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·sumExpAVX512(SB), NOSPLIT, $0-36
 	MOVQ         x_base+0(FP), AX
-	MOVSS        m+24(FP), X0
+	VMOVSS       m+24(FP), X0
 	VBROADCASTSS X0, Z0
 	VMOVUPS      cc2b00000AVX512<>+0(SB), Z2
 	VMOVUPS      c42b20000AVX512<>+0(SB), Z3
@@ -722,7 +722,7 @@ end53:
 	VADDPS        X1, X0, X0
 	VPERMILPS     $0xb1, X0, X1
 	VADDPS        X1, X0, X0
-	MOVSS         X0, ret+32(FP)
+	VMOVSS        X0, ret+32(FP)
 	VZEROUPPER
 	RET
 
@@ -943,7 +943,7 @@ DATA c0000007fAVX512<>+60(SB)/4, $0x0000007f
 GLOBL c0000007fAVX512<>(SB), RODATA|NOPTR, $64
 
 // func maxOfAVX512(x []float32) float32
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·maxOfAVX512(SB), NOSPLIT, $0-28
 	MOVQ    x_base+0(FP), AX
 	VMOVUPS cff800000AVX512<>+0(SB), Z0
@@ -1004,7 +1004,7 @@ end58:
 	VMAXPS        X1, X0, X0
 	VPERMILPS     $0xb1, X0, X1
 	VMAXPS        X1, X0, X0
-	MOVSS         X0, ret+24(FP)
+	VMOVSS        X0, ret+24(FP)
 	VZEROUPPER
 	RET
 
@@ -1027,7 +1027,7 @@ DATA cff800000AVX512<>+60(SB)/4, $0xff800000
 GLOBL cff800000AVX512<>(SB), RODATA|NOPTR, $64
 
 // func maxAbsAVX512(x []float32) float32
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·maxAbsAVX512(SB), NOSPLIT, $0-28
 	MOVQ    x_base+0(FP), AX
 	VMOVUPS c00000000AVX512<>+0(SB), Z0
@@ -1094,7 +1094,7 @@ end63:
 	VMAXPS        X1, X0, X0
 	VPERMILPS     $0xb1, X0, X1
 	VMAXPS        X1, X0, X0
-	MOVSS         X0, ret+24(FP)
+	VMOVSS        X0, ret+24(FP)
 	VZEROUPPER
 	RET
 
@@ -2130,7 +2130,7 @@ DATA c40000000AVX512<>+60(SB)/4, $0x40000000
 GLOBL c40000000AVX512<>(SB), RODATA|NOPTR, $64
 
 // func layerNormRowAVX512(y []float32, x []float32, g []float32, b []float32, eps float32) (mean float32, rstd float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·layerNormRowAVX512(SB), NOSPLIT, $0-112
 	MOVQ   x_base+24(FP), AX
 	MOVQ   x_len+32(FP), CX
@@ -2193,7 +2193,7 @@ end97:
 	VXORPS        X1, X1, X1
 	VCVTSI2SSQ    CX, X1, X1
 	VDIVSS        X1, X0, X0
-	MOVSS         X0, mean+104(FP)
+	VMOVSS        X0, mean+104(FP)
 	VBROADCASTSS  X0, Z0
 	VXORPS        Z1, Z1, Z1
 	VXORPS        Z2, Z2, Z2
@@ -2262,12 +2262,12 @@ end102:
 	VXORPS        X2, X2, X2
 	VCVTSI2SSQ    CX, X2, X2
 	VDIVSS        X2, X1, X1
-	MOVSS         eps+96(FP), X2
+	VMOVSS        eps+96(FP), X2
 	VADDSS        X2, X1, X1
 	VSQRTSS       X1, X1, X1
 	VMOVSS        c3f800000AVX512<>+0(SB), X2
 	VDIVSS        X1, X2, X1
-	MOVSS         X1, rstd+108(FP)
+	VMOVSS        X1, rstd+108(FP)
 	VBROADCASTSS  X1, Z1
 	MOVQ          y_base+0(FP), DX
 	MOVQ          g_base+48(FP), BX
@@ -2368,7 +2368,7 @@ end113:
 	RET
 
 // func layerNormGradRowAVX512(dx []float32, dg []float32, db []float32, dy []float32, x []float32, g []float32, mean float32, rstd float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·layerNormGradRowAVX512(SB), NOSPLIT, $0-152
 	MOVQ         x_base+96(FP), AX
 	MOVQ         dy_base+72(FP), CX
@@ -2376,9 +2376,9 @@ TEXT ·layerNormGradRowAVX512(SB), NOSPLIT, $0-152
 	MOVQ         dg_base+24(FP), BX
 	MOVQ         db_base+48(FP), SI
 	MOVQ         g_base+120(FP), DI
-	MOVSS        mean+144(FP), X0
+	VMOVSS       mean+144(FP), X0
 	VBROADCASTSS X0, Z0
-	MOVSS        rstd+148(FP), X1
+	VMOVSS       rstd+148(FP), X1
 	VBROADCASTSS X1, Z1
 	VXORPS       Z2, Z2, Z2
 	VXORPS       Z3, Z3, Z3
@@ -2636,7 +2636,7 @@ nil133:
 	RET
 
 // func rmsNormRowAVX512(y []float32, x []float32, g []float32, eps float32) (rstd float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·rmsNormRowAVX512(SB), NOSPLIT, $0-84
 	MOVQ   x_base+24(FP), AX
 	MOVQ   x_len+32(FP), CX
@@ -2699,12 +2699,12 @@ end147:
 	VXORPS        X1, X1, X1
 	VCVTSI2SSQ    CX, X1, X1
 	VDIVSS        X1, X0, X0
-	MOVSS         eps+72(FP), X1
+	VMOVSS        eps+72(FP), X1
 	VADDSS        X1, X0, X0
 	VSQRTSS       X0, X0, X0
 	VMOVSS        c3f800000AVX512<>+0(SB), X1
 	VDIVSS        X0, X1, X0
-	MOVSS         X0, rstd+80(FP)
+	VMOVSS        X0, rstd+80(FP)
 	VBROADCASTSS  X0, Z0
 	MOVQ          y_base+0(FP), DX
 	MOVQ          g_base+48(FP), BX
@@ -2776,14 +2776,14 @@ end155:
 	RET
 
 // func rmsNormGradRowAVX512(dx []float32, dg []float32, dy []float32, x []float32, g []float32, rstd float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·rmsNormGradRowAVX512(SB), NOSPLIT, $0-124
 	MOVQ         x_base+72(FP), AX
 	MOVQ         dy_base+48(FP), CX
 	MOVQ         x_len+80(FP), DX
 	MOVQ         dg_base+24(FP), BX
 	MOVQ         g_base+96(FP), SI
-	MOVSS        rstd+120(FP), X0
+	VMOVSS       rstd+120(FP), X0
 	VBROADCASTSS X0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
@@ -2983,11 +2983,11 @@ nil170:
 	RET
 
 // func softmaxRowAVX512(x []float32, scale float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·softmaxRowAVX512(SB), NOSPLIT, $0-28
 	MOVQ         x_base+0(FP), AX
 	MOVQ         x_len+8(FP), CX
-	MOVSS        scale+24(FP), X0
+	VMOVSS       scale+24(FP), X0
 	VBROADCASTSS X0, Z0
 	VMOVUPS      cff800000AVX512<>+0(SB), Z3
 	VMOVAPS      Z3, Z4
@@ -3183,7 +3183,7 @@ end192:
 	RET
 
 // func softmaxGradRowAVX512(ds []float32, p []float32, dp []float32, scale float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·softmaxGradRowAVX512(SB), NOSPLIT, $0-76
 	MOVQ   p_base+24(FP), AX
 	MOVQ   dp_base+48(FP), CX
@@ -3252,7 +3252,7 @@ end197:
 	VADDPS        X1, X0, X0
 	VBROADCASTSS  X0, Z0
 	MOVQ          ds_base+0(FP), BX
-	MOVSS         scale+72(FP), X1
+	VMOVSS        scale+72(FP), X1
 	VBROADCASTSS  X1, Z1
 	XORQ          SI, SI
 	SUBQ          $0x00000020, DX
@@ -3310,24 +3310,24 @@ end202:
 	RET
 
 // func adamWAVX512(p []float32, g []float32, m []float32, v []float32, beta1 float32, beta2 float32, decay float32, step float32, eps float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·adamWAVX512(SB), NOSPLIT, $0-116
 	MOVQ         p_base+0(FP), AX
 	MOVQ         g_base+24(FP), CX
 	MOVQ         m_base+48(FP), DX
 	MOVQ         v_base+72(FP), BX
-	MOVSS        decay+104(FP), X0
+	VMOVSS       decay+104(FP), X0
 	VBROADCASTSS X0, Z0
-	MOVSS        step+108(FP), X1
+	VMOVSS       step+108(FP), X1
 	VBROADCASTSS X1, Z1
-	MOVSS        eps+112(FP), X2
+	VMOVSS       eps+112(FP), X2
 	VBROADCASTSS X2, Z2
 	VMOVUPS      c3f800000AVX512<>+0(SB), Z3
-	MOVSS        beta1+96(FP), X4
+	VMOVSS       beta1+96(FP), X4
 	VBROADCASTSS X4, Z4
 	VSUBPS       Z4, Z3, Z3
 	VMOVUPS      c3f800000AVX512<>+0(SB), Z4
-	MOVSS        beta2+100(FP), X5
+	VMOVSS       beta2+100(FP), X5
 	VBROADCASTSS X5, Z5
 	VSUBPS       Z5, Z4, Z4
 	MOVQ         p_len+8(FP), SI
@@ -3527,11 +3527,11 @@ end213:
 	RET
 
 // func dequantInt8AVX512(dst []float32, q []int8, scale float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F
 TEXT ·dequantInt8AVX512(SB), NOSPLIT, $0-52
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         q_base+24(FP), CX
-	MOVSS        scale+48(FP), X0
+	VMOVSS       scale+48(FP), X0
 	VBROADCASTSS X0, Z0
 	MOVQ         dst_len+8(FP), DX
 	XORQ         BX, BX

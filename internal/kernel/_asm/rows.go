@@ -37,7 +37,7 @@ func layerNormRow(g *gen) {
 	acc := g.sums(4)
 	g.sweep(n, 4, func(c cursor, u int) { g.VADDPS(g.get(x, c), acc[u], acc[u]) })
 	mean := g.mean(g.total(acc), n)
-	g.Store(mean, g.Return("mean"))
+	g.result(mean, g.Return("mean"))
 	m := g.broadcast(mean)
 
 	acc = g.sums(4)
@@ -49,7 +49,7 @@ func layerNormRow(g *gen) {
 		g.VFMADD231PS(t, t, acc[u])
 	})
 	rstd := g.rsqrt(g.mean(g.total(acc), n))
-	g.Store(rstd, g.Return("rstd"))
+	g.result(rstd, g.Return("rstd"))
 	r := g.broadcast(rstd)
 
 	y, gain, bias := g.list("y"), g.list("g"), g.list("b")
@@ -107,7 +107,7 @@ func rmsNormRow(g *gen) {
 		g.VFMADD231PS(t, t, acc[u])
 	})
 	rstd := g.rsqrt(g.mean(g.total(acc), n))
-	g.Store(rstd, g.Return("rstd"))
+	g.result(rstd, g.Return("rstd"))
 	r := g.broadcast(rstd)
 	y, gain := g.list("y"), g.list("g")
 	g.sweep(n, 2, func(c cursor, _ int) {

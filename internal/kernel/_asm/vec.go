@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"log"
 	"math"
 
 	"github.com/mmcloughlin/avo/attr"
@@ -202,11 +203,23 @@ func (g *gen) zero() vec {
 	return t
 }
 
-// scalar loads a float32 parameter into lane 0.
+// scalar loads a float32 parameter into lane 0. Like result it avoids avo's Load and Store, which emit the SSE form of the
+// move: beside 256-bit code that costs some hundred cycles.
 func (g *gen) scalar(name string) vec {
 	x := g.XMM()
-	g.Load(g.Param(name), x)
+	g.VMOVSS(g.address(g.Param(name)), x)
 	return x
+}
+
+// result stores lane 0 as the float32 result.
+func (g *gen) result(x vec, to gotypes.Component) { g.VMOVSS(x.AsX(), g.address(to)) }
+
+func (g *gen) address(c gotypes.Component) mem {
+	b, err := c.Resolve()
+	if err != nil {
+		log.Fatal(err)
+	}
+	return b.Addr
 }
 
 // broadcast returns lane 0 of x in every lane.

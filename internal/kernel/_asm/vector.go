@@ -55,7 +55,7 @@ func (g *gen) reduce(x string, step func(x, acc vec, c cursor)) {
 	lx := g.list(x)
 	acc := g.sums(4)
 	g.sweep(g.length(x), 4, func(c cursor, u int) { step(g.get(lx, c), acc[u], c) })
-	g.Store(g.fold(g.merge(acc, g.VADDPS), g.VADDPS), g.ReturnIndex(0))
+	g.result(g.fold(g.merge(acc, g.VADDPS), g.VADDPS), g.ReturnIndex(0))
 }
 
 func dot(g *gen) {
@@ -85,7 +85,7 @@ func sumExp(g *gen) {
 		t = g.pick(c.mask, e.coarse(t), zero)
 		g.VADDPS(t, acc, acc)
 	})
-	g.Store(g.fold(acc, g.VADDPS), g.ReturnIndex(0))
+	g.result(g.fold(acc, g.VADDPS), g.ReturnIndex(0))
 }
 
 // maxima reduces x by maximum from start on. The accumulator is the instruction's second source, which it returns
@@ -101,7 +101,7 @@ func (g *gen) maxima(start mem, op func(x vec) vec) {
 		t := g.pick(c.mask, op(g.get(x, c)), none)
 		g.VMAXPS(acc[u], t, acc[u])
 	})
-	g.Store(g.fold(g.merge(acc, g.VMAXPS), g.VMAXPS), g.ReturnIndex(0))
+	g.result(g.fold(g.merge(acc, g.VMAXPS), g.VMAXPS), g.ReturnIndex(0))
 }
 
 func maxOf(g *gen) { g.maxima(g.num(math.Inf(-1)), func(x vec) vec { return x }) }
