@@ -71,6 +71,9 @@ func (c *console) start(done int) {
 		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
 			c.mu.Lock()
 			defer c.mu.Unlock()
+			if c.show.Step == 0 {
+				return " waiting for the first step"
+			}
 			return fmt.Sprintf(" %.1f images/s  loss %.4f  %s left", c.show.ImagesPerSecond, c.show.Loss, duration(c.show.left))
 		})))
 	c.bar.SetCurrent(int64(done))

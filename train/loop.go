@@ -174,7 +174,7 @@ func (r *run[S]) train(ctx context.Context) error {
 			return r.interrupted(ctx)
 		}
 		if err != nil {
-			return fmt.Errorf("train: step %d: %w", r.state.Step+1, err)
+			return r.rescue(fmt.Errorf("train: step %d: %w", r.state.Step+1, err))
 		}
 		if err := r.step(batch); err != nil {
 			return err
@@ -208,7 +208,7 @@ func (r *run[S]) step(batch []S) error {
 	}
 	if n := r.cfg.EvalEvery; n > 0 && r.state.Step%n == 0 && r.state.Step < r.cfg.Steps {
 		if _, err := r.evaluate(); err != nil {
-			return err
+			return r.rescue(err)
 		}
 	}
 	if r.snaps != nil && r.state.Step < r.cfg.Steps && r.snapshotDue() {
@@ -291,6 +291,18 @@ func (r *run[S]) eval() (m map[string]float64, err error) {
 		return nil, fmt.Errorf("train: evaluation after step %d: %w", r.state.Step, err)
 	}
 	return m, nil
+}
+
+// rescue saves what was learnt before a failure between two steps, and says so in the error.
+func (r *run[S]) rescue(err error) error {
+	if r.snaps == nil || r.done == 0 {
+		return err
+	}
+	path, failed := r.snapshot()
+	if path == "" {
+		return errors.Join(err, failed)
+	}
+	return fmt.Errorf("%w; saved %s: mend the cause and resume (--resume)", err, path)
 }
 
 func (r *run[S]) interrupted(ctx context.Context) error {
