@@ -6,7 +6,7 @@ import (
 	"io/fs"
 )
 
-//go:embed tokenizer.json
+//go:embed config.json tokenizer.json model.safetensors
 var files embed.FS
 
 // FS holds config.json, tokenizer.json and model.safetensors.
