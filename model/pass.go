@@ -39,6 +39,14 @@ func (in Inputs) Value(t *autograd.Tape, name string) *autograd.Value {
 	return t.Input(x.Data, x.Shape...)
 }
 
+// Cut shortens a text to n ids; its last one, which ends it, stays.
+func Cut(ids []int32, n int) []int32 {
+	if len(ids) <= n {
+		return ids
+	}
+	return append(ids[:n-1:n-1], ids[len(ids)-1])
+}
+
 // PutTexts stores texts of any lengths as input_ids [N, L], filled up with pad, and their attention_mask.
 func (in Inputs) PutTexts(ids [][]int32, pad int32) {
 	l := 0

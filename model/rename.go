@@ -38,3 +38,10 @@ var EncoderRenames = []checkpoint.Rename{
 	{From: `^(.*)\.attention\.in_proj_(\w+)$`, To: "$1.attn.q.$2|$1.attn.k.$2|$1.attn.v.$2"},
 	{From: `^(.*)\.self_attn\.qkv\.(\w+)$`, To: "$1.attn.q.$2|$1.attn.k.$2|$1.attn.v.$2"},
 }
+
+// DualRenames lead to the names of nn.Dual, by itself or inside another network.
+var DualRenames = append([]checkpoint.Rename{
+	{From: `(^|\.)(text|vision)_model\.`, To: "$1$2."},
+	{From: `(^|\.)vision\.post_layernorm\.`, To: "${1}post."},
+	{From: `(^|\.)text\.final_layer_norm\.`, To: "${1}text.encoder.norm."},
+}, EncoderRenames...)

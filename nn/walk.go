@@ -41,7 +41,9 @@ func walk(v reflect.Value, path string, yield func(Named) bool) bool {
 				continue
 			}
 			name, opt, _ := strings.Cut(tag, ",")
-			name = strings.TrimPrefix(path+"."+name, ".")
+			if name = strings.TrimPrefix(path+"."+name, "."); strings.HasSuffix(name, ".") || name == "" {
+				name = path // an empty tag: the field's parameters are as those of the struct itself
+			}
 			if v.Type().Field(i).Type == paramType {
 				if !yield(Named{name, v.Field(i).Addr().Interface().(**autograd.Param), opt == "optional"}) {
 					return false

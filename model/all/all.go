@@ -5,13 +5,15 @@ import (
 	"slices"
 
 	"fovea/model"
+	"fovea/model/clip"
 	"fovea/model/dinov2"
+	"fovea/model/siglip"
 	"fovea/model/vit"
 )
 
 // Families are all of them, in alphabetical order.
 func Families() []model.Family {
-	return []model.Family{dinov2.Family, dinov2.WithRegisters, vit.Family}
+	return []model.Family{clip.Family, dinov2.Family, dinov2.WithRegisters, siglip.Family, siglip.NaFlex, vit.Family}
 }
 
 // Open opens a folder of any of the families, laid out as on the Hugging Face hub. See model.Load.

@@ -2,6 +2,7 @@ package all
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"fovea/model"
@@ -53,4 +54,107 @@ func TestParityClasses(t *testing.T) {
 			t.Errorf("among two classes: %v", two)
 		}
 	})
+}
+
+// TestParityTexts turns the fixtures' texts into the reference's ids.
+func TestParityTexts(t *testing.T) {
+	forEach(t, func(t *testing.T, x *fixture) {
+		texts, want := x.texts(t)
+		if texts == nil {
+			t.Skip("the fixture has no texts")
+		}
+		in, err := x.load(t).Process(model.Sample{Texts: texts, Pictures: x.pictures[:1]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids := in["input_ids"]
+		for i, w := range want {
+			if l := ids.Shape[1]; l < len(w) {
+				t.Fatalf("%q: %d ids, want %d", texts[i], l, len(w))
+			}
+			for j, id := range ids.Data[i*ids.Shape[1]:][:len(w)] {
+				if int32(id) != w[j] {
+					t.Errorf("%q: id %d is %g, want %d", texts[i], j, id, w[j])
+				}
+			}
+		}
+	})
+}
+
+// texts are the fixture's texts with the ids that the reference gives them.
+func (x *fixture) texts(t *testing.T) (texts []string, ids [][]int32) {
+	t.Helper()
+	var one string
+	var list any
+	switch {
+	case x.want(t, "texts", &texts):
+	case x.want(t, "question", &one):
+		ids = make([][]int32, 1)
+		x.want(t, "input_ids", &ids[0])
+		return []string{one}, ids
+	case x.want(t, "queries", &list): // a list, or a list for each picture
+		for _, q := range list.([]any) {
+			switch q := q.(type) {
+			case string:
+				texts = append(texts, q)
+			case []any:
+				for _, s := range q {
+					texts = append(texts, s.(string))
+				}
+			}
+		}
+	default:
+		return nil, nil
+	}
+	x.want(t, "input_ids", &ids)
+	return texts, ids
+}
+
+// TestParityMatching: the probabilities of texts for pictures.
+func TestParityMatching(t *testing.T) {
+	forEach(t, func(t *testing.T, x *fixture) {
+		var probs [][]float64
+		if !x.want(t, "probs", &probs) {
+			t.Skip("the fixture does not weigh texts")
+		}
+		texts, _ := x.texts(t)
+		net := x.load(t)
+		run, ok := net.NewRunner(1).(*model.Matcher)
+		if !ok {
+			t.Fatal("no Matcher")
+		}
+		defer run.Close()
+		run.Template = "{}"
+		for i, want := range probs {
+			v, err := run.Encode(x.pictures[i])
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, sum := v.Classify(texts), 0.
+			total := 0.
+			for _, w := range want { // SigLIP's do not sum to 1; weighed against each other, they are as p/(1−p)
+				sum, total = sum+w, total+w/(1-w)
+			}
+			for _, c := range got {
+				w := want[slices.Index(texts, c.Label)]
+				if !near(sum, 1, 1e-4) {
+					w = w / (1 - w) / total
+				}
+				if !near(c.Score, w, 1e-5) {
+					t.Errorf("%q: %g, want %g", c.Label, c.Score, w)
+				}
+			}
+			if text := run.TextVector(texts[0]); !near(length(text), 1, 1e-5) || !near(length(v.Vector()), 1, 1e-5) {
+				t.Errorf("vectors of length %g and %g", length(text), length(v.Vector()))
+			}
+		}
+	})
+}
+
+func length(v []float32) float64 {
+	s := 0.
+	for _, x := range v {
+		s += float64(x) * float64(x)
+	}
+	return math.Sqrt(s)
 }
