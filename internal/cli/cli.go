@@ -84,7 +84,7 @@ func (a *app) root() *cobra.Command {
 		id   string
 		cmds []*cobra.Command
 	}{
-		{groupLook, []*cobra.Command{a.look(), a.classify(), a.detect(), a.segment(), a.pose(), a.ask(), a.caption(), a.embed()}},
+		{groupLook, []*cobra.Command{a.look(), a.classify(), a.detect(), a.segment(), a.pose(), a.ask(), a.caption(), a.embed(), a.serve()}},
 		{groupModel, []*cobra.Command{a.train(), a.eval(), a.score(), a.data(), a.bench()}},
 		{groupOther, []*cobra.Command{a.version(), a.man()}},
 	} {

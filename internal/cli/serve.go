@@ -1,0 +1,190 @@
+package cli
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fovea"
+	"fovea/internal/serve"
+)
+
+type serveOptions struct {
+	models    []string
+	addr      string
+	tokens    []string
+	insecure  bool
+	cert, key string
+	runners   int
+	cfg       serve.Config
+	bodyMB    int64
+	cacheMB   int64
+	pixels    float64
+}
+
+func (a *app) serve() *cobra.Command {
+	var o serveOptions
+	c := &cobra.Command{
+		Use: "serve", Short: "Answer over HTTP, in the languages of existing clients",
+		Long: `Serves models over HTTP: with an API of its own, described at /docs and /openapi.yaml. ` +
+			`Only this machine can reach it unless --addr says otherwise, which wants a --token. The token may also come from the variable ` + tokenVariable + `. ` +
+			`On an interrupt or SIGTERM it answers what it has let in, and ends.`,
+		Example: "fovea serve\nfovea serve --model nano --model runs/mine --addr 127.0.0.1:9000\nfovea serve --addr 0.0.0.0:8080 --token \"$(cat token)\"",
+		Args:    args(0, 0, ""),
+		RunE:    func(c *cobra.Command, _ []string) error { return a.runServe(c, &o) },
+	}
+	f := c.Flags()
+	f.StringArrayVarP(&o.models, "model", "m", []string{fovea.DefaultModel}, "serve this model: a name or a folder; may be repeated, the first is the default")
+	f.StringVar(&o.addr, "addr", "127.0.0.1:8080", "listen at this address and port; port 0 means any")
+	f.StringArrayVar(&o.tokens, "token", nil, "let in only requests with this token; may be repeated")
+	f.BoolVar(&o.insecure, "insecure", false, "let other machines in without a token")
+	f.StringVar(&o.cert, "tls-cert", "", "speak TLS with this certificate (PEM)")
+	f.StringVar(&o.key, "tls-key", "", "the certificate's key (PEM)")
+	f.BoolVar(&o.cfg.AllowURL, "allow-url", false, "fetch pictures from public http and https URLs")
+	f.StringArrayVar(&o.cfg.AllowHosts, "allow-host", nil, "also serve requests addressed to this host name; may be repeated")
+	f.StringArrayVar(&o.cfg.AllowOrigins, "allow-origin", nil, "let pages of this origin call, as https://app.example; may be repeated")
+	f.IntVar(&o.runners, "runners", 0, "answer so many requests of a model at the same time, with an equal share of the threads each; 0 means one for four threads")
+	f.IntVar(&o.cfg.Queue, "queue", 32, "let so many requests wait for a model; more are told to come back")
+	f.Int64Var(&o.bodyMB, "max-body", 64, "megabytes of a request")
+	f.Float64Var(&o.pixels, "max-pixels", 64, "megapixels of a picture")
+	f.Int64Var(&o.cacheMB, "cache", 256, "megabytes of encoded pictures to remember; 0 for none")
+	f.DurationVar(&o.cfg.Timeout, "timeout", 2*time.Minute, "give an answer at most so long")
+	f.BoolVar(&o.cfg.Pprof, "pprof", false, "serve Go's profiles at /debug/pprof/")
+	_ = c.RegisterFlagCompletionFunc("model", completeModels)
+	return c
+}
+
+// tokenVariable is where a token may come from without being seen among the processes of the machine.
+const tokenVariable = "FOVEA_TOKEN"
+
+func (a *app) runServe(c *cobra.Command, o *serveOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	cert, err := o.certificate()
+	if err != nil {
+		return err
+	}
+	if o.runners == 0 {
+		o.runners = max(a.threads/4, 1)
+	}
+	o.cfg.Version, o.cfg.Log = version(), a.logger()
+	if o.cfg.Models, err = a.serveModels(o); err != nil {
+		return err
+	}
+	s, err := serve.New(o.cfg)
+	if err != nil {
+		return usage("", "%w", err)
+	}
+	l, err := net.Listen("tcp", o.addr)
+	if err != nil {
+		return usage("choose another --addr, such as 127.0.0.1:0 for any free port", "%w", err)
+	}
+	scheme := "http"
+	if cert != nil {
+		scheme = "https"
+	}
+	fmt.Fprintf(a.out, "fovea listens at %s://%s\n", scheme, l.Addr())
+	return s.Run(c.Context(), l, cert)
+}
+
+// check names the first flag with a wrong value, and sees to it that no door is open by mistake.
+func (o *serveOptions) check() error {
+	host, port, err := net.SplitHostPort(o.addr)
+	if err != nil {
+		return usage("write it as 127.0.0.1:8080", "--addr %q: %w", o.addr, err)
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return usage("write it as 127.0.0.1:8080", "--addr %q: the port is no number of 0 … 65535", o.addr)
+	}
+	if t := os.Getenv(tokenVariable); t != "" {
+		o.tokens = append(o.tokens, t)
+	}
+	for _, t := range o.tokens {
+		if len(t) < 8 {
+			return usage("openssl rand -hex 16 makes a good one", "--token has %d letters, want at least 8", len(t))
+		}
+	}
+	if !loopback(host) && len(o.tokens) == 0 && !o.insecure {
+		return usage("add --token, or --insecure if everyone who can reach this machine may use it", "--addr %s lets other machines in, and there is no --token", o.addr)
+	}
+	if (o.cert == "") != (o.key == "") {
+		return usage("", "--tls-cert and --tls-key belong together")
+	}
+	switch {
+	case o.runners < 0 || o.runners > 1024:
+		return usage("", "--runners is %d, want 0 … 1024", o.runners)
+	case o.cfg.Queue < 1 || o.cfg.Queue > 1<<20:
+		return usage("", "--queue is %d, want 1 … %d", o.cfg.Queue, 1<<20)
+	case o.bodyMB < 1 || o.bodyMB > 1<<12:
+		return usage("", "--max-body is %d, want 1 … %d", o.bodyMB, 1<<12)
+	case !(o.pixels > 0 && o.pixels <= 1000):
+		return usage("", "--max-pixels is %g, want more than 0 and at most 1000", o.pixels)
+	case o.cacheMB < 0 || o.cacheMB > 1<<20:
+		return usage("", "--cache is %d, want 0 … %d", o.cacheMB, 1<<20)
+	case o.cfg.Timeout <= 0:
+		return usage("", "--timeout is %v, want more than 0", o.cfg.Timeout)
+	}
+	o.cfg.Tokens, o.cfg.MaxBody, o.cfg.MaxPixels, o.cfg.Cache = o.tokens, o.bodyMB<<20, int64(o.pixels*1e6), o.cacheMB<<20
+	if o.cacheMB == 0 {
+		o.cfg.Cache = -1
+	}
+	return nil
+}
+
+// loopback reports that only this machine can reach a host to listen at.
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
+}
+
+func (o *serveOptions) certificate() (*tls.Certificate, error) {
+	if o.cert == "" {
+		return nil, nil
+	}
+	c, err := tls.LoadX509KeyPair(o.cert, o.key)
+	if err != nil {
+		return nil, usage("", "--tls-cert: %w", err)
+	}
+	return &c, nil
+}
+
+// serveModels checks that the models are there; they are opened once the server listens.
+func (a *app) serveModels(o *serveOptions) (out []serve.Model, err error) {
+	for _, name := range o.models {
+		if _, _, err := fovea.Files(name); err != nil {
+			return nil, usage(didYouMean(name, fovea.Models(), "--model "), "%s", tidy(err))
+		}
+		short := name
+		if name != fovea.DefaultModel {
+			if abs, err := filepath.Abs(name); err == nil {
+				short = filepath.Base(abs)
+			}
+		}
+		out = append(out, serve.Model{Name: short, Open: func(ctx context.Context) (*fovea.Predictor, error) {
+			return fovea.Open(ctx, name, fovea.WithName(short), fovea.WithThreads(a.threads), fovea.WithRunners(o.runners))
+		}})
+	}
+	return out, nil
+}
+
+// logger writes a line for each request to standard error: JSON with --json, errors only with --quiet.
+func (a *app) logger() *slog.Logger {
+	o := &slog.HandlerOptions{}
+	if a.quiet {
+		o.Level = slog.LevelError
+	}
+	if a.json {
+		return slog.New(slog.NewJSONHandler(a.err, o))
+	}
+	return slog.New(slog.NewTextHandler(a.err, o))
+}
