@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fovea/annotation"
 	"fovea/dataset"
 )
 
@@ -24,7 +25,10 @@ func (a *app) data() *cobra.Command {
 }
 
 // setOptions name a part of a data set.
-type setOptions struct{ split string }
+type setOptions struct {
+	split    string
+	skeleton *annotation.Skeleton // joints are rearranged to this one by their names; nil keeps the set's own
+}
 
 func (o *setOptions) flags(c *cobra.Command) {
 	c.Flags().StringVar(&o.split, "split", "", "the part of the data set: train, val, … (default train, or the only one)")
@@ -32,7 +36,7 @@ func (o *setOptions) flags(c *cobra.Command) {
 
 // open opens a data set on disk; what cannot be opened is bad input.
 func (o *setOptions) open(path string) (dataset.Source, error) {
-	src, err := dataset.Open(path, dataset.OpenOptions{Split: o.split})
+	src, err := dataset.Open(path, dataset.OpenOptions{Split: o.split, Skeleton: o.skeleton})
 	if err != nil {
 		return nil, bad("", "%s", strings.TrimPrefix(err.Error(), "dataset: "))
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fovea"
+	"fovea/annotation"
 	"fovea/dataset"
 	"fovea/dataset/scenes"
 	"fovea/internal/recipe"
@@ -25,7 +26,7 @@ type evalOptions struct {
 }
 
 func (a *app) eval() *cobra.Command {
-	var o evalOptions
+	o := evalOptions{setOptions: setOptions{skeleton: annotation.COCO17}} // what the model answers with
 	c := &cobra.Command{
 		Use: "eval --data PATH", Short: "Measure a model on a labelled data set",
 		Long: `Puts every picture of a data set to a model and scores the answers with the task's standard metric: top1 and top5, COCO's AP and AR over boxes, masks and joints, ` +
