@@ -7,9 +7,9 @@ import "golang.org/x/sys/cpu"
 // AVX2 reports whether AVX2 and FMA3 may be used: every x86 server and desktop since 2013 (Intel) or 2015 (AMD).
 func AVX2() bool { return cpu.X86.HasAVX2 && cpu.X86.HasFMA }
 
-// AVX512 reports whether the F, BW, DQ and VL parts of AVX-512 may be used (Skylake-SP, Zen 4 and later), which implies
-// AVX2.
+// AVX512 reports whether the F, BW, DQ and VL parts of AVX-512 and BMI2 may be used (Skylake-SP, Zen 4 and later), which
+// implies AVX2.
 func AVX512() bool {
 	x := &cpu.X86
-	return AVX2() && x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL
+	return AVX2() && x.HasBMI2 && x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL
 }
