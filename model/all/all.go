@@ -9,11 +9,12 @@ import (
 	"fovea/model/dinov2"
 	"fovea/model/siglip"
 	"fovea/model/vit"
+	"fovea/model/yolos"
 )
 
 // Families are all of them, in alphabetical order.
 func Families() []model.Family {
-	return []model.Family{clip.Family, dinov2.Family, dinov2.WithRegisters, siglip.Family, siglip.NaFlex, vit.Family}
+	return []model.Family{clip.Family, dinov2.Family, dinov2.WithRegisters, siglip.Family, siglip.NaFlex, vit.Family, yolos.Family}
 }
 
 // Open opens a folder of any of the families, laid out as on the Hugging Face hub. See model.Load.

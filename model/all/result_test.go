@@ -1,10 +1,12 @@
 package all
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"testing"
 
+	"fovea/annotation"
 	"fovea/model"
 )
 
@@ -157,4 +159,41 @@ func length(v []float32) float64 {
 		s += float64(x) * float64(x)
 	}
 	return math.Sqrt(s)
+}
+
+// TestParityObjects finds the objects that the reference finds. Its boxes may leave the picture, ours are clipped to it.
+func TestParityObjects(t *testing.T) {
+	forEach(t, func(t *testing.T, x *fixture) {
+		type object struct {
+			Name, Text string
+			Score      float64
+			Box        [4]float64 `json:"box_xyxy"`
+		}
+		var want struct {
+			Threshold  float64
+			Detections [][]object
+		}
+		if !x.want(t, "post_process_object_detection", &want) && !x.want(t, "post_process_grounded_object_detection", &want) {
+			t.Skip("the fixture has no objects")
+		}
+		queries, _ := x.texts(t)
+		img := x.pictures[0]
+		got := x.view(t, x.load(t)).Detect(model.DetectOptions{Query: queries, Threshold: want.Threshold})
+		list := want.Detections[0]
+		slices.SortStableFunc(list, func(a, b object) int { return cmp.Compare(b.Score, a.Score) })
+		list = slices.DeleteFunc(list, func(w object) bool { return clipped(w.Box, img).Empty() })
+		if len(got) != len(list) {
+			t.Fatalf("%d objects, want %d", len(got), len(list))
+		}
+		for i, w := range list {
+			a, b := got[i].Box, clipped(w.Box, img)
+			if got[i].Label != w.Name+w.Text || !near(got[i].Score, w.Score, 1e-5) || !near(a.X0, b.X0, 1e-3) || !near(a.Y0, b.Y0, 1e-3) || !near(a.X1, b.X1, 1e-3) || !near(a.Y1, b.Y1, 1e-3) {
+				t.Errorf("object %d: %v, want %v", i, got[i], w)
+			}
+		}
+	})
+}
+
+func clipped(b [4]float64, img *rgb) annotation.Box {
+	return annotation.Box{X0: b[0], Y0: b[1], X1: b[2], Y1: b[3]}.Clip(float64(img.W), float64(img.H))
 }
