@@ -61,6 +61,7 @@ func (s *Server) add(method, path string, r route) {
 func (s *Server) routing() http.Handler {
 	s.operations()
 	s.nativeRoutes()
+	s.openAIRoutes()
 	mux := http.NewServeMux()
 	for path, methods := range s.routes {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, methods) })

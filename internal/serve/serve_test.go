@@ -273,3 +273,11 @@ func eventsOf(body []byte) (out []event) {
 	}
 	return out
 }
+
+func mustJSON(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
