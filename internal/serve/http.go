@@ -62,18 +62,29 @@ func (s *Server) routing() http.Handler {
 	s.operations()
 	s.nativeRoutes()
 	s.openAIRoutes()
+	s.ollamaRoutes()
+	s.moondreamRoutes() // after the native ones, of which it takes over three
+	s.root()
 	mux := http.NewServeMux()
 	for path, methods := range s.routes {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, methods) })
 	}
-	if _, ok := s.routes["/"]; !ok {
-		mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, nil) })
-	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, s.elsewhere(r.URL.Path)) })
 	return mux
 }
 
-// surfaceOf is the language of a path that has no route, or a wrong method.
-func surfaceOf(path string) *surface { return native }
+// surfaceOf is the language of a path that has no route.
+func surfaceOf(path string) *surface {
+	for _, p := range []struct {
+		prefix  string
+		surface *surface
+	}{{"/v1/chat/", openAI}, {"/v1/models", openAI}, {"/v1/embeddings", openAI}, {"/v1/", native}, {"/api/", ollama}, {"/moondream/", moondream}} {
+		if strings.HasPrefix(path, p.prefix) {
+			return p.surface
+		}
+	}
+	return native
+}
 
 // serve answers a request by the route of its method, and counts and logs it.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, methods map[string]route) {

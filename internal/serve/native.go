@@ -37,13 +37,7 @@ var nativeTasks = map[string]task.Set{
 
 func (s *Server) nativeRoutes() {
 	for name, set := range nativeTasks {
-		s.on(http.MethodPost, "/v1/"+name, native, func(c *call) error {
-			body, err := c.body()
-			if err != nil {
-				return err
-			}
-			return c.native(set, body)
-		})
+		s.post("/v1/"+name, native, func(c *call, body []byte) error { return c.native(set, body) })
 	}
 }
 

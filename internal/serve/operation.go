@@ -1,8 +1,10 @@
 package serve
 
 import (
+	"io/fs"
 	"net/http"
 	"net/http/pprof"
+	"strings"
 )
 
 // operation are the paths for those who run the server.
@@ -39,13 +41,36 @@ func (s *Server) operations() {
 			})
 		}
 	}
-	if s.cfg.Web != nil {
-		files := http.FileServerFS(s.cfg.Web)
-		public("/", func(c *call) error {
-			files.ServeHTTP(c, c.r)
-			return nil
-		})
+}
+
+// root answers at /: with the page for browsers; clients of Ollama look there whether a server is running.
+func (s *Server) root() {
+	s.add(http.MethodGet, "/{$}", route{surface: ollama, public: true, handle: func(c *call) error {
+		if s.cfg.Web != nil && strings.Contains(c.r.Header.Get("Accept"), "text/html") {
+			return c.page()
+		}
+		return c.text(http.StatusOK, "Ollama is running")
+	}})
+}
+
+// page answers with one of the pages, which need no token: they hold no secrets, and browsers could not send one.
+func (c *call) page() error {
+	c.Header().Set("X-Content-Type-Options", "nosniff")
+	c.Header().Set("Referrer-Policy", "no-referrer")
+	http.FileServerFS(c.s.cfg.Web).ServeHTTP(c, c.r)
+	return nil
+}
+
+// elsewhere are the methods of a path that has no route: a page's, or none.
+func (s *Server) elsewhere(path string) map[string]route {
+	name := strings.Trim(path, "/")
+	if s.cfg.Web == nil || !fs.ValidPath(name) {
+		return nil
 	}
+	if _, err := fs.Stat(s.cfg.Web, name); err != nil {
+		return nil
+	}
+	return map[string]route{http.MethodGet: {surface: operation, public: true, handle: (*call).page}}
 }
 
 // isReady says why the server does not want requests: it drains, or a model is not loaded.

@@ -1,6 +1,9 @@
 package serve
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -57,4 +60,18 @@ func said(r *fovea.Result) string {
 		return r.Answers[0].Answer
 	}
 	return ""
+}
+
+// digestOf stands for a model where clients want a digest of its files.
+func digestOf(name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return hex.EncodeToString(sum[:])
+}
+
+// millions is a number of parameters as people write it.
+func millions(n int) string {
+	if n >= 1e9 {
+		return fmt.Sprintf("%.1fB", float64(n)/1e9)
+	}
+	return fmt.Sprintf("%.1fM", float64(n)/1e6)
 }
