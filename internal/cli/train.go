@@ -56,7 +56,7 @@ func (a *app) train() *cobra.Command {
 	f.IntVar(&o.batch, "batch", 0, "pictures in a step")
 	f.Float64Var(&o.lr, "lr", 0, "learning rate at its peak")
 	f.StringVar(&o.optimizer, "optimizer", "", "muon or adamw")
-	f.StringVar(&o.precision, "precision", "", "f32 or bf16")
+	f.StringVar(&o.precision, "precision", "", "f32 (the only one so far)")
 	f.Uint64Var(&o.seed, "seed", 0, "other seeds give other weights and samples")
 	f.BoolVar(&o.resume, "resume", false, "go on from the newest snapshot in OUT")
 	f.StringSliceVar(&o.override, "override", nil, "keys that may differ from the snapshot's, such as lr")

@@ -64,7 +64,7 @@ type Train struct {
 	WeightDecay float64 `yaml:"weight_decay" json:"weight_decay"`
 	Clip        float64 `yaml:"clip" json:"clip"`
 	EMA         float64 `yaml:"ema" json:"ema"`
-	Precision   string  `yaml:"precision" json:"precision"` // f32 or bf16
+	Precision   string  `yaml:"precision" json:"precision"` // f32
 	Smooth      float64 `yaml:"label_smoothing" json:"label_smoothing"`
 	Seed        uint64  `yaml:"seed" json:"seed"`
 	EvalEvery   int     `yaml:"eval_every" json:"eval_every"`         // epochs
@@ -147,7 +147,7 @@ func (c *Config) Check() error {
 	bad(t.MuonLR > 0 && t.MuonLR < 10, "train.muon_lr: %g, want a small positive number such as 0.02", t.MuonLR)
 	bad(t.Warmup >= 0 && t.Warmup <= 1, "train.warmup: %g is a share of all steps, in [0, 1]", t.Warmup)
 	bad(t.EMA >= 0 && t.EMA < 1, "train.ema: %g, want [0, 1)", t.EMA)
-	bad(t.Precision == "f32" || t.Precision == "bf16", "train.precision: %q, want f32 or bf16", t.Precision)
+	bad(t.Precision == "f32", "train.precision: %q; this version trains in f32 only", t.Precision)
 	bad(t.Smooth >= 0 && t.Smooth < 1, "train.label_smoothing: %g, want [0, 1)", t.Smooth)
 	bad(t.Captions >= 0 && t.Captions <= 1 && t.Matches >= 0 && t.Matches <= 1, "train.caption_share and matching_share are shares, in [0, 1]")
 	errs = append(errs, c.Augment.Check())

@@ -152,7 +152,8 @@ func (m *Model) Forward(t *autograd.Tape, x *Value, prompts []Prompt, sc *Scratc
 	if len(prompts) > 0 {
 		seq = ops.Concat(tokens, m.embed(t, prompts, h.Coords, sc, n))
 	}
-	out := m.Stack.Forward(&nn.Pass{Layout: &sc.layout, Keep: keep}, seq)
+	sc.pass = nn.Pass{Layout: &sc.layout, Keep: keep}
+	out := m.Stack.Forward(&sc.pass, seq)
 	h.Tokens = ops.Slice(out, 0, n)
 	if len(prompts) > 0 {
 		h.Text, h.Start = ops.Slice(out, n, out.Shape.Rows()), sc.start
@@ -165,13 +166,15 @@ func (m *Model) Ask(t *autograd.Tape, e *Encoded, prompts []Prompt, sc *Scratch)
 	h := Hidden{Coords: m.coords(t)}
 	sc.layout = ops.Layout{Images: e.Images, Patches: m.Config.Patches(), Groups: sc.layout.Groups[:0]}
 	x := m.embed(t, prompts, h.Coords, sc, 0)
-	h.Text, h.Start = m.Stack.Forward(&nn.Pass{Layout: &sc.layout, Cache: &e.Cache}, x), sc.start
+	sc.pass = nn.Pass{Layout: &sc.layout, Cache: &e.Cache}
+	h.Text, h.Start = m.Stack.Forward(&sc.pass, x), sc.start
 	return h
 }
 
 // Scratch holds what a pass's operations refer to until the tape is reset.
 type Scratch struct {
 	layout      ops.Layout
+	pass        nn.Pass
 	refs, prefs []ops.Ref
 	start       []int
 	loss        lossScratch
