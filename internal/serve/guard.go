@@ -33,9 +33,12 @@ func (s *Server) guard(c *call, public bool) error {
 	if public || len(s.cfg.Tokens) == 0 || s.authorised(r) {
 		return nil
 	}
+	return c.unauthorised()
+}
+
+func (c *call) unauthorised() error {
 	c.Header().Set("WWW-Authenticate", `Bearer realm="fovea"`)
-	f := faulty(http.StatusUnauthorized, "request.token", "a token is missing or wrong; send it as Authorization: Bearer TOKEN")
-	return f
+	return faulty(http.StatusUnauthorized, "request.token", "a token is missing or wrong; send it as Authorization: Bearer TOKEN")
 }
 
 // preflight answers a browser's question whether a page may call.

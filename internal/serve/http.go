@@ -64,6 +64,8 @@ func (s *Server) routing() http.Handler {
 	s.openAIRoutes()
 	s.ollamaRoutes()
 	s.moondreamRoutes() // after the native ones, of which it takes over three
+	s.oipRoutes()
+	s.roboflowRoutes()
 	s.root()
 	mux := http.NewServeMux()
 	for path, methods := range s.routes {
@@ -78,7 +80,8 @@ func surfaceOf(path string) *surface {
 	for _, p := range []struct {
 		prefix  string
 		surface *surface
-	}{{"/v1/chat/", openAI}, {"/v1/models", openAI}, {"/v1/embeddings", openAI}, {"/v1/", native}, {"/api/", ollama}, {"/moondream/", moondream}} {
+	}{{"/v1/chat/", openAI}, {"/v1/models", openAI}, {"/v1/embeddings", openAI}, {"/v1/", native}, {"/api/", ollama}, {"/moondream/", moondream},
+		{"/v2", oip}, {"/infer/", roboflow}, {"/model/", roboflow}} {
 		if strings.HasPrefix(path, p.prefix) {
 			return p.surface
 		}
@@ -274,6 +277,9 @@ func (c *call) body() ([]byte, error) {
 	s := c.s
 	if err := s.room(); err != nil {
 		return nil, err
+	}
+	if e := c.r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
+		return nil, faulty(http.StatusUnsupportedMediaType, "request.encoding", "a body in the encoding %.50q is not taken; send it as it is", e)
 	}
 	if c.r.ContentLength > s.cfg.MaxBody {
 		return nil, &http.MaxBytesError{Limit: s.cfg.MaxBody}

@@ -215,7 +215,8 @@ func (c *call) moondreamPoint(q *moondreamRequest) error {
 	return c.reply(http.StatusOK, map[string]any{"points": list, "count": len(list)})
 }
 
-// moondreamSegment outlines the best object of a name. Like the box, its path is in fractions of the picture.
+// moondreamSegment outlines the best object of a name. The box is in fractions of the picture and the path in fractions of
+// the box, which is where Moondream's own programs draw it.
 func (c *call) moondreamSegment(q *moondreamRequest) error {
 	r, err := c.moondreamFind(q, task.Segment, 1)
 	if err != nil {
@@ -225,7 +226,7 @@ func (c *call) moondreamSegment(q *moondreamRequest) error {
 	if len(r.Objects) > 0 {
 		o := &r.Objects[0]
 		b := regionOf(r, o)
-		path, box = svgPath(o.Mask, r.Width, r.Height), &b
+		path, box = svgPath(o.Mask, o.Box), &b
 	}
 	if !q.Stream {
 		return c.reply(http.StatusOK, map[string]any{"path": path, "bbox": box})
@@ -240,22 +241,22 @@ func (c *call) moondreamSegment(q *moondreamRequest) error {
 	return nil
 }
 
-// svgPath is a mask's outlines as an SVG path in fractions of the picture.
-func svgPath(m *annotation.RLE, w, h int) string {
+// svgPath is a mask's outlines as an SVG path in fractions of a box.
+func svgPath(m *annotation.RLE, box annotation.Box) string {
 	bits, err := m.Bitmap()
-	if err != nil {
+	if err != nil || box.Empty() {
 		return ""
 	}
-	var b strings.Builder
+	var parts []string
 	for _, p := range bits.Polygons() {
 		for i := 0; i+1 < len(p); i += 2 {
 			letter := "L"
 			if i == 0 {
 				letter = "M"
 			}
-			fmt.Fprintf(&b, "%s%.4f,%.4f", letter, p[i]/float64(w), p[i+1]/float64(h))
+			parts = append(parts, fmt.Sprintf("%s %.4g %.4g", letter, (p[i]-box.X0)/box.W(), (p[i+1]-box.Y0)/box.H()))
 		}
-		b.WriteString("Z")
+		parts = append(parts, "Z")
 	}
-	return b.String()
+	return strings.Join(parts, " ")
 }
