@@ -30,6 +30,7 @@ type Card struct {
 	Labels, Classes []string
 	OpenVocabulary  bool // other words than those can be asked for
 	Skeleton        *annotation.Skeleton
+	NeedsBoxes      bool // Pose is all it does with people: somebody else has to find them
 	Embed           int  // length of its vectors in the joint space, 0 without one
 	PicturesOnly    bool // that space holds pictures but no texts
 }

@@ -229,14 +229,3 @@ func RowsOfEach(x *Value, b, from, to int) *Value {
 	}
 	return ops.Gather(x.Tape(), refs, x)
 }
-
-// Join puts rows side by side: [N, D] and [N, D] → [N, 2·D].
-func Join(a, b *Value) *Value {
-	n := a.Shape.Rows()
-	refs := make([]ops.Ref, 0, 2*n)
-	for i := range int32(n) {
-		refs = append(refs, ops.Ref{Table: 0, Row: i}, ops.Ref{Table: 1, Row: i})
-	}
-	t := a.Tape()
-	return t.View(ops.Gather(t, refs, a, b), n, 2*a.Shape.Last())
-}

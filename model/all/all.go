@@ -9,12 +9,13 @@ import (
 	"fovea/model/dinov2"
 	"fovea/model/siglip"
 	"fovea/model/vit"
+	"fovea/model/vitpose"
 	"fovea/model/yolos"
 )
 
 // Families are all of them, in alphabetical order.
 func Families() []model.Family {
-	return []model.Family{clip.Family, dinov2.Family, dinov2.WithRegisters, siglip.Family, siglip.NaFlex, vit.Family, yolos.Family}
+	return []model.Family{clip.Family, dinov2.Family, dinov2.WithRegisters, siglip.Family, siglip.NaFlex, vit.Family, vitpose.Family, yolos.Family}
 }
 
 // Open opens a folder of any of the families, laid out as on the Hugging Face hub. See model.Load.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"fovea/annotation"
 	"fovea/autograd"
 	"fovea/checkpoint"
 	"fovea/imageproc"
@@ -218,4 +219,19 @@ func (x *fixture) picture(t *testing.T, name string) *rgb {
 		t.Fatal(err)
 	}
 	return img
+}
+
+// boxes are those of people that the fixture gives for each picture.
+func (x *fixture) boxes(t *testing.T) (out [][]annotation.Box) {
+	t.Helper()
+	var xywh [][][4]float64
+	x.want(t, "boxes_xywh", &xywh)
+	for _, list := range xywh {
+		var in []annotation.Box
+		for _, b := range list {
+			in = append(in, annotation.Box{X0: b[0], Y0: b[1], X1: b[0] + b[2], Y1: b[1] + b[3]})
+		}
+		out = append(out, in)
+	}
+	return out
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"fovea/annotation"
 	"fovea/model"
 	"fovea/tensor"
 )
@@ -79,8 +78,7 @@ func TestParity(t *testing.T) {
 func TestParityPictures(t *testing.T) {
 	forEach(t, func(t *testing.T, x *fixture) {
 		net := x.load(t)
-		var boxes [][][4]float64
-		x.want(t, "boxes_xywh", &boxes)
+		boxes := x.boxes(t)
 		for _, affix := range x.variants() {
 			want := x.inputs(affix)
 			if want["pixel_values"] == nil || affix[1] != "" { // of another size, made otherwise
@@ -92,13 +90,7 @@ func TestParityPictures(t *testing.T) {
 					s.Pictures = append(s.Pictures, x.pictures[i%len(x.pictures)])
 				}
 			}
-			for _, list := range boxes {
-				var in []annotation.Box
-				for _, b := range list {
-					in = append(in, annotation.Box{X0: b[0], Y0: b[1], X1: b[0] + b[2], Y1: b[1] + b[3]})
-				}
-				s.Boxes = append(s.Boxes, in)
-			}
+			s.Boxes = boxes
 			if strings.HasPrefix(affix[0], "query") || strings.HasPrefix(affix[0], "conditional") {
 				s.Pictures = []*rgb{x.picture(t, map[string]string{"query_": "query_image.png", "conditional_": "prompt.png"}[affix[0]])}
 			}

@@ -197,3 +197,51 @@ func TestParityObjects(t *testing.T) {
 func clipped(b [4]float64, img *rgb) annotation.Box {
 	return annotation.Box{X0: b[0], Y0: b[1], X1: b[2], Y1: b[3]}.Clip(float64(img.W), float64(img.H))
 }
+
+// poser is a network that reads joints off heat maps [K, h, w] of a box.
+type poser interface {
+	Decode(heat []float32, h, w int, box annotation.Box) []annotation.Joint
+}
+
+// TestParityJoints reads the joints off heat maps as the reference does: exactly off well-formed ones, and off the network's
+// own, which are noise, where they lie inside the box, as the last bits decide about the others.
+func TestParityJoints(t *testing.T) {
+	type person struct {
+		Joints [][2]float64 `json:"keypoints_xy"`
+		Scores []float64
+	}
+	forEach(t, func(t *testing.T, x *fixture) {
+		var clean, noisy [][]person
+		if !x.want(t, "synthetic_post_process", &clean) || !x.want(t, "post_process_pose_estimation", &noisy) {
+			t.Skip("the fixture has no joints")
+		}
+		net, boxes, maps := x.load(t), x.boxes(t)[0], x.io["synthetic_heatmaps"]
+		n := len(maps.Data) / len(boxes)
+		for i, want := range clean[0] {
+			for j, got := range net.(poser).Decode(maps.Data[i*n:(i+1)*n], maps.Shape[2], maps.Shape[3], boxes[i]) {
+				if w := want.Joints[j]; !near(got.X, w[0], .01) || !near(got.Y, w[1], .01) || !near(got.Score, want.Scores[j], 1e-5) {
+					t.Errorf("person %d joint %d: %v, want %v with %g", i, j, got, w, want.Scores[j])
+				}
+			}
+		}
+		inside := 0
+		img := x.pictures[0]
+		if x.io["dataset_index"] != nil { // the fixture's people are of several data sets, a view's are of the first
+			return
+		}
+		for i, joints := range x.view(t, net).Pose(boxes) {
+			for j, got := range joints {
+				w, b := noisy[0][i].Joints[j], boxes[i]
+				if w[0] < b.X0+1 || w[1] < b.Y0+1 || w[0] > b.X1-1 || w[1] > b.Y1-1 || w[0] < 0 || w[1] < 0 || w[0] > float64(img.W) || w[1] > float64(img.H) {
+					continue
+				}
+				if inside++; !near(got.X, w[0], .05) || !near(got.Y, w[1], .05) || !near(got.Score, min(noisy[0][i].Scores[j], 1), 1e-4) {
+					t.Errorf("person %d joint %d: %v, want %v", i, j, got, w)
+				}
+			}
+		}
+		if inside == 0 {
+			t.Error("no joint lies inside its box")
+		}
+	})
+}
