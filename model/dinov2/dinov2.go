@@ -132,6 +132,6 @@ func (m *Model) Run(t *autograd.Tape, in model.Inputs) model.Outputs {
 	}
 	first, n := 1+m.Config.Registers, h.Shape.Rows()/b
 	mean := ops.MeanRows(nn.RowsOfEach(h, b, first, n), n-first)
-	out["logits"] = m.Head.Forward(nn.Join(cls, mean))
+	out["logits"] = m.Head.Forward(ops.Join(cls, mean))
 	return out
 }
