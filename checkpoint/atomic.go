@@ -81,7 +81,7 @@ func AtomicWrite(fs FS, path string, fill func(w io.Writer) error) (err error) {
 			return
 		}
 		if open {
-			f.Close()
+			_ = f.Close()
 		}
 		err = errors.Join(fmt.Errorf("checkpoint: write %s: %w", path, err), ignoreMissing(fs.Remove(f.Name())))
 	}()

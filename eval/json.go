@@ -275,7 +275,7 @@ func numbers(field string, raw json.RawMessage) ([]float64, error) {
 		out = append(out, f)
 		return nil
 	})
-	if err == errNoArray {
+	if errors.Is(err, errNoArray) {
 		return nil, fmt.Errorf("%s is %s, want an array of numbers", field, quoted(raw))
 	}
 	return out, err

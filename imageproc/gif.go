@@ -42,7 +42,7 @@ func DecodeFrames(data []byte, lim Limits) iter.Seq2[Frame, error] {
 				break
 			}
 			var f Frame
-			if f, err = guard(c.name, a.next); err == errEnd && i > 0 {
+			if f, err = guard(c.name, a.next); errors.Is(err, errEnd) && i > 0 {
 				return
 			}
 			if f.Index = i; err == nil && !yield(f, nil) {

@@ -247,7 +247,7 @@ type replaceDecoder struct {
 
 func (d replaceDecoder) decode(pieces []string) []string {
 	for i, p := range pieces {
-		pieces[i] = replace{d.what, d.content}.normalize(p)
+		pieces[i] = replace(d).normalize(p)
 	}
 	return pieces
 }

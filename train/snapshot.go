@@ -127,7 +127,7 @@ func (s *snapshots) load(path string, params []*autograd.Param, avg *average, op
 	if err != nil {
 		return st, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if err := f.Verify(); err != nil {
 		return st, err
 	}

@@ -72,7 +72,7 @@ func report(w io.Writer, st style, err error) {
 	if err == nil || errors.As(err, &shown) {
 		return
 	}
-	if err == context.Canceled {
+	if errors.Is(err, context.Canceled) {
 		err = errors.New("interrupted")
 	}
 	fmt.Fprintf(w, "%s %s\n", st.paint(bold+red, "fovea: error:"), tidy(err))

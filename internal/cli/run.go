@@ -22,7 +22,7 @@ func (a *app) run(ctx context.Context, o *pictureOptions, args []string, req fov
 	if err != nil {
 		return err
 	}
-	defer p.Close()
+	defer func() { _ = p.Close() }()
 	return a.answer(ctx, p, o, args, req, text, d)
 }
 

@@ -87,7 +87,7 @@ func (s *Server) askOne(ctx context.Context, m *served, pic *picture, q *questio
 			case text := <-said:
 				if err := q.step(i, text); err != nil {
 					cancel(err)
-					<-end
+					<-end //nolint:errcheck // the first error is the one to tell
 					return nil, err
 				}
 			case err := <-end:

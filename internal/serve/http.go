@@ -152,6 +152,7 @@ func (c *call) Header() http.Header { return c.w.Header() }
 func (c *call) WriteHeader(status int) {
 	if c.status == 0 {
 		c.status = status
+		c.goodbye()
 	}
 	c.w.WriteHeader(status)
 }
@@ -162,11 +163,19 @@ const writeTimeout = 30 * time.Second
 func (c *call) Write(b []byte) (int, error) {
 	if c.status == 0 {
 		c.status = http.StatusOK
+		c.goodbye()
 	}
 	_ = c.control.SetWriteDeadline(time.Now().Add(writeTimeout)) // not every writer has deadlines
 	n, err := c.w.Write(b)
 	c.sent += int64(n)
 	return n, err
+}
+
+// goodbye lets the client of a server that drains know that its connection is about to end.
+func (c *call) goodbye() {
+	if c.s.draining.Load() {
+		c.Header().Set("Connection", "close")
+	}
 }
 
 // Unwrap lets http.ResponseController find the connection.
@@ -301,7 +310,7 @@ func (c *call) body() ([]byte, error) {
 		if int64(len(b)) > s.cfg.MaxBody {
 			return nil, &http.MaxBytesError{Limit: s.cfg.MaxBody}
 		}
-		if err == io.EOF { //nolint:errorlint // readers give it plain, and an end that comes too early is another
+		if err == io.EOF { // readers give it plain, and an end that comes too early is another
 			break
 		}
 		if err != nil {

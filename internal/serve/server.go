@@ -33,7 +33,7 @@ type Config struct {
 	MaxBody     int64         // bytes of a request, 64 MB
 	MaxBodies   int64         // bytes of all requests at work together, 4 × MaxBody
 	MaxPixels   int64         // of a picture, 64 megapixels
-	Queue       int           // requests that wait for a model beside those it is answering, 32
+	Queue       int           // requests that wait for a model beside those it is answering, 16
 	Cache       int64         // bytes of encoded pictures, 256 MB; negative: none
 	Timeout     time.Duration // of a request once it has been read, 2 minutes
 	BodyTimeout time.Duration // for a request's body to arrive, 1 minute
@@ -45,7 +45,7 @@ func (c Config) orDefault() Config {
 	setDefault(&c.MaxBody, 64<<20)
 	setDefault(&c.MaxBodies, 4*c.MaxBody)
 	setDefault(&c.MaxPixels, 64e6)
-	setDefault(&c.Queue, 32)
+	setDefault(&c.Queue, 16)
 	setDefault(&c.Cache, 256<<20)
 	setDefault(&c.Timeout, 2*time.Minute)
 	setDefault(&c.BodyTimeout, time.Minute)
@@ -73,7 +73,6 @@ type Server struct {
 	metrics  *metrics
 	handler  http.Handler
 	routes   map[string]map[string]route // path, method
-	hosts    map[string]bool
 	draining atomic.Bool
 	held     atomic.Int64 // bytes of request bodies at work
 
