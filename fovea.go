@@ -24,6 +24,7 @@ import (
 
 	"fovea/internal/nano"
 	"fovea/model"
+	"fovea/model/all"
 	"fovea/model/unified"
 )
 
@@ -52,7 +53,7 @@ func WithRunners(n int) Option { return func(o *options) { o.runners = n } }
 func WithName(name string) Option { return func(o *options) { o.name = name } }
 
 // Open opens a model: "" or "nano" for the one that is part of the program, or a folder with config.json, tokenizer.json
-// and model.safetensors.
+// and model.safetensors, or a folder of a published family (model/all) as the Hugging Face hub has it.
 func Open(ctx context.Context, name string, opts ...Option) (*Predictor, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -61,11 +62,29 @@ func Open(ctx context.Context, name string, opts ...Option) (*Predictor, error) 
 	if err != nil {
 		return nil, err
 	}
+	if net, err := published(name); net != nil || err != nil {
+		if err != nil {
+			return nil, badInput("model.unreadable", fmt.Errorf("fovea: open model %q: %w", short, err))
+		}
+		return New(net, opts...), nil
+	}
 	m, err := unified.Open(fsys)
 	if err != nil {
 		return nil, badInput("model.unreadable", fmt.Errorf("fovea: open model %q: %w", short, err))
 	}
 	return New(native{m, short}, opts...), nil
+}
+
+// published opens a folder of a published family; nil without an error if the folder is none.
+func published(dir string) (model.Network, error) {
+	if dir == "" || dir == DefaultModel {
+		return nil, nil
+	}
+	f, err := model.OpenFolder(dir)
+	if err != nil || !all.Supports(f) {
+		return nil, nil // the native model's reader says what is wrong
+	}
+	return all.Open(dir)
 }
 
 // New makes a Predictor of a model that is already in memory.
