@@ -9,6 +9,9 @@ import (
 // channels last, and the geometry says how the picture lies in them. A picture whose shape is so extreme that it would
 // become enormous, or vanish, is an error.
 func (p *Processor) Apply(img *RGB) (pixels []float32, w, h int, g Geometry, err error) {
+	if p.Class == "Owlv2" {
+		return p.owl(img)
+	}
 	w, h = p.Scaled(img.W, img.H)
 	if w < 1 || h < 1 || w > maxInput/h {
 		return nil, 0, 0, g, fmt.Errorf("imageproc: a picture of %d × %d pixels would be resized to %d × %d; crop it to a less extreme shape", img.W, img.H, w, h)

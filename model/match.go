@@ -47,8 +47,8 @@ func (m *Matcher) TextVector(text string) []float32 {
 // maxKnown bounds the labels whose vectors are kept for the next picture.
 const maxKnown = 1 << 14
 
-// vector is the vector of a label in its sentence.
-func (m *Matcher) vector(label string) []float32 {
+// LabelVector is the vector of a label in its sentence; it is remembered for the next picture.
+func (m *Matcher) LabelVector(label string) []float32 {
 	v, ok := m.known[label]
 	if !ok {
 		if len(m.known) >= maxKnown {
@@ -70,7 +70,7 @@ type matched struct {
 func (v *matched) Classify(labels []string) []Class {
 	logits := make([]float32, len(labels))
 	for i, l := range labels {
-		for j, x := range v.m.vector(l) {
+		for j, x := range v.m.LabelVector(l) {
 			logits[i] += v.m.Scale * x * v.vector[j]
 		}
 	}

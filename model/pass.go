@@ -47,9 +47,9 @@ func Cut(ids []int32, n int) []int32 {
 	return append(ids[:n-1:n-1], ids[len(ids)-1])
 }
 
-// PutTexts stores texts of any lengths as input_ids [N, L], filled up with pad, and their attention_mask.
-func (in Inputs) PutTexts(ids [][]int32, pad int32) {
-	l := 0
+// PutTexts stores texts of any lengths as input_ids [N, L], filled up with pad to the longest and at least to l, and their
+// attention_mask.
+func (in Inputs) PutTexts(ids [][]int32, pad int32, l int) {
 	for _, text := range ids {
 		l = max(l, len(text))
 	}

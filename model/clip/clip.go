@@ -77,7 +77,7 @@ func (m *Model) Process(s model.Sample) (model.Inputs, error) {
 		for i, text := range s.Texts {
 			ids[i] = model.Cut(m.words.EncodeSpecial(text), m.Config.Text.MaxLen)
 		}
-		in.PutTexts(ids, m.Config.Text.EOS)
+		in.PutTexts(ids, m.Config.Text.EOS, 0)
 	}
 	return in, nil
 }
