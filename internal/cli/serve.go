@@ -35,7 +35,7 @@ func (a *app) serve() *cobra.Command {
 	var o serveOptions
 	c := &cobra.Command{
 		Use: "serve", Short: "Answer over HTTP, in the languages of existing clients",
-		Long: `Serves models over HTTP: with an API of its own, described at /docs and /openapi.yaml. ` +
+		Long: `Serves models over HTTP: with an API of its own, described at /docs and /openapi.yaml, and in the languages of OpenAI, Ollama, Moondream, the Open Inference Protocol (KServe, Triton) and Roboflow. ` +
 			`Only this machine can reach it unless --addr says otherwise, which wants a --token. The token may also come from the variable ` + tokenVariable + `. ` +
 			`On an interrupt or SIGTERM it answers what it has let in, and ends.`,
 		Example: "fovea serve\nfovea serve --model nano --model runs/mine --addr 127.0.0.1:9000\nfovea serve --addr 0.0.0.0:8080 --token \"$(cat token)\"",
@@ -53,7 +53,7 @@ func (a *app) serve() *cobra.Command {
 	f.StringArrayVar(&o.cfg.AllowHosts, "allow-host", nil, "also serve requests addressed to this host name; may be repeated")
 	f.StringArrayVar(&o.cfg.AllowOrigins, "allow-origin", nil, "let pages of this origin call, as https://app.example; may be repeated")
 	f.IntVar(&o.runners, "runners", 0, "answer so many requests of a model at the same time, with an equal share of the threads each; 0 means one for four threads")
-	f.IntVar(&o.cfg.Queue, "queue", 32, "let so many requests wait for a model; more are told to come back")
+	f.IntVar(&o.cfg.Queue, "queue", 16, "let so many requests wait for a model; more are told to come back")
 	f.Int64Var(&o.bodyMB, "max-body", 64, "megabytes of a request")
 	f.Float64Var(&o.pixels, "max-pixels", 64, "megapixels of a picture")
 	f.Int64Var(&o.cacheMB, "cache", 256, "megabytes of encoded pictures to remember; 0 for none")
