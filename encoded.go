@@ -72,7 +72,7 @@ func (p *Predictor) Encode(ctx context.Context, img image.Image) (*Encoded, erro
 // DoEncoded puts a request to a picture that this Predictor has encoded; the request's Image is not looked at. Unlike Do it
 // stops in the middle of a text when the context ends.
 func (p *Predictor) DoEncoded(ctx context.Context, e *Encoded, r Request) (*Result, error) {
-	if err := r.check(p.card.Tasks, p.card.Name); err != nil {
+	if err := r.check(&p.card); err != nil {
 		return nil, err
 	}
 	if e.owner != p {

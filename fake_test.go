@@ -24,7 +24,7 @@ type fake struct {
 }
 
 func newFake() *fake {
-	return &fake{card: model.Card{Name: "fake", Tasks: Everything | task.SetOf(task.Ask, task.Match), Labels: []string{"cat", "dog", "person"},
+	return &fake{card: model.Card{Name: "fake", Tasks: Everything | task.SetOf(task.Ask, task.Match), Labels: []string{"cat", "dog", "person"}, Classes: []string{"a"}, OpenVocabulary: true,
 		Skeleton: annotation.COCO17}}
 }
 

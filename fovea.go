@@ -21,11 +21,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"fovea/internal/nano"
 	"fovea/model"
-	"fovea/model/all"
-	"fovea/model/unified"
 )
 
 // DefaultModel is the name of the model that is part of the program.
@@ -62,29 +61,15 @@ func Open(ctx context.Context, name string, opts ...Option) (*Predictor, error) 
 	if err != nil {
 		return nil, err
 	}
-	if net, err := published(name); net != nil || err != nil {
-		if err != nil {
-			return nil, badInput("model.unreadable", fmt.Errorf("fovea: open model %q: %w", short, err))
-		}
-		return New(net, opts...), nil
+	dir := name
+	if slices.Contains(Models(), name) {
+		dir = ""
 	}
-	m, err := unified.Open(fsys)
+	m, err := openFolder(fsys, dir, short)
 	if err != nil {
 		return nil, badInput("model.unreadable", fmt.Errorf("fovea: open model %q: %w", short, err))
 	}
-	return New(native{m, short}, opts...), nil
-}
-
-// published opens a folder of a published family; nil without an error if the folder is none.
-func published(dir string) (model.Network, error) {
-	if dir == "" || dir == DefaultModel {
-		return nil, nil
-	}
-	f, err := model.OpenFolder(dir)
-	if err != nil || !all.Supports(f) {
-		return nil, nil // the native model's reader says what is wrong
-	}
-	return all.Open(dir)
+	return New(m, opts...), nil
 }
 
 // New makes a Predictor of a model that is already in memory.

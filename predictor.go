@@ -73,12 +73,12 @@ func (p *Predictor) take(ctx context.Context) (model.Runner, error) {
 }
 
 // Check says what is wrong with a request, except for its picture, before any work is done.
-func (p *Predictor) Check(r Request) error { return r.check(p.card.Tasks, p.card.Name) }
+func (p *Predictor) Check(r Request) error { return r.check(&p.card) }
 
 // Do puts a request to the model. The picture is encoded once for all the tasks. An error is an *Error, unless it comes
 // from the context.
 func (p *Predictor) Do(ctx context.Context, r Request) (*Result, error) {
-	if err := r.check(p.card.Tasks, p.card.Name); err != nil {
+	if err := r.check(&p.card); err != nil {
 		return nil, err
 	}
 	img, err := r.picture()
@@ -213,6 +213,9 @@ func people(v model.View, q *Request, objects []Object, s *annotation.Skeleton) 
 	limit := q.Max
 	if limit == 0 {
 		limit = DefaultMax
+	}
+	if len(q.Boxes) > 0 {
+		return q.given(v, s)
 	}
 	if objects == nil || len(q.Query) > 0 || len(objects) >= limit { // a full list may lack people
 		o := q.detect(false)

@@ -6,6 +6,8 @@ import (
 	"math"
 	"strings"
 
+	"fovea/annotation"
+	"fovea/model"
 	"fovea/task"
 )
 
@@ -20,6 +22,8 @@ type Request struct {
 	Labels    []string // Classify: names to choose from; none means the model's own
 	Query     []string // Detect, Segment: things to look for; none means the model's own
 	Questions []string // Ask: at least one, each at most MaxText bytes
+
+	Boxes []annotation.Box // Pose: where the people are, pixels; none means that they are looked for
 
 	Threshold float64 // least score of an object or a person, in [0, 1]; 0 means DefaultThreshold
 	Overlap   float64 // of two boxes of one label with a larger IoU the lower-scored is dropped; 0 means the model's own
@@ -48,15 +52,15 @@ const (
 const Everything task.Set = 1<<task.Classify | 1<<task.Detect | 1<<task.Segment | 1<<task.Pose | 1<<task.Caption
 
 // check fills in defaults and names the first thing that is wrong.
-func (r *Request) check(can task.Set, model string) error {
+func (r *Request) check(card *model.Card) error {
 	bad := func(code, format string, args ...any) error {
 		return badInput(code, fmt.Errorf("fovea: "+format, args...))
 	}
 	if r.Tasks == 0 {
 		return bad("request.task", "no task is asked for; set Request.Tasks")
 	}
-	if missing := r.Tasks &^ can; missing != 0 {
-		return bad("request.task", "the model %q cannot %s; it can %s", model, taskList(missing), taskList(can))
+	if missing := r.Tasks &^ card.Tasks; missing != 0 {
+		return bad("request.task", "the model %q cannot %s; it can %s", card.Name, taskList(missing), taskList(card.Tasks))
 	}
 	for _, n := range []struct {
 		name  string
@@ -79,6 +83,9 @@ func (r *Request) check(can task.Set, model string) error {
 		if err := checkTexts(l.code, l.list); err != nil {
 			return err
 		}
+	}
+	if err := r.words(card); err != nil {
+		return err
 	}
 	if r.Threshold == 0 {
 		r.Threshold = DefaultThreshold

@@ -89,6 +89,9 @@ func (p *Predictor) EmbedText(ctx context.Context, text string) ([]float32, erro
 	if !p.card.Tasks.Has(task.Match) {
 		return nil, badInput("request.task", fmt.Errorf("fovea: the model %q cannot embed; it can %s", p.card.Name, taskList(p.card.Tasks)))
 	}
+	if p.card.PicturesOnly {
+		return nil, badInput("request.task", fmt.Errorf("fovea: the model %q embeds pictures, but no texts", p.card.Name))
+	}
 	if err := checkTexts("request.text", []string{text}); err != nil {
 		return nil, err
 	}
