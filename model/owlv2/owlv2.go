@@ -82,7 +82,7 @@ func (m *Model) Card() model.Card {
 func (m *Model) Process(s model.Sample) (model.Inputs, error) {
 	in := model.Inputs{}
 	if s.Pictures != nil {
-		if _, err := in.PutPictures(m.pixels, s.Pictures, m.CLIP.Config.Vision.CheckPicture); err != nil {
+		if _, err := in.PutPictures(m.pixels, s.Pictures, m.checkPicture); err != nil {
 			return nil, fmt.Errorf("owlv2: %w", err)
 		}
 	}
@@ -94,6 +94,14 @@ func (m *Model) Process(s model.Sample) (model.Inputs, error) {
 		in.PutTexts(ids, 0, m.CLIP.Config.Text.MaxLen)
 	}
 	return in, nil
+}
+
+// checkPicture refuses pictures of another size than the positions were learnt for, as the reference does.
+func (m *Model) checkPicture(h, w int) error {
+	if want := m.CLIP.Config.Vision.Image; h != want[0] || w != want[1] {
+		return fmt.Errorf("preprocessor_config.json makes pictures of %d × %d pixels, config.json wants %d × %d", w, h, want[1], want[0])
+	}
+	return nil
 }
 
 // Run implements model.Network: pixel_values give pred_boxes, of centre and size in [0, 1] of the square, class_embeds and
