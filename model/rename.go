@@ -45,3 +45,18 @@ var DualRenames = append([]checkpoint.Rename{
 	{From: `(^|\.)vision\.post_layernorm\.`, To: "${1}post."},
 	{From: `(^|\.)text\.final_layer_norm\.`, To: "${1}text.encoder.norm."},
 }, EncoderRenames...)
+
+// BertRenames lead to the names of nn.Bert.
+var BertRenames = append([]checkpoint.Rename{
+	{From: `(^|\.)embeddings\.word_embeddings\.weight$`, To: "${1}embeddings.words"},
+	{From: `(^|\.)embeddings\.position_embeddings\.weight$`, To: "${1}embeddings.pos"},
+	{From: `(^|\.)embeddings\.token_type_embeddings\.weight$`, To: "${1}embeddings.types"},
+	{From: `(^|\.)embeddings\.LayerNorm\.`, To: "${1}embeddings.norm."},
+	{From: `\.attention\.self\.`, To: ".attention."},
+	{From: `\.attention\.output\.LayerNorm\.`, To: ".norm1."},
+	{From: `\.crossattention\.(self\.)?`, To: ".cross."},
+	{From: `\.cross\.(q)uery\.|\.cross\.(k)ey\.|\.cross\.(v)alue\.`, To: ".cross.$1$2$3."},
+	{From: `\.cross\.output\.dense\.`, To: ".cross.o."},
+	{From: `\.cross\.output\.LayerNorm\.`, To: ".cross_norm."},
+	{From: `\.output\.LayerNorm\.`, To: ".norm2."},
+}, EncoderRenames...)

@@ -229,3 +229,14 @@ func RowsOfEach(x *Value, b, from, to int) *Value {
 	}
 	return ops.Gather(x.Tape(), refs, x)
 }
+
+// Pile stacks the rows of several values.
+func Pile(parts []*Value) *Value {
+	var refs []ops.Ref
+	for i, p := range parts {
+		for j := range p.Shape.Rows() {
+			refs = append(refs, ops.Ref{Table: int32(i), Row: int32(j)})
+		}
+	}
+	return ops.Gather(parts[0].Tape(), refs, parts...)
+}

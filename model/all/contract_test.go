@@ -256,7 +256,7 @@ func (x *fixture) survive(t *testing.T, tape *autograd.Tape, dir string, w sourc
 	runtime.ReadMemStats(&before)
 	if folder, err := model.OpenFolder(dir); err == nil {
 		if net, fam, err := folder.Build(Families()); err == nil && checkpoint.Bind(nn.Params(net), w, fam.Renames) == nil {
-			if in, err := net.Process(model.Sample{Pictures: x.pictures[:1], Boxes: x.boxes(t)}); err == nil {
+			if in, err := net.Process(model.Sample{Pictures: x.pictures[:1], Texts: []string{"what is it?"}, Boxes: x.boxes(t)}); err == nil {
 				tape.Reset()
 				net.Run(tape, in)
 			}

@@ -3,7 +3,9 @@ package all
 import (
 	"cmp"
 	"math"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"fovea/annotation"
@@ -88,7 +90,13 @@ func (x *fixture) texts(t *testing.T) (texts []string, ids [][]int32) {
 	t.Helper()
 	var one string
 	var list any
+	var single struct {
+		Questions string
+		IDs       [][]int32 `json:"input_ids"`
+	}
 	switch {
+	case x.want(t, "single", &single):
+		return []string{single.Questions}, single.IDs
 	case x.want(t, "texts", &texts):
 	case x.want(t, "question", &one):
 		ids = make([][]int32, 1)
@@ -242,6 +250,40 @@ func TestParityJoints(t *testing.T) {
 		}
 		if inside == 0 {
 			t.Error("no joint lies inside its box")
+		}
+	})
+}
+
+// TestParityAnswers answers the fixtures' questions as the reference does.
+func TestParityAnswers(t *testing.T) {
+	forEach(t, func(t *testing.T, x *fixture) {
+		texts, _ := x.texts(t)
+		var single struct {
+			Answers [][]struct {
+				Answer string
+				Score  float64
+			}
+		}
+		var text string
+		want, score := "", 0.
+		switch {
+		case x.want(t, "single", &single):
+			want, score = single.Answers[0][0].Answer, single.Answers[0][0].Score
+		case x.want(t, "generated_text", &text):
+			want = strings.TrimSpace(regexp.MustCompile(`\[[A-Z]+\]`).ReplaceAllString(text, ""))
+		default:
+			t.Skip("the fixture asks nothing")
+		}
+		said := ""
+		got := x.view(t, x.load(t)).Ask(append(texts, "What is it?"), func(s string) { said = s })
+		// The fixture's text was cut off; ours goes on.
+		if len(got) != 2 || got[0].Question != texts[0] || !strings.HasPrefix(got[0].Answer, want) || said != got[0].Answer || score > 0 && !near(got[0].Score, score, 1e-5) {
+			t.Errorf("%v, heard %q; want %q with %g", got, said, want, score)
+		}
+		for _, a := range got {
+			if !(a.Score > 0 && a.Score <= 1) {
+				t.Errorf("%v: the score is no probability", a)
+			}
 		}
 	})
 }
