@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"fovea/annotation"
+	"fovea/imageproc"
 	"fovea/model"
 )
 
@@ -283,6 +284,42 @@ func TestParityAnswers(t *testing.T) {
 		for _, a := range got {
 			if !(a.Score > 0 && a.Score <= 1) {
 				t.Errorf("%v: the score is no probability", a)
+			}
+		}
+	})
+}
+
+// TestParityMasks: the pixels of the model's input that are more likely than not about a text are as many as in the reference,
+// and the mask of the picture is that map, resized.
+func TestParityMasks(t *testing.T) {
+	forEach(t, func(t *testing.T, x *fixture) {
+		var areas []int
+		if !x.want(t, "area_over_half", &areas) {
+			t.Skip("the fixture has no masks")
+		}
+		texts, _ := x.texts(t)
+		img, maps := x.pictures[0], x.io["logits"]
+		n := maps.Shape[1] * maps.Shape[2]
+		got := x.view(t, x.load(t)).Detect(model.DetectOptions{Query: texts, Masks: true})
+		if len(got) != len(texts) {
+			t.Fatalf("%d masks, want %d", len(got), len(texts))
+		}
+		for _, o := range got {
+			i := slices.Index(texts, o.Label)
+			over := 0
+			for _, l := range maps.Data[i*n : (i+1)*n] {
+				if l > 0 {
+					over++
+				}
+			}
+			want := 0
+			for _, l := range imageproc.ResizePlanes(maps.Data[i*n:(i+1)*n], 1, maps.Shape[1], maps.Shape[2], img.H, img.W, imageproc.Bilinear, false) {
+				if l > 0 {
+					want++
+				}
+			}
+			if over != areas[i] || !near(o.Mask.Area(), float64(want), 3) || o.Mask.W != img.W || o.Mask.H != img.H {
+				t.Errorf("%q: %d pixels, want %d; the mask has %g pixels, want %d", o.Label, over, areas[i], o.Mask.Area(), want)
 			}
 		}
 	})

@@ -15,30 +15,18 @@ type Head interface {
 func newHead(c Config) Head {
 	d, k := c.Backbone.Width, len(c.Labels)
 	if c.Simple {
-		return &Simple{Conv: newConv(d, k, 3), factor: c.Factor}
+		return &Simple{Conv: nn.BlankConv2D(d, k, 3), factor: c.Factor}
 	}
-	return &Classic{Up1: newUp(d), Norm1: newNorm(), Up2: newUp(classicWidth), Norm2: newNorm(), Conv: newConv(classicWidth, k, 1)}
-}
-
-// Conv is a k×k convolution with its weights as published, [Out, In, k, k].
-type Conv struct {
-	Weight *autograd.Param `weight:"weight"`
-	Bias   *autograd.Param `weight:"bias"`
-}
-
-func newConv(in, out, k int) *Conv {
-	return &Conv{Weight: nn.Blank(autograd.Matrix, out, in, k, k), Bias: nn.Blank(autograd.Vector, out)}
-}
-
-// Forward keeps height and width.
-func (c *Conv) Forward(x *autograd.Value) *autograd.Value {
-	t := x.Tape()
-	return ops.Conv2D(x, ops.ChannelsLast(t.Use(c.Weight)), t.Use(c.Bias), c.Weight.Shape[2], 1)
+	const n = 256
+	return &Classic{
+		Up1: nn.BlankConvTranspose2D(d, n, 4, 2, 1, false), Norm1: nn.BlankBatchNorm(n),
+		Up2: nn.BlankConvTranspose2D(n, n, 4, 2, 1, false), Norm2: nn.BlankBatchNorm(n), Conv: nn.BlankConv2D(n, k, 1),
+	}
 }
 
 // Simple enlarges the tokens and reads them out with one convolution.
 type Simple struct {
-	Conv   *Conv `weight:"conv"`
+	Conv   *nn.Conv2D `weight:"conv"`
 	factor int
 }
 
@@ -49,44 +37,20 @@ func (s *Simple) Forward(x *autograd.Value) *autograd.Value {
 	return s.Conv.Forward(ops.Resize(ops.ReLU(x), rows, cols))
 }
 
-// classicWidth is the number of features of the classic head.
-const classicWidth = 256
-
 // Classic enlarges the tokens with two transposed convolutions (Xiao et al. 2018).
 type Classic struct {
-	Up1   *autograd.Param `weight:"deconv1.weight"` // [In, 256, 4, 4]
-	Norm1 *Norm           `weight:"batchnorm1"`
-	Up2   *autograd.Param `weight:"deconv2.weight"`
-	Norm2 *Norm           `weight:"batchnorm2"`
-	Conv  *Conv           `weight:"conv"`
-}
-
-// Norm is a batch norm.
-type Norm struct {
-	Gain *autograd.Param `weight:"weight"`
-	Bias *autograd.Param `weight:"bias"`
-	Mean *autograd.Param `weight:"running_mean"`
-	Var  *autograd.Param `weight:"running_var"`
-}
-
-func newUp(in int) *autograd.Param { return nn.Blank(autograd.Matrix, in, classicWidth, 4, 4) }
-
-func newNorm() *Norm {
-	n := classicWidth
-	return &Norm{nn.Blank(autograd.Vector, n), nn.Blank(autograd.Vector, n), nn.Blank(autograd.Buffer, n), nn.Blank(autograd.Buffer, n)}
+	Up1   *nn.ConvTranspose2D `weight:"deconv1"`
+	Norm1 *nn.BatchNorm       `weight:"batchnorm1"`
+	Up2   *nn.ConvTranspose2D `weight:"deconv2"`
+	Norm2 *nn.BatchNorm       `weight:"batchnorm2"`
+	Conv  *nn.Conv2D          `weight:"conv"`
 }
 
 // Forward implements Head.
 func (c *Classic) Forward(x *autograd.Value) *autograd.Value {
-	x = up(up(x, c.Up1, c.Norm1), c.Up2, c.Norm2)
+	x = c.Norm1.Forward(c.Up1.Forward(x), true)
+	x = c.Norm2.Forward(c.Up2.Forward(x), true)
 	return c.Conv.Forward(x)
-}
-
-// up doubles height and width.
-func up(x *autograd.Value, w *autograd.Param, n *Norm) *autograd.Value {
-	t := x.Tape()
-	x = ops.ConvTranspose2D(x, ops.ChannelsLast(t.Use(w)), nil, 4, 2, 1)
-	return ops.BatchNorm(x, t.Use(n.Gain), t.Use(n.Bias), nil, ops.Running{Mean: n.Mean, Var: n.Var}, true)
 }
 
 // channelsFirst turns [B, H, W, K] into [B, K, H, W], without a gradient.
