@@ -56,7 +56,7 @@ func (p *Predictor) Encode(ctx context.Context, img image.Image) (*Encoded, erro
 			e.img, e.bytes = pic, int64(len(pic.Pix))
 			return nil
 		}
-		view, err := run.Encode(pic)
+		view, err := encodePicture(run, pic)
 		if err != nil {
 			return err
 		}
@@ -105,7 +105,7 @@ func (p *Predictor) DoEncoded(ctx context.Context, e *Encoded, r Request) (*Resu
 func (e *Encoded) view(run model.Runner) (model.View, error) {
 	k, ok := run.(keeper)
 	if !ok {
-		return run.Encode(e.img)
+		return encodePicture(run, e.img)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -89,7 +89,7 @@ func (p *Predictor) Do(ctx context.Context, r Request) (*Result, error) {
 	start := time.Now()
 	err = p.with(ctx, func(run model.Runner) error {
 		start = time.Now() // waiting for a runner is not the model's time
-		view, err := run.Encode(img)
+		view, err := encodePicture(run, img)
 		if err != nil {
 			return err
 		}

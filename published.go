@@ -36,6 +36,16 @@ func openFolder(fsys fs.FS, dir, name string) (model.Model, error) {
 	return native{m, name}, nil
 }
 
+// encodePicture has a model look at a picture. Published models refuse shapes so extreme that resizing them would take much
+// memory.
+func encodePicture(run model.Runner, img *imageproc.RGB) (model.View, error) {
+	v, err := run.Encode(img)
+	if err != nil {
+		return nil, badInput("image.shape", fmt.Errorf("fovea: %w", err))
+	}
+	return v, nil
+}
+
 // words says what is wrong with the names that a request gives to a model: one with a fixed list knows no others, and one
 // without a list of its own needs some.
 func (r *Request) words(card *model.Card) error {

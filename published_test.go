@@ -4,7 +4,9 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"fovea"
@@ -97,7 +99,9 @@ func TestPublishedRefusals(t *testing.T) {
 	owl, _ := openFixture(t, "owlv2")
 	pose, _ := openFixture(t, "vitpose_simple")
 	do := func(p *fovea.Predictor, r fovea.Request) error {
-		r.Image = img
+		if r.Image == nil {
+			r.Image = img
+		}
 		_, err := p.Do(ctx, r)
 		return err
 	}
@@ -109,6 +113,7 @@ func TestPublishedRefusals(t *testing.T) {
 		"no such task":      {do(vit, fovea.Request{Tasks: task.SetOf(task.Detect)}), "request.task", "cannot detect"},
 		"nothing to choose": {do(clip, fovea.Request{Tasks: task.SetOf(task.Classify)}), "request.label", "no list of its own"},
 		"nothing to find":   {do(owl, fovea.Request{Tasks: task.SetOf(task.Detect)}), "request.query", "no list of its own"},
+		"a line of pixels":  {do(clip, fovea.Request{Image: imageproc.NewRGB(1, 30_000_000), Tasks: task.SetOf(task.Match)}), "image.shape", "less extreme shape"},
 		"an empty box":      {do(pose, fovea.Request{Tasks: task.SetOf(task.Pose), Boxes: []annotation.Box{{}}}), "request.boxes", "empty"},
 	} {
 		if c.err == nil || fovea.Code(c.err) != c.code || !strings.Contains(c.err.Error(), c.want) {
@@ -122,4 +127,34 @@ func TestPublishedRefusals(t *testing.T) {
 	if _, err := fovea.Open(ctx, dir); err == nil || !strings.Contains(err.Error(), `"CLIPModelWithProjection" is not supported; the nearest that is: CLIPModel`) {
 		t.Errorf("an unknown architecture: %v", err)
 	}
+}
+
+// TestPublishedSideBySide: runners of one model do not disturb each other.
+func TestPublishedSideBySide(t *testing.T) {
+	dir := filepath.Join("testdata", "fixtures", "parity", "clip")
+	p, err := fovea.Open(context.Background(), dir, fovea.WithRunners(3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = p.Close() }()
+	img, err := fovea.Load(filepath.Join(dir, "image.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := p.Classify(context.Background(), img, "cat", "dog", "car")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 6 {
+		wg.Go(func() {
+			for range 5 {
+				got, err := p.Classify(context.Background(), img, "cat", "dog", "car")
+				if err != nil || !slices.Equal(got, want) {
+					t.Errorf("%v, %v; want %v", got, err, want)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
