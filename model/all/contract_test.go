@@ -231,7 +231,7 @@ func TestHostileFiles(t *testing.T) {
 }
 
 // tries is how many settings are tried with each absurd value, about.
-const tries = 12
+const tries = 6
 
 // absurd are values that a setting should not have.
 func absurd(was any) []any {
