@@ -3364,7 +3364,7 @@ end217:
 	RET
 
 // func packRowsAVX2(dst []float32, src []float32, k int, ld int, n int, width int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·packRowsAVX2(SB), NOSPLIT, $0-80
 	MOVQ    dst_base+0(FP), AX
 	MOVQ    src_base+24(FP), CX
@@ -3382,6 +3382,7 @@ TEXT ·packRowsAVX2(SB), NOSPLIT, $0-80
 	VMOVUPS 32(DI), Y0
 
 row218:
+	PREFETCHT0 (CX)(BX*8)
 	VMASKMOVPS (CX), Y0, Y1
 	VMOVUPS    Y1, (AX)
 	ADDQ       BX, CX
@@ -3403,6 +3404,7 @@ wide:
 	VMOVUPS 32(DI), Y0
 
 row219:
+	PREFETCHT0 (CX)(BX*8)
 	VMOVUPS    (CX), Y1
 	VMOVUPS    Y1, (AX)
 	VMASKMOVPS 32(CX), Y0, Y1
@@ -3433,14 +3435,15 @@ row220:
 
 full:
 row221:
-	VMOVUPS (CX), Y0
-	VMOVUPS Y0, (AX)
-	VMOVUPS 32(CX), Y0
-	VMOVUPS Y0, 32(AX)
-	ADDQ    BX, CX
-	ADDQ    $0x00000040, AX
-	DECQ    DX
-	JNZ     row221
+	PREFETCHT0 (CX)(BX*8)
+	VMOVUPS    (CX), Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(CX), Y0
+	VMOVUPS    Y0, 32(AX)
+	ADDQ       BX, CX
+	ADDQ       $0x00000040, AX
+	DECQ       DX
+	JNZ        row221
 
 done:
 	VZEROUPPER

@@ -3566,7 +3566,7 @@ end217:
 	RET
 
 // func packRowsAVX512(dst []float32, src []float32, k int, ld int, n int, width int)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·packRowsAVX512(SB), NOSPLIT, $0-80
 	MOVQ  dst_base+0(FP), AX
 	MOVQ  src_base+24(FP), CX
@@ -3582,13 +3582,14 @@ TEXT ·packRowsAVX512(SB), NOSPLIT, $0-80
 	KMOVW DI, K1
 
 row218:
-	VMOVUPS.Z (CX), K1, Z0
-	VMOVUPS   Z0, (AX)
-	ADDQ      BX, CX
-	ADDQ      $0x00000040, AX
-	DECQ      DX
-	JNZ       row218
-	JMP       done
+	PREFETCHT0 (CX)(BX*8)
+	VMOVUPS.Z  (CX), K1, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       BX, CX
+	ADDQ       $0x00000040, AX
+	DECQ       DX
+	JNZ        row218
+	JMP        done
 
 wide:
 	CMPQ  SI, $0x00000020
@@ -3601,15 +3602,16 @@ wide:
 	KMOVW DI, K1
 
 row219:
-	VMOVUPS   (CX), Z0
-	VMOVUPS   Z0, (AX)
-	VMOVUPS.Z 64(CX), K1, Z0
-	VMOVUPS   Z0, 64(AX)
-	ADDQ      BX, CX
-	ADDQ      $0x00000080, AX
-	DECQ      DX
-	JNZ       row219
-	JMP       done
+	PREFETCHT0 (CX)(BX*8)
+	VMOVUPS    (CX), Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS.Z  64(CX), K1, Z0
+	VMOVUPS    Z0, 64(AX)
+	ADDQ       BX, CX
+	ADDQ       $0x00000080, AX
+	DECQ       DX
+	JNZ        row219
+	JMP        done
 
 half:
 	MOVL   $0xffffffff, DI
@@ -3629,14 +3631,15 @@ row220:
 
 full:
 row221:
-	VMOVUPS (CX), Z0
-	VMOVUPS Z0, (AX)
-	VMOVUPS 64(CX), Z0
-	VMOVUPS Z0, 64(AX)
-	ADDQ    BX, CX
-	ADDQ    $0x00000080, AX
-	DECQ    DX
-	JNZ     row221
+	PREFETCHT0 (CX)(BX*8)
+	VMOVUPS    (CX), Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(CX), Z0
+	VMOVUPS    Z0, 64(AX)
+	ADDQ       BX, CX
+	ADDQ       $0x00000080, AX
+	DECQ       DX
+	JNZ        row221
 
 done:
 	VZEROUPPER

@@ -15,6 +15,7 @@ func packRows(g *gen) {
 	row := func(v int, m *mask) {
 		loop := g.label("row")
 		g.Label(loop)
+		g.PREFETCHT0(mem{Base: src, Index: ld, Scale: 8}) // long rows lie in other pages, which no hardware prefetch enters
 		for j := range v {
 			at := mem{Disp: 4 * g.lanes * j}
 			from, to := at, at
