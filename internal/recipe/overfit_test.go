@@ -52,10 +52,10 @@ func TestOverfitsTiny(t *testing.T) {
 	}
 }
 
-// TestOverfits is the full check: 64 scenes in 250 steps. It takes about ten minutes of two cores.
+// TestOverfits is the full check: 64 scenes in 250 steps. It takes about fifteen minutes of two cores.
 func TestOverfits(t *testing.T) {
 	if os.Getenv("FOVEA_LONG") == "" {
-		t.Skip("takes ten minutes; set FOVEA_LONG=1 to run it")
+		t.Skip("takes fifteen minutes; set FOVEA_LONG=1 to run it")
 	}
 	m := overfit(t, "nano", 64, 250, 64)
 	if ap := m["s box AP"]; !(ap >= .95) {
