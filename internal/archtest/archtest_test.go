@@ -12,7 +12,7 @@ const module = "fovea"
 // layers lists the packages from the bottom up. A package may import those of the rows below its own and nothing of its
 // own row. A new package goes into the lowest row that its imports allow.
 var layers = [][]string{
-	{"annotation", "internal/archtest", "internal/cpu", "internal/fetch", "internal/nano"},
+	{"annotation", "chat", "generate", "internal/archtest", "internal/cpu", "internal/fetch", "internal/nano"},
 	{"internal/kernel", "eval", "imageproc", "tokenizer"},
 	{"tensor", "dataset"},
 	{"autograd", "augment", "dataset/scenes"},
@@ -20,7 +20,7 @@ var layers = [][]string{
 	{"nn"},
 	{"checkpoint", "hub"},
 	{"model", "checkpoint/checkpointtest"},
-	{"model/unified", "generate", "train", "explain"},
+	{"model/unified", "train", "explain"},
 	{"model/all", "compress", "internal/bench", "internal/recipe", "internal/testmodel"},
 	{""}, // fovea, the facade
 	{"internal/serve", "internal/batch"},
