@@ -13,6 +13,15 @@ type Group struct {
 	Start  int  // first row of the group among the query rows
 	Len    int  // rows
 	Causal bool // token i sees tokens ≤ i of its group; otherwise all of them
+	Prefix int  // of a causal group: the first so many tokens see each other both ways (a prefix LM, Raffel et al. 2020)
+}
+
+// sees is the number of its group's tokens that token i sees, from the first on.
+func (g *Group) sees(i int) int {
+	if !g.Causal {
+		return g.Len
+	}
+	return min(max(i+1, g.Prefix), g.Len)
 }
 
 // Layout says which rows see which. Rows 0 … Images·Patches−1 of the sequence are image tokens, picture after picture;
@@ -143,10 +152,7 @@ func (o *attentionOp) forwardBlock(image, row, rows, g0, g1 int) {
 			own := kernel.Mat{Data: s[r*w+p:], Rows: g.Len, Cols: g.Len, RS: w, CS: 1}
 			kernel.Gemm(t.Work, own, head(o.q.Data, g.Start, g.Len, d, h, kd), head(o.k.Data, g.Start, g.Len, d, h, kd).T(), kernel.Epilogue{})
 			for i := range g.Len {
-				n := p + g.Len
-				if g.Causal {
-					n = p + i + 1
-				}
+				n := p + g.sees(i)
 				kernel.SoftmaxRows(s[(r+i)*w:], 1, n, w, scale)
 				clear(s[(r+i)*w+n : (r+i+1)*w])
 			}

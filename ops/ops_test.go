@@ -81,7 +81,7 @@ var gradients = []struct {
 	{"attention from memory", [][]int{{5, 8}, {5, 8}, {5, 8}}, func(t *autograd.Tape, in []*Value) *Value {
 		rng := rand.New(rand.NewPCG(9, 9))
 		mem := &Memory{K: param(rng, 6, 8).Data, V: param(rng, 6, 8).Data}
-		return Attention(in[0], in[1], in[2], 2, &Layout{Images: 2, Patches: 3, Groups: []Group{{0, 0, 2, true}, {1, 2, 3, false}}}, mem)
+		return Attention(in[0], in[1], in[2], 2, &Layout{Images: 2, Patches: 3, Groups: []Group{{0, 0, 2, true, 0}, {1, 2, 3, true, 2}}}, mem)
 	}},
 	{"cross-entropy", [][]int{{4, 7}}, func(t *autograd.Tape, in []*Value) *Value {
 		return CrossEntropy(in[0], []int32{3, -1, 0, 6}, []float32{.5, 1, 2, 0}, .1)
@@ -106,7 +106,7 @@ var gradients = []struct {
 }
 
 func groups() *Layout {
-	return &Layout{Images: 2, Patches: 2, Groups: []Group{{0, 4, 2, true}, {0, 6, 3, false}, {1, 9, 1, true}, {-1, 10, 3, true}, {-1, 13, 1, false}}}
+	return &Layout{Images: 2, Patches: 2, Groups: []Group{{0, 4, 2, true, 0}, {0, 6, 3, false, 0}, {1, 9, 1, true, 0}, {-1, 10, 3, true, 2}, {-1, 13, 1, false, 0}}}
 }
 
 func TestGradients(t *testing.T) {

@@ -61,6 +61,7 @@ func askPrompt(v *Vocabulary, question string) (Group, []int) {
 		g.Pieces = words(g.Pieces, ids)
 		last = append(last, len(g.Pieces)-1)
 	}
+	g.Prefix = len(g.Pieces)
 	return g, last
 }
 

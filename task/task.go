@@ -78,6 +78,7 @@ type Group struct {
 	Task   Task
 	Pieces []Piece
 	Causal bool // pieces see what precedes them; otherwise each other
+	Prefix int  // of a causal group: the pieces of the prompt, which a model may let see each other
 	Blind  bool // the picture is not seen: a text to be matched
 	// Next[i] is the word expected after piece i, or −1; nil when nothing is.
 	Next []int32

@@ -16,6 +16,7 @@ const (
 	Exists   = "exists"   // is there a red star ?
 	Position = "position" // is the red star left of the person ?
 	Compare  = "compare"  // are there more stars than people ?
+	Side     = "side"     // is the star left or right of the person ? (only as a lesson, see Config.Lessons)
 )
 
 const questionsPerPicture = 8
@@ -44,6 +45,23 @@ func newQuiz(d dice, things []thing, scale float64) *quiz {
 		}
 	}
 	return q
+}
+
+// lessons adds up to n questions that prepare harder ones: which of two relations holds, before whether one does.
+func (q *quiz) lessons(n int, firstID int64) []annotation.Question {
+	for range 4 * n {
+		if n == 0 {
+			break
+		}
+		u, ok := q.side()
+		if !ok || slices.ContainsFunc(q.out, func(o annotation.Question) bool { return o.Text == u.Text }) {
+			continue
+		}
+		u.ID = firstID + int64(len(q.out))
+		q.out = append(q.out, u)
+		n--
+	}
+	return q.out
 }
 
 // ask makes n different questions; a kind that the scene offers no question of gives its turn to another.
@@ -195,8 +213,14 @@ func (q *quiz) classToSeek(present bool) (int, bool) {
 	return from[q.d.IntN(len(from))], true
 }
 
-// position asks about two objects that have a name of their own and are clearly apart along the axis in question.
-func (q *quiz) position() (annotation.Question, bool) {
+// relation is two objects that have a name of their own and are clearly apart along an axis.
+type relation struct {
+	a, b  *thing
+	gap   float64   // from b to a along the axis
+	words [2]string // what a is to b when gap is negative, and when it is positive
+}
+
+func (q *quiz) relation() (r relation, ok bool) {
 	var named []*thing
 	for i := range q.things {
 		if q.pairs[q.things[i].class][q.things[i].color] == 1 {
@@ -204,26 +228,52 @@ func (q *quiz) position() (annotation.Question, bool) {
 		}
 	}
 	if len(named) < 2 {
-		return annotation.Question{}, false
+		return r, false
 	}
 	q.d.Shuffle(len(named), func(i, j int) { named[i], named[j] = named[j], named[i] })
-	a, b := named[0], named[1]
-	gap, words := a.cx-b.cx, [2]string{"left of", "right of"}
+	r = relation{named[0], named[1], named[0].cx - named[1].cx, [2]string{"left of", "right of"}}
 	if q.d.chance(.5) {
-		gap, words = a.cy-b.cy, [2]string{"above", "below"}
+		r.gap, r.words = r.a.cy-r.b.cy, [2]string{"above", "below"}
 	}
-	if gap < 8*q.scale && gap > -8*q.scale {
+	return r, r.gap >= 8*q.scale || r.gap <= -8*q.scale
+}
+
+// position asks whether a relation holds.
+func (q *quiz) position() (annotation.Question, bool) {
+	r, ok := q.relation()
+	if !ok {
 		return annotation.Question{}, false
 	}
 	yes := q.d.chance(.5)
-	rel := words[0]
-	if (gap < 0) != yes {
-		rel = words[1]
+	rel := r.words[0]
+	if (r.gap < 0) != yes {
+		rel = r.words[1]
 	}
-	na, ia := q.name(a)
-	nb, ib := q.name(b)
+	return q.relate(r, Position, rel, yesNo(yes))
+}
+
+// side asks which relation holds.
+func (q *quiz) side() (annotation.Question, bool) {
+	r, ok := q.relation()
+	if !ok {
+		return annotation.Question{}, false
+	}
+	rel, answer := "left or right of", "left"
+	if r.words[0] == "above" {
+		rel, answer = "above or below", "above"
+	}
+	if r.gap > 0 {
+		answer = map[string]string{"left": "right", "above": "below"}[answer]
+	}
+	return q.relate(r, Side, rel, answer)
+}
+
+// relate is a question that names both objects of a relation.
+func (q *quiz) relate(r relation, kind, rel, answer string) (annotation.Question, bool) {
+	na, ia := q.name(r.a)
+	nb, ib := q.name(r.b)
 	before := "is the " + na + " " + rel + " the "
-	return question(Position, yesNo(yes), before+nb+" ?", mention{2 + ia, a}, mention{len(strings.Fields(before)) + ib, b})
+	return question(kind, answer, before+nb+" ?", mention{2 + ia, r.a}, mention{len(strings.Fields(before)) + ib, r.b})
 }
 
 // name is a noun phrase without article that only t answers to, and the position of the noun in it. The colour is

@@ -1,7 +1,10 @@
 package scenes
 
 import (
+	"bytes"
 	"math"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -224,3 +227,43 @@ func TestBalance(t *testing.T) {
 
 // wordsAlone bounds what a model without eyes may reach.
 var wordsAlone = map[string]float64{Exists: .62, Position: .56, Compare: .62, Count: .45}
+
+// TestLessons checks the answers of lessons against the annotations, and that asking them changes nothing else.
+func TestLessons(t *testing.T) {
+	plain, taught := sample(t, Config{Seed: 12, N: 150}), sample(t, Config{Seed: 12, N: 150, Lessons: 2})
+	answers := map[string]int{}
+	for i, ex := range taught {
+		n := len(plain[i].Questions)
+		if !reflect.DeepEqual(ex.Questions[:n], plain[i].Questions) || !bytes.Equal(ex.Image.Pix, plain[i].Image.Pix) {
+			t.Fatalf("%s: lessons change the picture or its questions", ex.ID)
+		}
+		for _, q := range ex.Questions[n:] {
+			w := strings.Fields(strings.TrimSuffix(q.Text, " ?"))
+			or := slices.Index(w, "or")
+			if q.Type != Side || or < 0 {
+				t.Fatalf("%s: odd lesson %q of type %s", ex.ID, q.Text, q.Type)
+			}
+			second := w[or+2:]
+			if w[or+1] == "right" {
+				second = second[1:] // of
+			}
+			a, b := fitting(ex, w[2:or-1]), fitting(ex, second[1:])
+			if len(a) != 1 || len(b) != 1 {
+				t.Fatalf("%s: %q names %d and %d objects", ex.ID, q.Text, len(a), len(b))
+			}
+			want := w[or-1]
+			if holds(a[0], b[0], w[or+1]) {
+				want = w[or+1]
+			}
+			if q.Answers[0] != want {
+				t.Errorf("%s: %q is answered %q, want %q", ex.ID, q.Text, q.Answers[0], want)
+			}
+			answers[want]++
+		}
+	}
+	for _, a := range []string{"left", "right", "above", "below"} {
+		if answers[a] < 15 {
+			t.Errorf("%q is the answer of only %d lessons", a, answers[a])
+		}
+	}
+}

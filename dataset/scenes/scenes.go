@@ -21,6 +21,9 @@ type Config struct {
 	Seed uint64
 	N    int // how many pictures the source holds
 	Size int // side of the square pictures, pixels; 0 means 128. All lengths scale with it.
+	// Lessons is how many questions more a picture gets, of kinds that prepare harder ones and are no part of the measure:
+	// a model that answers "is the star left or right of the person ?" has half of what "is it left of the person ?" takes.
+	Lessons int
 	// Backgrounds are photos of which four in ten scenes show a crop behind their objects. They should hold no people
 	// and none of the shapes, since these would go without a label. They are copied.
 	Backgrounds []*imageproc.RGB
@@ -95,6 +98,9 @@ func (s *Source) At(i int, _ *rand.Rand) (*dataset.Example, error) {
 	q := newQuiz(d, st.things, st.scale)
 	ex.Questions = q.ask(questionsPerPicture, int64(i)*questionsPerPicture+1)
 	ex.Captions = q.captions(backdrop)
+	if s.cfg.Lessons > 0 { // drawn last: the rest of the picture is the same without
+		ex.Questions = q.lessons(s.cfg.Lessons, int64(i)*questionsPerPicture+1)
+	}
 	return ex, nil
 }
 

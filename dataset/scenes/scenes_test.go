@@ -210,7 +210,7 @@ func TestWords(t *testing.T) {
 		}
 	}
 	used := map[string]bool{}
-	for _, ex := range sample(t, Config{Seed: 6, N: 400, Backgrounds: []*imageproc.RGB{photo(300, 200)}}) {
+	for _, ex := range sample(t, Config{Seed: 6, N: 400, Lessons: 1, Backgrounds: []*imageproc.RGB{photo(300, 200)}}) {
 		texts := append([]string{ex.Class}, ex.Captions...)
 		for _, q := range ex.Questions {
 			texts = append(texts, q.Text, q.Answers[0])

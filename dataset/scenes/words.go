@@ -24,7 +24,7 @@ var backdrops = []string{"grey", "brown", "pink", "striped", "checked", "shaded"
 // are what spaces separate; "?" and "," are words.
 func Words() []string {
 	w := []string{"?", ",", "yes", "no", "how", "many", "are", "there", "what", "colour", "is", "the", "shape", "object", "objects", "a", "an", "left",
-		"right", "above", "below", "of", "more", "than", "shirt", "in", "and", "on", "background"}
+		"right", "above", "below", "or", "of", "more", "than", "shirt", "in", "and", "on", "background"}
 	w = append(w, Classes()...)
 	w = append(w, Colors...)
 	w = append(w, numbers...)

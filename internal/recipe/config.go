@@ -30,7 +30,12 @@ type Config struct {
 type Model struct {
 	Variant string `yaml:"variant" json:"variant"` // nano, mini, tiny
 	From    string `yaml:"from" json:"from"`       // start from this model's weights: a name or a folder
-	Vocab   string `yaml:"vocab" json:"vocab"`     // tokenizer.json; default: the shipped one
+	// Size is the side of the picture that the model sees, pixels, when it is not the variant's; with From, pictures may be
+	// larger than they were (progressive resizing, Howard 2018).
+	Size int `yaml:"size" json:"size"`
+	// Grow, with From, gives the model what the variant has and the other model lacks; the new parts start fresh.
+	Grow  bool   `yaml:"grow" json:"grow"`
+	Vocab string `yaml:"vocab" json:"vocab"` // tokenizer.json; default: the shipped one
 }
 
 // Data is one data set of the mixture, or one set to measure on.
@@ -43,8 +48,10 @@ type Data struct {
 	Seed   uint64  `yaml:"seed" json:"seed"`     // of the generated pictures
 	// Photos is a data set whose pictures serve as backgrounds of generated ones.
 	Photos string `yaml:"photos" json:"photos"`
-	Limit  int    `yaml:"limit" json:"limit"` // use only the first so many examples
-	Name   string `yaml:"name" json:"name"`   // in metrics; default: made from the path
+	// Lessons is how many easier questions more a generated picture asks, that prepare harder ones.
+	Lessons int    `yaml:"lessons" json:"lessons"`
+	Limit   int    `yaml:"limit" json:"limit"` // use only the first so many examples
+	Name    string `yaml:"name" json:"name"`   // in metrics; default: made from the path
 	// CompleteBoxes says whether every object is boxed, where the files leave it open (a keypoint file with one person a
 	// picture is taken as incomplete, anything else as complete).
 	CompleteBoxes *bool `yaml:"complete_boxes" json:"complete_boxes"`
@@ -128,6 +135,8 @@ func (c *Config) Check() error {
 	if _, err := unified.Variant(c.Model.Variant); err != nil {
 		errs = append(errs, err)
 	}
+	bad(c.Model.Size == 0 || c.Model.Size >= 32 && c.Model.Size <= 1024 && c.Model.Size%16 == 0, "model.size: %d, want a multiple of 16 in [32, 1024]", c.Model.Size)
+	bad(!c.Model.Grow || c.Model.From != "", "model.grow: say in model.from which model grows")
 	bad(len(c.Data) > 0, "data: name at least one data set, or scenes")
 	for i, d := range append(append([]Data(nil), c.Data...), c.Eval...) {
 		where := fmt.Sprintf("data[%d]", i)
@@ -137,6 +146,7 @@ func (c *Config) Check() error {
 		bad((d.Path != "") != (d.Scenes > 0), "%s: give either path or scenes", where)
 		bad(d.Weight >= 0, "%s: weight %g is negative", where, d.Weight)
 		bad(d.Task.Set != 0, "%s: give a task, or all", where)
+		bad(d.Lessons >= 0 && d.Lessons <= 8, "%s: lessons %d, want 0 … 8", where, d.Lessons)
 	}
 	t := c.Train
 	bad(t.Epochs >= 1, "train.epochs: %d, want at least 1", t.Epochs)

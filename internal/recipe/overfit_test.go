@@ -11,14 +11,14 @@ import (
 )
 
 // overfit trains on a few scenes and measures on the same ones: a model and a loop that work know them by heart.
-func overfit(t *testing.T, variant string, scenes, steps, batch int) map[string]float64 {
+func overfit(t *testing.T, model string, scenes, steps, batch int) map[string]float64 {
 	t.Helper()
 	c, err := Parse(fmt.Appendf(nil, `
-model: {variant: %s}
+model: {%s}
 data: [{task: all, scenes: %d, seed: 7}]
 eval: [{task: all, scenes: %d, seed: 7, name: s}]
 train: {epochs: 1, epoch_images: %d, batch: %d, replicas: 2, muon_lr: 0.02, lr: 4e-3, ema: 0.9, warmup: 0.1, questions: 8, people: 2, caption_share: 0, matching_share: 0}
-`, variant, scenes, scenes, steps*batch, batch))
+`, model, scenes, scenes, steps*batch, batch))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func TestOverfitsTiny(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute; run without -short")
 	}
-	m := overfit(t, "tiny", 8, 220, 8)
+	m := overfit(t, "variant: tiny", 8, 220, 8)
 	if ap := m["s box AP"]; !(ap >= .8) {
 		t.Errorf("box AP %.3f, want ≥ .80", ap)
 	}
@@ -57,7 +57,7 @@ func TestOverfits(t *testing.T) {
 	if os.Getenv("FOVEA_LONG") == "" {
 		t.Skip("takes fifteen minutes; set FOVEA_LONG=1 to run it")
 	}
-	m := overfit(t, "nano", 64, 250, 64)
+	m := overfit(t, "variant: nano, size: 128", 64, 250, 64)
 	if ap := m["s box AP"]; !(ap >= .95) {
 		t.Errorf("box AP %.3f, want ≥ .95", ap)
 	}

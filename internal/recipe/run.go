@@ -113,6 +113,9 @@ func Open(c *Config, o Options) (*Run, error) {
 func newModel(c *Config) (*unified.Model, error) {
 	if c.Model.From != "" {
 		m, err := unified.Open(modelFS(c.Model.From))
+		if err == nil {
+			m, err = adapt(m, c)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("recipe: model.from: %w", err)
 		}
@@ -121,6 +124,9 @@ func newModel(c *Config) (*unified.Model, error) {
 	u, err := unified.Variant(c.Model.Variant)
 	if err != nil {
 		return nil, err
+	}
+	if c.Model.Size != 0 {
+		u.Size = c.Model.Size
 	}
 	u.Joints = annotation.COCO17.Joints
 	vb, err := fs.ReadFile(nano.FS(), "tokenizer.json")
@@ -139,6 +145,22 @@ func newModel(c *Config) (*unified.Model, error) {
 		return nil, err
 	}
 	return unified.New(u, v, c.Train.Seed)
+}
+
+// adapt gives a model that training starts from the size and the parts that the recipe asks for.
+func adapt(m *unified.Model, c *Config) (*unified.Model, error) {
+	u := m.Config
+	if c.Model.Grow {
+		v, err := unified.Variant(c.Model.Variant)
+		if err != nil {
+			return nil, err
+		}
+		u.Size, u.Layers, u.Prefix, u.Refine = v.Size, max(u.Layers, v.Layers), v.Prefix, v.Refine
+	}
+	if c.Model.Size != 0 {
+		u.Size = c.Model.Size
+	}
+	return m.Regrown(u, c.Train.Seed)
 }
 
 // modelFS is where a model's files are: the embedded one or a folder.
@@ -195,7 +217,7 @@ func openAll(data []Data, size int) ([]dataset.Source, error) {
 
 func (d Data) open(size int) (dataset.Source, error) {
 	if d.Scenes > 0 {
-		c := scenes.Config{Seed: d.Seed, N: d.Scenes, Size: size}
+		c := scenes.Config{Seed: d.Seed, N: d.Scenes, Size: size, Lessons: d.Lessons}
 		if d.Photos != "" {
 			var err error
 			if c.Backgrounds, err = photos(d.Photos, d.Split); err != nil {

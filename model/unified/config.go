@@ -33,7 +33,12 @@ type Config struct {
 	Features     int    `json:"feature_channels"` // C of the stride-4 features that masks and joints are retrieved from
 	MaxText      int    `json:"max_text"`         // longest group
 	Embed        int    `json:"embed_size"`       // width of the joint image–text space
-	Vocab        int    `json:"vocab_size"`
+	// Prefix lets the words of a question see each other both ways, so that "the person in red" is found from "person" too.
+	// Models without it read questions from left to right only.
+	Prefix bool `json:"question_prefix,omitempty"`
+	// Refine adds a residual block to the features that masks and joints are retrieved from.
+	Refine bool `json:"refine_features,omitempty"`
+	Vocab  int  `json:"vocab_size"`
 	// Labels are what detection looks for and Classes what recognition chooses from, when the user names nothing else.
 	Labels  []string `json:"labels"`
 	Classes []string `json:"classes"`
@@ -41,9 +46,9 @@ type Config struct {
 }
 
 var variants = map[string]Config{
-	"nano": {Size: 128, Stride: 16, Width: 192, Layers: 6, Heads: 3, MLPRatio: 4, Stem: [3]int{32, 64, 128}, Bins: 256, Features: 48, MaxText: 48, Embed: 128},
-	"tiny": {Size: 64, Stride: 16, Width: 64, Layers: 2, Heads: 2, MLPRatio: 2, Stem: [3]int{8, 16, 32}, Bins: 64, Features: 16, MaxText: 48, Embed: 32},
-	"mini": {Size: 128, Stride: 16, Width: 128, Layers: 6, Heads: 2, MLPRatio: 4, Stem: [3]int{24, 48, 96}, Bins: 256, Features: 32, MaxText: 48, Embed: 64},
+	"nano": {Size: 192, Stride: 16, Width: 192, Layers: 6, Heads: 3, MLPRatio: 4, Stem: [3]int{32, 64, 128}, Bins: 256, Features: 48, MaxText: 48, Embed: 128, Prefix: true, Refine: true},
+	"tiny": {Size: 64, Stride: 16, Width: 64, Layers: 2, Heads: 2, MLPRatio: 2, Stem: [3]int{8, 16, 32}, Bins: 64, Features: 16, MaxText: 48, Embed: 32, Prefix: true, Refine: true},
+	"mini": {Size: 128, Stride: 16, Width: 128, Layers: 6, Heads: 2, MLPRatio: 4, Stem: [3]int{24, 48, 96}, Bins: 256, Features: 32, MaxText: 48, Embed: 64, Prefix: true, Refine: true},
 }
 
 // Variant is a named size: "nano" (the shipped one), "mini", "tiny" (for tests).

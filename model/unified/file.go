@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"fovea/autograd"
 	"fovea/checkpoint"
 	"fovea/task"
 	"fovea/tokenizer"
@@ -67,6 +68,32 @@ func Open(fsys fs.FS) (*Model, error) {
 		return nil, fmt.Errorf("unified: %s: %w", weightsFile, err)
 	}
 	return m, nil
+}
+
+// Regrown is the model with another configuration of the same width: parts that both have keep their weights, others start
+// fresh, a function of the seed. New blocks and refinements pass their input through at first, so that it knows what m knew.
+func (m *Model) Regrown(c Config, seed uint64) (*Model, error) {
+	n, err := New(c, m.Vocab, seed)
+	if err != nil {
+		return nil, err
+	}
+	have := map[string]*autograd.Param{}
+	for _, p := range m.params {
+		have[p.Name] = p
+	}
+	for _, p := range n.params {
+		switch old := have[p.Name]; {
+		case old == nil:
+		case len(old.Data) != len(p.Data):
+			return nil, fmt.Errorf("unified: %s has shape %v here and %v there", p.Name, old.Shape, p.Shape)
+		default:
+			copy(p.Data, old.Data)
+		}
+	}
+	for _, name := range m.Names.List[len(n.Names.List):] {
+		n.Names.Add(name)
+	}
+	return n, nil
 }
 
 // Save writes the model to a folder, its weights with the given type; each file is replaced as a whole or not at all.

@@ -16,7 +16,7 @@ type Weights struct {
 }
 
 // DefaultWeights are those that the shipped model was trained with.
-var DefaultWeights = Weights{Class: 1, Coord: .5, GIoU: 1, Mask: 1, JointHeat: 1, JointCoord: .5, JointL1: 5, Seen: .2, Ask: 2, Caption: .5, Mention: .5, Classify: .5, Match: .2}
+var DefaultWeights = Weights{Class: 1, Coord: .5, GIoU: 1, Mask: 1, JointHeat: 1, JointCoord: .5, JointL1: 5, Seen: .2, Ask: 2, Caption: .5, Mention: 1, Classify: .5, Match: .2}
 
 // coordSigma is the width of a coordinate's target in bins: neighbouring bins are nearly right.
 const coordSigma = 1.5

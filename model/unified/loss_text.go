@@ -48,7 +48,8 @@ func (m *Model) pointLoss(t *autograd.Tape, h Hidden, feat *Value, w Weights, s 
 	}
 	if n := len(mentions); n > 0 {
 		s.floats[14] = fill(s.floats[14], 2*n, .5/float32(n))
-		at := tableLogits(m.Readout.Point, ops.Gather(t, mentions, h.Text), h.Coords)
+		// asked of the middle of the stack, so that the blocks after it can compare the places
+		at := tableLogits(m.Readout.Point, ops.Gather(t, mentions, h.Early), h.Coords)
 		s.add("ask.mention", ops.SoftCrossEntropy(at, mentionSoft, s.floats[14]), w.Mention)
 	}
 }

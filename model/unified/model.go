@@ -127,6 +127,7 @@ type Prompt struct {
 type Hidden struct {
 	Tokens *Value // [B·P, D] image tokens; nil when they came from a cache
 	Text   *Value // [T, D] the prompts' tokens, prompt after prompt; nil without prompts
+	Early  *Value // [T, D] the same after two thirds of the blocks, read as if they were final; nil unless training
 	Start  []int  // first row in Text of each prompt
 	S4     *Value // stride-4 features of the stem; nil when the picture came from a cache
 	Coords *Value // [Bins, D] the coordinates' table
@@ -153,10 +154,20 @@ func (m *Model) Forward(t *autograd.Tape, x *Value, prompts []Prompt, sc *Scratc
 		seq = ops.Concat(tokens, m.embed(t, prompts, h.Coords, sc, n))
 	}
 	sc.pass = nn.Pass{Layout: &sc.layout, Keep: keep}
+	sc.early = nil
+	if len(prompts) > 0 && seq.Grad != nil {
+		if sc.tap == nil {
+			sc.tap = sc.keepEarly
+		}
+		sc.earlyAt, sc.pass.Tap = m.Config.Layers*2/3, sc.tap
+	}
 	out := m.Stack.Forward(&sc.pass, seq)
 	h.Tokens = ops.Slice(out, 0, n)
 	if len(prompts) > 0 {
 		h.Text, h.Start = ops.Slice(out, n, out.Shape.Rows()), sc.start
+	}
+	if sc.early != nil {
+		h.Early = m.Stack.Norm.Forward(ops.Slice(sc.early, n, out.Shape.Rows()))
 	}
 	return h
 }
@@ -178,6 +189,18 @@ type Scratch struct {
 	refs, prefs []ops.Ref
 	start       []int
 	loss        lossScratch
+
+	tap     func(int, *Value) *Value // keepEarly, made once
+	earlyAt int
+	early   *Value
+}
+
+// keepEarly remembers the input of block earlyAt.
+func (sc *Scratch) keepEarly(layer int, x *Value) *Value {
+	if layer == sc.earlyAt {
+		sc.early = x
+	}
+	return x
 }
 
 // coords is the table of the coordinates' embeddings, [Bins, D].
@@ -202,7 +225,11 @@ func (m *Model) embed(t *autograd.Tape, prompts []Prompt, coords *Value, sc *Scr
 			image = -1
 		}
 		sc.start = append(sc.start, len(sc.refs))
-		sc.layout.Groups = append(sc.layout.Groups, ops.Group{Image: image, Start: row + len(sc.refs), Len: len(p.Pieces), Causal: p.Causal})
+		g := ops.Group{Image: image, Start: row + len(sc.refs), Len: len(p.Pieces), Causal: p.Causal}
+		if m.Config.Prefix {
+			g.Prefix = p.Prefix
+		}
+		sc.layout.Groups = append(sc.layout.Groups, g)
 		for i, q := range p.Pieces {
 			r := ops.Ref{Table: 0, Row: q.ID}
 			switch q.Kind {

@@ -23,10 +23,11 @@ type Readout struct {
 	Scale  *autograd.Param `weight:"scale"`  // log of the sharpness of matching
 	Offset *autograd.Param `weight:"offset"` // and its offset
 
-	Up    *nn.Dense `weight:"up"`    // D → r²·U: image tokens to stride-4 pixels
-	Local *nn.Dense `weight:"local"` // stem features → U
-	Mix   *nn.Conv  `weight:"mix"`   // 3×3, U → U
-	Out   *nn.Dense `weight:"out"`   // U → C
+	Up    *nn.Dense    `weight:"up"`    // D → r²·U: image tokens to stride-4 pixels
+	Local *nn.Dense    `weight:"local"` // stem features → U
+	Mix   *nn.Conv     `weight:"mix"`   // 3×3, U → U
+	Fine  *nn.Residual `weight:"fine"`  // U → U, when Config.Refine
+	Out   *nn.Dense    `weight:"out"`   // U → C
 }
 
 // upChannels is U, the width of the feature pyramid's only level.
@@ -44,6 +45,10 @@ func newReadout(rng *rand.Rand, c Config) *Readout {
 		Up: nn.NewDense(rng, d, r*r*upChannels, true), Local: nn.NewDense(rng, c.Stem[1], upChannels, true),
 		Mix: nn.NewConv(rng, upChannels, upChannels, 3, 1), Out: nn.NewDense(rng, upChannels, c.Features, true),
 	}
+	if c.Refine {
+		o.Fine = nn.NewResidual(rng, upChannels)
+		clear(o.Fine.B.Gain.Data) // passes its input through at first
+	}
 	o.Scale.Data[0], o.Offset.Data[0] = 2.3, -5 // SigLIP's start: sharpness 10, offset for few matches among many pairs
 	return o
 }
@@ -55,7 +60,11 @@ func (m *Model) features(tokens, s4 *Value) *Value {
 	up := r.Up.Forward(tokens)
 	coarse := ops.PixelShuffle(t.View(up, b, g, g, up.Shape.Last()), m.Config.Stride/4)
 	x := ops.ReLU(ops.Add(coarse, r.Local.Forward(s4)))
-	return r.Out.Forward(r.Mix.Forward(x, nil, true))
+	x = r.Mix.Forward(x, nil, true)
+	if r.Fine != nil {
+		x = r.Fine.Forward(x)
+	}
+	return r.Out.Forward(x)
 }
 
 // tableLogits is map(x)·tableᵀ: x [N, D] through a layer D → k·D and against a table [V, D] gives [N·k, V].

@@ -2,6 +2,7 @@ package unified
 
 import (
 	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -175,5 +176,56 @@ func TestStepAllocatesNothing(t *testing.T) {
 	step()
 	if n := testing.AllocsPerRun(5, step); n != 0 {
 		t.Errorf("a step makes %v allocations, want none", n)
+	}
+}
+
+// TestRegrown: a model that gets more blocks and a refinement answers as before, and one whose pictures grow still works.
+func TestRegrown(t *testing.T) {
+	m := newTestModel(t, "tiny")
+	small := m.Config
+	small.Prefix, small.Refine = false, false
+	m, err := m.Regrown(small, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(5, 5))
+	for _, p := range m.Params() {
+		for i := range p.Data {
+			p.Data[i] += .05 * float32(rng.NormFloat64())
+		}
+	}
+	_, exs := samples(t, m, 1)
+	mask := func(m *Model) ([]Detection, [][]float32) {
+		r := NewRunner(m, kernel.NewWork(nil))
+		p := r.Encode(exs[0].Image)
+		d := r.Detect(p, DetectOptions{Max: 4})
+		return d, r.Masks(p, d)
+	}
+	more := m.Config
+	more.Layers, more.Refine, more.Prefix = more.Layers+1, true, true
+	grown, err := m.Regrown(more, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d0, m0 := mask(m)
+	d1, m1 := mask(grown)
+	if len(d0) == 0 || !reflect.DeepEqual(d0, d1) {
+		t.Errorf("found %v, grown %v", d0, d1)
+	}
+	for i := range m0 {
+		for j := range m0[i] {
+			// the refinement ends in a ReLU, which what it passes through has been through already
+			if d := m0[i][j] - m1[i][j]; d > 1e-4 || d < -1e-4 {
+				t.Fatalf("mask %d differs at %d: %g and %g", i, j, m0[i][j], m1[i][j])
+			}
+		}
+	}
+	if len(grown.Names.List) != len(m.Names.List) {
+		t.Errorf("%d names became %d", len(m.Names.List), len(grown.Names.List))
+	}
+	wide := m.Config
+	wide.Width = 128
+	if _, err := m.Regrown(wide, 1); err == nil {
+		t.Error("a wider model took the weights of a narrow one")
 	}
 }

@@ -1,0 +1,73 @@
+package ops
+
+import (
+	"math"
+
+	"fovea/autograd"
+)
+
+// MaxPool is the largest value under a k×k window that moves by s, channel by channel; what lies beyond the edge, pad pixels
+// wide, counts for nothing. x is [B, H, W, C]; the result is [B, (H+2·pad−k)/s+1, (W+2·pad−k)/s+1, C]. pad is less than k.
+func MaxPool(x *Value, k, s, pad int) *Value {
+	mustBe(len(x.Shape) == 4 && pad < k && min(x.Shape[1], x.Shape[2])+2*pad >= k, "maxpool", "[B, H, W, C] of a window's size", x)
+	t := x.Tape()
+	g := newWindow(x.Shape[1], x.Shape[2], x.Shape[3], k, s, pad)
+	y := t.New(autograd.Wants(x), x.Shape[0], g.oh, g.ow, g.c)
+	for i := range y.Data {
+		y.Data[i] = float32(math.Inf(-1))
+	}
+	op := autograd.Node[maxPoolOp](t)
+	*op = maxPoolOp{x, y, g}
+	op.each(func(out, in int) {
+		src := x.Data[in : in+g.c]
+		dst := y.Data[out : out+len(src)]
+		for i, v := range src {
+			if v > dst[i] || v != v {
+				dst[i] = v
+			}
+		}
+	})
+	if y.Grad != nil {
+		t.Push(op)
+	}
+	return y
+}
+
+type maxPoolOp struct {
+	x, y *Value
+	win  window
+}
+
+// each calls f for every pixel of y and every pixel of x under its window: their channels begin at out and in.
+func (o *maxPoolOp) each(f func(out, in int)) {
+	g, out := &o.win, 0
+	for b := range o.x.Shape[0] {
+		for oy := range g.oh {
+			for ox := range g.ow {
+				y0, x0 := oy*g.s-g.pad, ox*g.s-g.pad
+				for y := max(y0, 0); y < min(y0+g.k, g.h); y++ {
+					for x := max(x0, 0); x < min(x0+g.k, g.w); x++ {
+						f(out, ((b*g.h+y)*g.w+x)*g.c)
+					}
+				}
+				out += g.c
+			}
+		}
+	}
+}
+
+// Backward implements autograd.Op. Of several equal largest values the first gets the gradient.
+func (o *maxPoolOp) Backward() {
+	t, c := o.y.Tape(), o.win.c
+	mark := t.Mark()
+	given := t.Zeros(len(o.y.Data)) // 1 where the gradient has gone on
+	o.each(func(out, in int) {
+		for i := range c {
+			if o.x.Data[in+i] == o.y.Data[out+i] && given[out+i] == 0 {
+				o.x.Grad[in+i] += o.y.Grad[out+i]
+				given[out+i] = 1
+			}
+		}
+	})
+	t.Release(mark)
+}
