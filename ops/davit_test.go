@@ -15,8 +15,8 @@ func TestDaViTGradients(t *testing.T) {
 		shapes [][]int
 		f      func(in []*Value) *Value
 	}{
-		"depthwise 3x3":              {[][]int{{2, 3, 4, 5}, {5, 1, 3, 3}, {5}}, func(in []*Value) *Value { return DepthwiseConv2D(in[0], in[1], in[2]) }},
-		"depthwise 5x5 without bias": {[][]int{{1, 2, 3, 4}, {4, 1, 5, 5}}, func(in []*Value) *Value { return DepthwiseConv2D(in[0], in[1], nil) }},
+		"depthwise 3x3":              {[][]int{{2, 3, 4, 5}, {5, 1, 3, 3}, {5}}, func(in []*Value) *Value { return DepthwiseConv2D(in[0], in[1], in[2], 3, 1, 1) }},
+		"depthwise 5x5 without bias": {[][]int{{1, 2, 3, 4}, {4, 1, 5, 5}}, func(in []*Value) *Value { return DepthwiseConv2D(in[0], in[1], nil, 5, 1, 2) }},
 		"channel attention":          {[][]int{{10, 6}, {10, 6}, {10, 6}}, func(in []*Value) *Value { return ChannelAttention(in[0], in[1], in[2], 2, 2) }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -44,7 +44,7 @@ func TestDepthwiseConv2D(t *testing.T) {
 	}
 	tape := autograd.NewTape(kernel.NewWork(nil), 0, false)
 	want := Conv2D(tape.Use(x), ChannelsLast(tape.Use(full)), tape.Use(bias), k, 1)
-	near(t, DepthwiseConv2D(tape.Use(x), tape.Use(w), tape.Use(bias)).Data, want.Data)
+	near(t, DepthwiseConv2D(tape.Use(x), tape.Use(w), tape.Use(bias), k, 1, 1).Data, want.Data)
 }
 
 // TestChannelAttention follows the definition, number by number.

@@ -39,26 +39,3 @@ func TestPublishedGradients(t *testing.T) {
 		})
 	}
 }
-
-// TestDepthwiseIsConv: a depthwise convolution is a convolution whose kernels are zero between channels.
-func TestDepthwiseIsConv(t *testing.T) {
-	tape, rng := newTape(), rand.New(rand.NewPCG(1, 2))
-	x, w, b := param(rng, 2, 5, 4, 3), param(rng, 3, 1, 3, 3), param(rng, 3)
-	full := tape.Input(make([]float32, 3*9*3), 3, 27)
-	for c := range 3 {
-		for k := range 9 {
-			full.Data[c*27+k*3+c] = w.Data[c*9+k]
-		}
-	}
-	in := tape.Input(x.Data, x.Shape...)
-	got := DepthwiseConv2D(in, tape.Use(w), tape.Use(b), 3, 2, 1)
-	want := Conv2D(in, full, tape.Use(b), 3, 2)
-	if !got.Shape.Equal(want.Shape) {
-		t.Fatalf("shape %v, want %v", got.Shape, want.Shape)
-	}
-	for i, v := range want.Data {
-		if d := got.Data[i] - v; d > 1e-5 || d < -1e-5 {
-			t.Fatalf("value %d is %g, want %g", i, got.Data[i], v)
-		}
-	}
-}
