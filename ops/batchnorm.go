@@ -21,7 +21,7 @@ func BatchNorm(x, g, b, res *Value, run Running, relu bool) *Value {
 	mean, scale := t.Scratch(c), t.Scratch(c) // scale is 1/√(var+eps)
 	if t.Train {
 		variance := t.Scratch(c)
-		moments(mean, variance, x.Data)
+		moments(mean, variance, x.Data, t.Scratch(c), t.Scratch(c))
 		for i, v := range variance {
 			scale[i] = 1 / sqrt(v+eps)
 		}
@@ -62,20 +62,21 @@ func observe(p *autograd.Param, replica int, v []float32) {
 	copy(p.Grads[replica], v)
 }
 
-// moments are the mean and (biased) variance of each column, taken in two passes.
-func moments(mean, variance, x []float32) {
+// moments are the mean and (biased) variance of each column, taken in two passes; shift and row are scratch of the same
+// length.
+func moments(mean, variance, x, shift, row []float32) {
 	c := len(mean)
 	n := float32(len(x) / c)
 	clear(mean)
 	clear(variance)
 	addRows(mean, x)
 	kernel.Scale(mean, 1/n)
+	for i := range mean {
+		shift[i] = -mean[i]
+	}
 	for i := 0; i < len(x); i += c {
-		row := x[i : i+c]
-		for j, v := range row {
-			d := v - mean[j]
-			variance[j] += d * d
-		}
+		kernel.Add(row, x[i:i+c], shift)
+		kernel.MulTo(variance, row, row)
 	}
 	kernel.Scale(variance, 1/n)
 }
@@ -89,25 +90,25 @@ type batchNormOp struct {
 // Backward uses x̂ = (x−mean)·scale: dx = g·scale·(dy − mean(dy) − x̂·mean(dy·x̂)).
 func (o *batchNormOp) Backward() {
 	t, c := o.y.Tape(), o.x.Shape.Last()
-	if o.relu { // y > 0 exactly where its input was
-		for i, v := range o.y.Data {
-			if v <= 0 {
-				o.y.Grad[i] = 0
-			}
-		}
-	}
-	if o.res != nil && o.res.Grad != nil {
-		kernel.AddTo(o.res.Grad, o.y.Grad)
-	}
 	mark := t.Mark()
 	defer t.Release(mark)
+	grad := o.y.Grad
+	if o.relu { // y > 0 exactly where its input was
+		grad = t.Zeros(len(o.y.Data))
+		kernel.ReLUGrad(grad, o.y.Data, o.y.Grad)
+	}
+	if o.res != nil && o.res.Grad != nil {
+		kernel.AddTo(o.res.Grad, grad)
+	}
 	sum, dot := t.Zeros(c), t.Zeros(c) // Σ dy and Σ dy·x̂
-	addRows(sum, o.y.Grad)
-	for i := 0; i < len(o.x.Data); i += c {
-		x, dy := o.x.Data[i:i+c], o.y.Grad[i:i+c]
-		for j := range dot {
-			dot[j] += dy[j] * (x[j] - o.mean[j])
-		}
+	shift, row := t.Scratch(c), t.Scratch(c)
+	for j, m := range o.mean {
+		shift[j] = -m
+	}
+	for i := 0; i < len(grad); i += c {
+		kernel.AddTo(sum, grad[i:i+c])
+		kernel.Add(row, o.x.Data[i:i+c], shift)
+		kernel.MulTo(dot, grad[i:i+c], row)
 	}
 	kernel.Mul(dot, dot, o.scale)
 	if o.g.Grad != nil {
@@ -128,9 +129,9 @@ func (o *batchNormOp) Backward() {
 		cc[j] = -a[j]*sum[j]/n - bx[j]*o.mean[j]
 	}
 	for i := 0; i < len(o.x.Data); i += c {
-		x, dy, dx := o.x.Data[i:i+c], o.y.Grad[i:i+c], o.x.Grad[i:i+c]
-		for j := range a {
-			dx[j] += a[j]*dy[j] + bx[j]*x[j] + cc[j]
-		}
+		dx := o.x.Grad[i : i+c]
+		kernel.AddTo(dx, cc)
+		kernel.MulTo(dx, a, grad[i:i+c])
+		kernel.MulTo(dx, bx, o.x.Data[i:i+c])
 	}
 }

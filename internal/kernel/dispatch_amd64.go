@@ -59,6 +59,17 @@ func mul(dst, a, b []float32) {
 	}
 }
 
+func mulTo(dst, a, b []float32) {
+	switch {
+	case useAVX512:
+		mulToAVX512(dst, a, b)
+	case useAVX2:
+		mulToAVX2(dst, a, b)
+	default:
+		mulToGeneric(dst, a, b)
+	}
+}
+
 func lerp(dst, src []float32, t float32) {
 	switch {
 	case useAVX512:

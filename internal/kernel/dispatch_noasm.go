@@ -14,6 +14,8 @@ func scale(dst []float32, alpha float32) { scaleGeneric(dst, alpha) }
 
 func mul(dst, a, b []float32) { mulGeneric(dst, a, b) }
 
+func mulTo(dst, a, b []float32) { mulToGeneric(dst, a, b) }
+
 func lerp(dst, src []float32, t float32) { lerpGeneric(dst, src, t) }
 
 func dot(x, y []float32) float32 { return dotGeneric(x, y) }

@@ -337,6 +337,76 @@ end25:
 	VZEROUPPER
 	RET
 
+// func mulToAVX2(dst []float32, a []float32, b []float32)
+// Requires: AVX, FMA3
+TEXT ·mulToAVX2(SB), NOSPLIT, $0-72
+	MOVQ dst_base+0(FP), AX
+	MOVQ a_base+24(FP), CX
+	MOVQ b_base+48(FP), DX
+	MOVQ dst_len+8(FP), BX
+	XORQ SI, SI
+	SUBQ $0x00000020, BX
+	JLT  out27
+
+loop26:
+	VMOVUPS     (AX)(SI*4), Y0
+	VMOVUPS     (CX)(SI*4), Y1
+	VMOVUPS     (DX)(SI*4), Y2
+	VFMADD231PS Y1, Y2, Y0
+	VMOVUPS     Y0, (AX)(SI*4)
+	VMOVUPS     32(AX)(SI*4), Y0
+	VMOVUPS     32(CX)(SI*4), Y1
+	VMOVUPS     32(DX)(SI*4), Y2
+	VFMADD231PS Y1, Y2, Y0
+	VMOVUPS     Y0, 32(AX)(SI*4)
+	VMOVUPS     64(AX)(SI*4), Y0
+	VMOVUPS     64(CX)(SI*4), Y1
+	VMOVUPS     64(DX)(SI*4), Y2
+	VFMADD231PS Y1, Y2, Y0
+	VMOVUPS     Y0, 64(AX)(SI*4)
+	VMOVUPS     96(AX)(SI*4), Y0
+	VMOVUPS     96(CX)(SI*4), Y1
+	VMOVUPS     96(DX)(SI*4), Y2
+	VFMADD231PS Y1, Y2, Y0
+	VMOVUPS     Y0, 96(AX)(SI*4)
+	ADDQ        $0x00000020, SI
+	SUBQ        $0x00000020, BX
+	JGE         loop26
+
+out27:
+	ADDQ $0x00000020, BX
+	SUBQ $0x00000008, BX
+	JLT  out29
+
+loop28:
+	VMOVUPS     (AX)(SI*4), Y0
+	VMOVUPS     (CX)(SI*4), Y1
+	VMOVUPS     (DX)(SI*4), Y2
+	VFMADD231PS Y1, Y2, Y0
+	VMOVUPS     Y0, (AX)(SI*4)
+	ADDQ        $0x00000008, SI
+	SUBQ        $0x00000008, BX
+	JGE         loop28
+
+out29:
+	ADDQ        $0x00000008, BX
+	TESTQ       BX, BX
+	JZ          end30
+	LEAQ        tailAVX2<>+0(SB), DI
+	SHLQ        $0x02, BX
+	SUBQ        BX, DI
+	SHRQ        $0x02, BX
+	VMOVUPS     32(DI), Y0
+	VMASKMOVPS  (AX)(SI*4), Y0, Y1
+	VMASKMOVPS  (CX)(SI*4), Y0, Y2
+	VMASKMOVPS  (DX)(SI*4), Y0, Y3
+	VFMADD231PS Y2, Y3, Y1
+	VMASKMOVPS  Y1, Y0, (AX)(SI*4)
+
+end30:
+	VZEROUPPER
+	RET
+
 // func lerpAVX2(dst []float32, src []float32, t float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·lerpAVX2(SB), NOSPLIT, $0-52
@@ -347,9 +417,9 @@ TEXT ·lerpAVX2(SB), NOSPLIT, $0-52
 	MOVQ         dst_len+8(FP), DX
 	XORQ         BX, BX
 	SUBQ         $0x00000020, DX
-	JLT          out27
+	JLT          out32
 
-loop26:
+loop31:
 	VMOVUPS     (AX)(BX*4), Y1
 	VMOVUPS     (CX)(BX*4), Y2
 	VSUBPS      Y1, Y2, Y2
@@ -372,14 +442,14 @@ loop26:
 	VMOVUPS     Y1, 96(AX)(BX*4)
 	ADDQ        $0x00000020, BX
 	SUBQ        $0x00000020, DX
-	JGE         loop26
+	JGE         loop31
 
-out27:
+out32:
 	ADDQ $0x00000020, DX
 	SUBQ $0x00000008, DX
-	JLT  out29
+	JLT  out34
 
-loop28:
+loop33:
 	VMOVUPS     (AX)(BX*4), Y1
 	VMOVUPS     (CX)(BX*4), Y2
 	VSUBPS      Y1, Y2, Y2
@@ -387,12 +457,12 @@ loop28:
 	VMOVUPS     Y1, (AX)(BX*4)
 	ADDQ        $0x00000008, BX
 	SUBQ        $0x00000008, DX
-	JGE         loop28
+	JGE         loop33
 
-out29:
+out34:
 	ADDQ        $0x00000008, DX
 	TESTQ       DX, DX
-	JZ          end30
+	JZ          end35
 	LEAQ        tailAVX2<>+0(SB), SI
 	SHLQ        $0x02, DX
 	SUBQ        DX, SI
@@ -404,7 +474,7 @@ out29:
 	VFMADD231PS Y3, Y0, Y2
 	VMASKMOVPS  Y2, Y1, (AX)(BX*4)
 
-end30:
+end35:
 	VZEROUPPER
 	RET
 
@@ -420,9 +490,9 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-52
 	MOVQ   x_len+8(FP), DX
 	XORQ   BX, BX
 	SUBQ   $0x00000020, DX
-	JLT    out32
+	JLT    out37
 
-loop31:
+loop36:
 	VMOVUPS     (CX)(BX*4), Y4
 	VMOVUPS     (AX)(BX*4), Y5
 	VFMADD231PS Y5, Y4, Y0
@@ -437,25 +507,25 @@ loop31:
 	VFMADD231PS Y5, Y4, Y3
 	ADDQ        $0x00000020, BX
 	SUBQ        $0x00000020, DX
-	JGE         loop31
+	JGE         loop36
 
-out32:
+out37:
 	ADDQ $0x00000020, DX
 	SUBQ $0x00000008, DX
-	JLT  out34
+	JLT  out39
 
-loop33:
+loop38:
 	VMOVUPS     (CX)(BX*4), Y4
 	VMOVUPS     (AX)(BX*4), Y5
 	VFMADD231PS Y5, Y4, Y0
 	ADDQ        $0x00000008, BX
 	SUBQ        $0x00000008, DX
-	JGE         loop33
+	JGE         loop38
 
-out34:
+out39:
 	ADDQ        $0x00000008, DX
 	TESTQ       DX, DX
-	JZ          end35
+	JZ          end40
 	LEAQ        tailAVX2<>+0(SB), SI
 	SHLQ        $0x02, DX
 	SUBQ        DX, SI
@@ -465,7 +535,7 @@ out34:
 	VMASKMOVPS  (AX)(BX*4), Y4, Y4
 	VFMADD231PS Y4, Y5, Y0
 
-end35:
+end40:
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -490,9 +560,9 @@ TEXT ·sumAVX2(SB), NOSPLIT, $0-28
 	MOVQ   x_len+8(FP), CX
 	XORQ   DX, DX
 	SUBQ   $0x00000020, CX
-	JLT    out37
+	JLT    out42
 
-loop36:
+loop41:
 	VMOVUPS (AX)(DX*4), Y4
 	VADDPS  Y4, Y0, Y0
 	VMOVUPS 32(AX)(DX*4), Y4
@@ -503,24 +573,24 @@ loop36:
 	VADDPS  Y4, Y3, Y3
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x00000020, CX
-	JGE     loop36
+	JGE     loop41
 
-out37:
+out42:
 	ADDQ $0x00000020, CX
 	SUBQ $0x00000008, CX
-	JLT  out39
+	JLT  out44
 
-loop38:
+loop43:
 	VMOVUPS (AX)(DX*4), Y4
 	VADDPS  Y4, Y0, Y0
 	ADDQ    $0x00000008, DX
 	SUBQ    $0x00000008, CX
-	JGE     loop38
+	JGE     loop43
 
-out39:
+out44:
 	ADDQ       $0x00000008, CX
 	TESTQ      CX, CX
-	JZ         end40
+	JZ         end45
 	LEAQ       tailAVX2<>+0(SB), BX
 	SHLQ       $0x02, CX
 	SUBQ       CX, BX
@@ -529,7 +599,7 @@ out39:
 	VMASKMOVPS (AX)(DX*4), Y4, Y4
 	VADDPS     Y4, Y0, Y0
 
-end40:
+end45:
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -554,9 +624,9 @@ TEXT ·sumSqAVX2(SB), NOSPLIT, $0-28
 	MOVQ   x_len+8(FP), CX
 	XORQ   DX, DX
 	SUBQ   $0x00000020, CX
-	JLT    out42
+	JLT    out47
 
-loop41:
+loop46:
 	VMOVUPS     (AX)(DX*4), Y4
 	VFMADD231PS Y4, Y4, Y0
 	VMOVUPS     32(AX)(DX*4), Y4
@@ -567,24 +637,24 @@ loop41:
 	VFMADD231PS Y4, Y4, Y3
 	ADDQ        $0x00000020, DX
 	SUBQ        $0x00000020, CX
-	JGE         loop41
+	JGE         loop46
 
-out42:
+out47:
 	ADDQ $0x00000020, CX
 	SUBQ $0x00000008, CX
-	JLT  out44
+	JLT  out49
 
-loop43:
+loop48:
 	VMOVUPS     (AX)(DX*4), Y4
 	VFMADD231PS Y4, Y4, Y0
 	ADDQ        $0x00000008, DX
 	SUBQ        $0x00000008, CX
-	JGE         loop43
+	JGE         loop48
 
-out44:
+out49:
 	ADDQ        $0x00000008, CX
 	TESTQ       CX, CX
-	JZ          end45
+	JZ          end50
 	LEAQ        tailAVX2<>+0(SB), BX
 	SHLQ        $0x02, CX
 	SUBQ        CX, BX
@@ -593,7 +663,7 @@ out44:
 	VMASKMOVPS  (AX)(DX*4), Y4, Y4
 	VFMADD231PS Y4, Y4, Y0
 
-end45:
+end50:
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -619,9 +689,9 @@ TEXT ·sumZeroAVX2(SB), NOSPLIT, $0-28
 	MOVQ   x_len+8(FP), CX
 	XORQ   DX, DX
 	SUBQ   $0x00000020, CX
-	JLT    out47
+	JLT    out52
 
-loop46:
+loop51:
 	VMOVUPS     (AX)(DX*4), Y5
 	VFMADD231PS Y0, Y5, Y1
 	VMOVUPS     32(AX)(DX*4), Y5
@@ -632,24 +702,24 @@ loop46:
 	VFMADD231PS Y0, Y5, Y4
 	ADDQ        $0x00000020, DX
 	SUBQ        $0x00000020, CX
-	JGE         loop46
+	JGE         loop51
 
-out47:
+out52:
 	ADDQ $0x00000020, CX
 	SUBQ $0x00000008, CX
-	JLT  out49
+	JLT  out54
 
-loop48:
+loop53:
 	VMOVUPS     (AX)(DX*4), Y5
 	VFMADD231PS Y0, Y5, Y1
 	ADDQ        $0x00000008, DX
 	SUBQ        $0x00000008, CX
-	JGE         loop48
+	JGE         loop53
 
-out49:
+out54:
 	ADDQ        $0x00000008, CX
 	TESTQ       CX, CX
-	JZ          end50
+	JZ          end55
 	LEAQ        tailAVX2<>+0(SB), BX
 	SHLQ        $0x02, CX
 	SUBQ        CX, BX
@@ -658,7 +728,7 @@ out49:
 	VMASKMOVPS  (AX)(DX*4), Y5, Y5
 	VFMADD231PS Y0, Y5, Y1
 
-end50:
+end55:
 	VADDPS       Y4, Y1, Y1
 	VADDPS       Y3, Y2, Y2
 	VADDPS       Y2, Y1, Y1
@@ -685,9 +755,9 @@ TEXT ·sumExpAVX2(SB), NOSPLIT, $0-36
 	MOVQ         x_len+8(FP), CX
 	XORQ         DX, DX
 	SUBQ         $0x00000008, CX
-	JLT          out52
+	JLT          out57
 
-loop51:
+loop56:
 	VMOVUPS      (AX)(DX*4), Y5
 	VSUBPS       Y0, Y5, Y5
 	VMINPS       Y5, Y2, Y5
@@ -711,12 +781,12 @@ loop51:
 	VADDPS       Y8, Y3, Y3
 	ADDQ         $0x00000008, DX
 	SUBQ         $0x00000008, CX
-	JGE          loop51
+	JGE          loop56
 
-out52:
+out57:
 	ADDQ         $0x00000008, CX
 	TESTQ        CX, CX
-	JZ           end53
+	JZ           end58
 	LEAQ         tailAVX2<>+0(SB), BX
 	SHLQ         $0x02, CX
 	SUBQ         CX, BX
@@ -745,7 +815,7 @@ out52:
 	VBLENDVPS    Y5, Y6, Y4, Y0
 	VADDPS       Y0, Y3, Y3
 
-end53:
+end58:
 	VEXTRACTF128 $0x01, Y3, X0
 	VADDPS       X0, X3, X1
 	VPERMILPS    $0x4e, X1, X0
@@ -888,9 +958,9 @@ TEXT ·maxOfAVX2(SB), NOSPLIT, $0-28
 	MOVQ    x_len+8(FP), CX
 	XORQ    DX, DX
 	SUBQ    $0x00000020, CX
-	JLT     out55
+	JLT     out60
 
-loop54:
+loop59:
 	VMOVUPS (AX)(DX*4), Y5
 	VMAXPS  Y1, Y5, Y1
 	VMOVUPS 32(AX)(DX*4), Y5
@@ -901,24 +971,24 @@ loop54:
 	VMAXPS  Y4, Y5, Y4
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x00000020, CX
-	JGE     loop54
+	JGE     loop59
 
-out55:
+out60:
 	ADDQ $0x00000020, CX
 	SUBQ $0x00000008, CX
-	JLT  out57
+	JLT  out62
 
-loop56:
+loop61:
 	VMOVUPS (AX)(DX*4), Y5
 	VMAXPS  Y1, Y5, Y1
 	ADDQ    $0x00000008, DX
 	SUBQ    $0x00000008, CX
-	JGE     loop56
+	JGE     loop61
 
-out57:
+out62:
 	ADDQ       $0x00000008, CX
 	TESTQ      CX, CX
-	JZ         end58
+	JZ         end63
 	LEAQ       tailAVX2<>+0(SB), BX
 	SHLQ       $0x02, CX
 	SUBQ       CX, BX
@@ -928,7 +998,7 @@ out57:
 	VBLENDVPS  Y5, Y6, Y0, Y0
 	VMAXPS     Y1, Y0, Y1
 
-end58:
+end63:
 	VMAXPS       Y4, Y1, Y1
 	VMAXPS       Y3, Y2, Y2
 	VMAXPS       Y2, Y1, Y1
@@ -964,9 +1034,9 @@ TEXT ·maxAbsAVX2(SB), NOSPLIT, $0-28
 	MOVQ    x_len+8(FP), CX
 	XORQ    DX, DX
 	SUBQ    $0x00000020, CX
-	JLT     out60
+	JLT     out65
 
-loop59:
+loop64:
 	VMOVUPS (AX)(DX*4), Y5
 	VANDPS  c7fffffffAVX2<>+0(SB), Y5, Y5
 	VMAXPS  Y1, Y5, Y1
@@ -981,25 +1051,25 @@ loop59:
 	VMAXPS  Y4, Y5, Y4
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x00000020, CX
-	JGE     loop59
+	JGE     loop64
 
-out60:
+out65:
 	ADDQ $0x00000020, CX
 	SUBQ $0x00000008, CX
-	JLT  out62
+	JLT  out67
 
-loop61:
+loop66:
 	VMOVUPS (AX)(DX*4), Y5
 	VANDPS  c7fffffffAVX2<>+0(SB), Y5, Y5
 	VMAXPS  Y1, Y5, Y1
 	ADDQ    $0x00000008, DX
 	SUBQ    $0x00000008, CX
-	JGE     loop61
+	JGE     loop66
 
-out62:
+out67:
 	ADDQ       $0x00000008, CX
 	TESTQ      CX, CX
-	JZ         end63
+	JZ         end68
 	LEAQ       tailAVX2<>+0(SB), BX
 	SHLQ       $0x02, CX
 	SUBQ       CX, BX
@@ -1010,7 +1080,7 @@ out62:
 	VBLENDVPS  Y5, Y6, Y0, Y0
 	VMAXPS     Y1, Y0, Y1
 
-end63:
+end68:
 	VMAXPS       Y4, Y1, Y1
 	VMAXPS       Y3, Y2, Y2
 	VMAXPS       Y2, Y1, Y1
@@ -1054,9 +1124,9 @@ TEXT ·expAVX2(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000008, DX
-	JLT     out65
+	JLT     out70
 
-loop64:
+loop69:
 	VMOVUPS      (CX)(BX*4), Y2
 	VMINPS       Y2, Y1, Y2
 	VMAXPS       Y2, Y0, Y2
@@ -1084,12 +1154,12 @@ loop64:
 	VMOVUPS      Y5, (AX)(BX*4)
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, DX
-	JGE          loop64
+	JGE          loop69
 
-out65:
+out70:
 	ADDQ         $0x00000008, DX
 	TESTQ        DX, DX
-	JZ           end66
+	JZ           end71
 	LEAQ         tailAVX2<>+0(SB), SI
 	SHLQ         $0x02, DX
 	SUBQ         DX, SI
@@ -1121,7 +1191,7 @@ out65:
 	VMULPS       Y0, Y4, Y4
 	VMASKMOVPS   Y4, Y2, (AX)(BX*4)
 
-end66:
+end71:
 	VZEROUPPER
 	RET
 
@@ -1146,9 +1216,9 @@ TEXT ·geluAVX2(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000008, DX
-	JLT     out68
+	JLT     out73
 
-loop67:
+loop72:
 	VMOVUPS      (CX)(BX*4), Y3
 	VMULPS       Y3, Y3, Y4
 	VFMADD132PS  c3d922279AVX2<>+0(SB), Y2, Y4
@@ -1177,12 +1247,12 @@ loop67:
 	VMOVUPS      Y7, (AX)(BX*4)
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, DX
-	JGE          loop67
+	JGE          loop72
 
-out68:
+out73:
 	ADDQ         $0x00000008, DX
 	TESTQ        DX, DX
-	JZ           end69
+	JZ           end74
 	LEAQ         tailAVX2<>+0(SB), SI
 	SHLQ         $0x02, DX
 	SUBQ         DX, SI
@@ -1215,7 +1285,7 @@ out68:
 	VDIVPS       Y5, Y4, Y5
 	VMASKMOVPS   Y5, Y3, (AX)(BX*4)
 
-end69:
+end74:
 	VZEROUPPER
 	RET
 
@@ -1264,9 +1334,9 @@ TEXT ·geluGradAVX2(SB), NOSPLIT, $0-72
 	MOVQ    dx_len+8(FP), BX
 	XORQ    SI, SI
 	SUBQ    $0x00000008, BX
-	JLT     out71
+	JLT     out76
 
-loop70:
+loop75:
 	VMOVUPS      (CX)(SI*4), Y6
 	VMINPS       Y6, Y4, Y6
 	VMAXPS       Y6, Y3, Y6
@@ -1307,12 +1377,12 @@ loop70:
 	VMOVUPS      Y6, (AX)(SI*4)
 	ADDQ         $0x00000008, SI
 	SUBQ         $0x00000008, BX
-	JGE          loop70
+	JGE          loop75
 
-out71:
+out76:
 	ADDQ         $0x00000008, BX
 	TESTQ        BX, BX
-	JZ           end72
+	JZ           end77
 	LEAQ         tailAVX2<>+0(SB), DI
 	SHLQ         $0x02, BX
 	SUBQ         BX, DI
@@ -1357,7 +1427,7 @@ out71:
 	VFMADD231PS  Y1, Y4, Y0
 	VMASKMOVPS   Y0, Y6, (AX)(SI*4)
 
-end72:
+end77:
 	VZEROUPPER
 	RET
 
@@ -1400,20 +1470,20 @@ TEXT ·reluAVX2(SB), NOSPLIT, $0-48
 	MOVQ   dst_len+8(FP), DX
 	XORQ   BX, BX
 	SUBQ   $0x00000008, DX
-	JLT    out74
+	JLT    out79
 
-loop73:
+loop78:
 	VMOVUPS (CX)(BX*4), Y1
 	VMAXPS  Y1, Y0, Y1
 	VMOVUPS Y1, (AX)(BX*4)
 	ADDQ    $0x00000008, BX
 	SUBQ    $0x00000008, DX
-	JGE     loop73
+	JGE     loop78
 
-out74:
+out79:
 	ADDQ       $0x00000008, DX
 	TESTQ      DX, DX
-	JZ         end75
+	JZ         end80
 	LEAQ       tailAVX2<>+0(SB), SI
 	SHLQ       $0x02, DX
 	SUBQ       DX, SI
@@ -1423,7 +1493,7 @@ out74:
 	VMAXPS     Y2, Y0, Y2
 	VMASKMOVPS Y2, Y1, (AX)(BX*4)
 
-end75:
+end80:
 	VZEROUPPER
 	RET
 
@@ -1437,9 +1507,9 @@ TEXT ·reluGradAVX2(SB), NOSPLIT, $0-72
 	MOVQ   dx_len+8(FP), BX
 	XORQ   SI, SI
 	SUBQ   $0x00000010, BX
-	JLT    out77
+	JLT    out82
 
-loop76:
+loop81:
 	VMOVUPS   (CX)(SI*4), Y1
 	VMOVUPS   (DX)(SI*4), Y2
 	VCMPPS    $0x11, Y1, Y0, Y1
@@ -1456,14 +1526,14 @@ loop76:
 	VMOVUPS   Y2, 32(AX)(SI*4)
 	ADDQ      $0x00000010, SI
 	SUBQ      $0x00000010, BX
-	JGE       loop76
+	JGE       loop81
 
-out77:
+out82:
 	ADDQ $0x00000010, BX
 	SUBQ $0x00000008, BX
-	JLT  out79
+	JLT  out84
 
-loop78:
+loop83:
 	VMOVUPS   (CX)(SI*4), Y1
 	VMOVUPS   (DX)(SI*4), Y2
 	VCMPPS    $0x11, Y1, Y0, Y1
@@ -1473,12 +1543,12 @@ loop78:
 	VMOVUPS   Y2, (AX)(SI*4)
 	ADDQ      $0x00000008, SI
 	SUBQ      $0x00000008, BX
-	JGE       loop78
+	JGE       loop83
 
-out79:
+out84:
 	ADDQ       $0x00000008, BX
 	TESTQ      BX, BX
-	JZ         end80
+	JZ         end85
 	LEAQ       tailAVX2<>+0(SB), DI
 	SHLQ       $0x02, BX
 	SUBQ       BX, DI
@@ -1492,7 +1562,7 @@ out79:
 	VADDPS     Y0, Y2, Y2
 	VMASKMOVPS Y2, Y1, (AX)(SI*4)
 
-end80:
+end85:
 	VZEROUPPER
 	RET
 
@@ -1506,9 +1576,9 @@ TEXT ·siluAVX2(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000008, DX
-	JLT     out82
+	JLT     out87
 
-loop81:
+loop86:
 	VMOVUPS      (CX)(BX*4), Y2
 	VXORPS       c80000000AVX2<>+0(SB), Y2, Y3
 	VMINPS       Y3, Y1, Y3
@@ -1534,12 +1604,12 @@ loop81:
 	VMOVUPS      Y6, (AX)(BX*4)
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, DX
-	JGE          loop81
+	JGE          loop86
 
-out82:
+out87:
 	ADDQ         $0x00000008, DX
 	TESTQ        DX, DX
-	JZ           end83
+	JZ           end88
 	LEAQ         tailAVX2<>+0(SB), SI
 	SHLQ         $0x02, DX
 	SUBQ         DX, SI
@@ -1569,7 +1639,7 @@ out82:
 	VDIVPS       Y5, Y3, Y5
 	VMASKMOVPS   Y5, Y2, (AX)(BX*4)
 
-end83:
+end88:
 	VZEROUPPER
 	RET
 
@@ -1587,9 +1657,9 @@ TEXT ·siluGradAVX2(SB), NOSPLIT, $0-72
 	MOVQ    dx_len+8(FP), BX
 	XORQ    SI, SI
 	SUBQ    $0x00000008, BX
-	JLT     out85
+	JLT     out90
 
-loop84:
+loop89:
 	VMOVUPS      (CX)(SI*4), Y5
 	VMINPS       Y5, Y4, Y5
 	VMAXPS       Y5, Y3, Y5
@@ -1623,12 +1693,12 @@ loop84:
 	VMOVUPS      Y5, (AX)(SI*4)
 	ADDQ         $0x00000008, SI
 	SUBQ         $0x00000008, BX
-	JGE          loop84
+	JGE          loop89
 
-out85:
+out90:
 	ADDQ         $0x00000008, BX
 	TESTQ        BX, BX
-	JZ           end86
+	JZ           end91
 	LEAQ         tailAVX2<>+0(SB), DI
 	SHLQ         $0x02, BX
 	SUBQ         BX, DI
@@ -1666,7 +1736,7 @@ out85:
 	VFMADD231PS  Y1, Y6, Y0
 	VMASKMOVPS   Y0, Y5, (AX)(SI*4)
 
-end86:
+end91:
 	VZEROUPPER
 	RET
 
@@ -1691,9 +1761,9 @@ TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000008, DX
-	JLT     out88
+	JLT     out93
 
-loop87:
+loop92:
 	VMOVUPS      (CX)(BX*4), Y3
 	VXORPS       c80000000AVX2<>+0(SB), Y3, Y3
 	VMINPS       Y3, Y1, Y3
@@ -1719,12 +1789,12 @@ loop87:
 	VMOVUPS      Y6, (AX)(BX*4)
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, DX
-	JGE          loop87
+	JGE          loop92
 
-out88:
+out93:
 	ADDQ         $0x00000008, DX
 	TESTQ        DX, DX
-	JZ           end89
+	JZ           end94
 	LEAQ         tailAVX2<>+0(SB), SI
 	SHLQ         $0x02, DX
 	SUBQ         DX, SI
@@ -1754,7 +1824,7 @@ out88:
 	VDIVPS       Y5, Y2, Y5
 	VMASKMOVPS   Y5, Y3, (AX)(BX*4)
 
-end89:
+end94:
 	VZEROUPPER
 	RET
 
@@ -1770,9 +1840,9 @@ TEXT ·tanhAVX2(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000008, DX
-	JLT     out91
+	JLT     out96
 
-loop90:
+loop95:
 	VMOVUPS      (CX)(BX*4), Y4
 	VMULPS       Y4, Y4, Y6
 	VANDPS       c7fffffffAVX2<>+0(SB), Y4, Y5
@@ -1813,12 +1883,12 @@ loop90:
 	VMOVUPS      Y5, (AX)(BX*4)
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, DX
-	JGE          loop90
+	JGE          loop95
 
-out91:
+out96:
 	ADDQ         $0x00000008, DX
 	TESTQ        DX, DX
-	JZ           end92
+	JZ           end97
 	LEAQ         tailAVX2<>+0(SB), SI
 	SHLQ         $0x02, DX
 	SUBQ         DX, SI
@@ -1863,7 +1933,7 @@ out91:
 	VORPS        Y5, Y0, Y0
 	VMASKMOVPS   Y0, Y4, (AX)(BX*4)
 
-end92:
+end97:
 	VZEROUPPER
 	RET
 
@@ -1949,9 +2019,9 @@ TEXT ·layerNormRowAVX2(SB), NOSPLIT, $0-112
 	XORQ   DX, DX
 	MOVQ   CX, BX
 	SUBQ   $0x00000020, BX
-	JLT    out94
+	JLT    out99
 
-loop93:
+loop98:
 	VMOVUPS (AX)(DX*4), Y4
 	VADDPS  Y4, Y0, Y0
 	VMOVUPS 32(AX)(DX*4), Y4
@@ -1962,24 +2032,24 @@ loop93:
 	VADDPS  Y4, Y3, Y3
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x00000020, BX
-	JGE     loop93
+	JGE     loop98
 
-out94:
+out99:
 	ADDQ $0x00000020, BX
 	SUBQ $0x00000008, BX
-	JLT  out96
+	JLT  out101
 
-loop95:
+loop100:
 	VMOVUPS (AX)(DX*4), Y4
 	VADDPS  Y4, Y0, Y0
 	ADDQ    $0x00000008, DX
 	SUBQ    $0x00000008, BX
-	JGE     loop95
+	JGE     loop100
 
-out96:
+out101:
 	ADDQ       $0x00000008, BX
 	TESTQ      BX, BX
-	JZ         end97
+	JZ         end102
 	LEAQ       tailAVX2<>+0(SB), SI
 	SHLQ       $0x02, BX
 	SUBQ       BX, SI
@@ -1988,7 +2058,7 @@ out96:
 	VMASKMOVPS (AX)(DX*4), Y4, Y4
 	VADDPS     Y4, Y0, Y0
 
-end97:
+end102:
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -2011,9 +2081,9 @@ end97:
 	XORQ         DX, DX
 	MOVQ         CX, BX
 	SUBQ         $0x00000020, BX
-	JLT          out99
+	JLT          out104
 
-loop98:
+loop103:
 	VMOVUPS     (AX)(DX*4), Y6
 	VSUBPS      Y0, Y6, Y6
 	VFMADD231PS Y6, Y6, Y1
@@ -2028,25 +2098,25 @@ loop98:
 	VFMADD231PS Y6, Y6, Y4
 	ADDQ        $0x00000020, DX
 	SUBQ        $0x00000020, BX
-	JGE         loop98
+	JGE         loop103
 
-out99:
+out104:
 	ADDQ $0x00000020, BX
 	SUBQ $0x00000008, BX
-	JLT  out101
+	JLT  out106
 
-loop100:
+loop105:
 	VMOVUPS     (AX)(DX*4), Y6
 	VSUBPS      Y0, Y6, Y6
 	VFMADD231PS Y6, Y6, Y1
 	ADDQ        $0x00000008, DX
 	SUBQ        $0x00000008, BX
-	JGE         loop100
+	JGE         loop105
 
-out101:
+out106:
 	ADDQ        $0x00000008, BX
 	TESTQ       BX, BX
-	JZ          end102
+	JZ          end107
 	LEAQ        tailAVX2<>+0(SB), SI
 	SHLQ        $0x02, BX
 	SUBQ        BX, SI
@@ -2057,7 +2127,7 @@ out101:
 	VBLENDVPS   Y6, Y7, Y5, Y5
 	VFMADD231PS Y5, Y5, Y1
 
-end102:
+end107:
 	VADDPS       Y4, Y1, Y1
 	VADDPS       Y3, Y2, Y2
 	VADDPS       Y2, Y1, Y1
@@ -2082,75 +2152,75 @@ end102:
 	MOVQ         b_base+72(FP), SI
 	XORQ         DI, DI
 	SUBQ         $0x00000010, CX
-	JLT          out104
+	JLT          out109
 
-loop103:
+loop108:
 	VMOVUPS (AX)(DI*4), Y2
 	VSUBPS  Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
 	TESTQ   BX, BX
-	JZ      nil105
+	JZ      nil110
 	VMOVUPS (BX)(DI*4), Y3
 	VMULPS  Y3, Y2, Y2
 
-nil105:
+nil110:
 	TESTQ   SI, SI
-	JZ      nil106
+	JZ      nil111
 	VMOVUPS (SI)(DI*4), Y3
 	VADDPS  Y3, Y2, Y2
 
-nil106:
+nil111:
 	VMOVUPS Y2, (DX)(DI*4)
 	VMOVUPS 32(AX)(DI*4), Y2
 	VSUBPS  Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
 	TESTQ   BX, BX
-	JZ      nil107
+	JZ      nil112
 	VMOVUPS 32(BX)(DI*4), Y3
 	VMULPS  Y3, Y2, Y2
 
-nil107:
+nil112:
 	TESTQ   SI, SI
-	JZ      nil108
+	JZ      nil113
 	VMOVUPS 32(SI)(DI*4), Y3
 	VADDPS  Y3, Y2, Y2
 
-nil108:
+nil113:
 	VMOVUPS Y2, 32(DX)(DI*4)
 	ADDQ    $0x00000010, DI
 	SUBQ    $0x00000010, CX
-	JGE     loop103
+	JGE     loop108
 
-out104:
+out109:
 	ADDQ $0x00000010, CX
 	SUBQ $0x00000008, CX
-	JLT  out110
+	JLT  out115
 
-loop109:
+loop114:
 	VMOVUPS (AX)(DI*4), Y2
 	VSUBPS  Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
 	TESTQ   BX, BX
-	JZ      nil111
+	JZ      nil116
 	VMOVUPS (BX)(DI*4), Y3
 	VMULPS  Y3, Y2, Y2
 
-nil111:
+nil116:
 	TESTQ   SI, SI
-	JZ      nil112
+	JZ      nil117
 	VMOVUPS (SI)(DI*4), Y3
 	VADDPS  Y3, Y2, Y2
 
-nil112:
+nil117:
 	VMOVUPS Y2, (DX)(DI*4)
 	ADDQ    $0x00000008, DI
 	SUBQ    $0x00000008, CX
-	JGE     loop109
+	JGE     loop114
 
-out110:
+out115:
 	ADDQ       $0x00000008, CX
 	TESTQ      CX, CX
-	JZ         end113
+	JZ         end118
 	LEAQ       tailAVX2<>+0(SB), R8
 	SHLQ       $0x02, CX
 	SUBQ       CX, R8
@@ -2160,20 +2230,20 @@ out110:
 	VSUBPS     Y0, Y3, Y3
 	VMULPS     Y1, Y3, Y3
 	TESTQ      BX, BX
-	JZ         nil114
+	JZ         nil119
 	VMASKMOVPS (BX)(DI*4), Y2, Y0
 	VMULPS     Y0, Y3, Y3
 
-nil114:
+nil119:
 	TESTQ      SI, SI
-	JZ         nil115
+	JZ         nil120
 	VMASKMOVPS (SI)(DI*4), Y2, Y0
 	VADDPS     Y0, Y3, Y3
 
-nil115:
+nil120:
 	VMASKMOVPS Y3, Y2, (DX)(DI*4)
 
-end113:
+end118:
 	VZEROUPPER
 	RET
 
@@ -2197,33 +2267,33 @@ TEXT ·layerNormGradRowAVX2(SB), NOSPLIT, $0-152
 	XORQ         R8, R8
 	MOVQ         DX, R9
 	SUBQ         $0x00000010, R9
-	JLT          out117
+	JLT          out122
 
-loop116:
+loop121:
 	VMOVUPS     (AX)(R8*4), Y6
 	VMOVUPS     (CX)(R8*4), Y7
 	VSUBPS      Y0, Y6, Y6
 	VMULPS      Y1, Y6, Y6
 	TESTQ       BX, BX
-	JZ          nil118
+	JZ          nil123
 	VMOVUPS     (BX)(R8*4), Y8
 	VFMADD231PS Y6, Y7, Y8
 	VMOVUPS     Y8, (BX)(R8*4)
 
-nil118:
+nil123:
 	TESTQ   SI, SI
-	JZ      nil119
+	JZ      nil124
 	VMOVUPS (SI)(R8*4), Y8
 	VADDPS  Y7, Y8, Y8
 	VMOVUPS Y8, (SI)(R8*4)
 
-nil119:
+nil124:
 	TESTQ   DI, DI
-	JZ      nil120
+	JZ      nil125
 	VMOVUPS (DI)(R8*4), Y8
 	VMULPS  Y8, Y7, Y7
 
-nil120:
+nil125:
 	VADDPS      Y7, Y2, Y2
 	VFMADD231PS Y6, Y7, Y4
 	VMOVUPS     32(AX)(R8*4), Y6
@@ -2231,71 +2301,71 @@ nil120:
 	VSUBPS      Y0, Y6, Y6
 	VMULPS      Y1, Y6, Y6
 	TESTQ       BX, BX
-	JZ          nil121
+	JZ          nil126
 	VMOVUPS     32(BX)(R8*4), Y8
 	VFMADD231PS Y6, Y7, Y8
 	VMOVUPS     Y8, 32(BX)(R8*4)
 
-nil121:
+nil126:
 	TESTQ   SI, SI
-	JZ      nil122
+	JZ      nil127
 	VMOVUPS 32(SI)(R8*4), Y8
 	VADDPS  Y7, Y8, Y8
 	VMOVUPS Y8, 32(SI)(R8*4)
 
-nil122:
+nil127:
 	TESTQ   DI, DI
-	JZ      nil123
+	JZ      nil128
 	VMOVUPS 32(DI)(R8*4), Y8
 	VMULPS  Y8, Y7, Y7
 
-nil123:
+nil128:
 	VADDPS      Y7, Y3, Y3
 	VFMADD231PS Y6, Y7, Y5
 	ADDQ        $0x00000010, R8
 	SUBQ        $0x00000010, R9
-	JGE         loop116
+	JGE         loop121
 
-out117:
+out122:
 	ADDQ $0x00000010, R9
 	SUBQ $0x00000008, R9
-	JLT  out125
+	JLT  out130
 
-loop124:
+loop129:
 	VMOVUPS     (AX)(R8*4), Y6
 	VMOVUPS     (CX)(R8*4), Y7
 	VSUBPS      Y0, Y6, Y6
 	VMULPS      Y1, Y6, Y6
 	TESTQ       BX, BX
-	JZ          nil126
+	JZ          nil131
 	VMOVUPS     (BX)(R8*4), Y8
 	VFMADD231PS Y6, Y7, Y8
 	VMOVUPS     Y8, (BX)(R8*4)
 
-nil126:
+nil131:
 	TESTQ   SI, SI
-	JZ      nil127
+	JZ      nil132
 	VMOVUPS (SI)(R8*4), Y8
 	VADDPS  Y7, Y8, Y8
 	VMOVUPS Y8, (SI)(R8*4)
 
-nil127:
+nil132:
 	TESTQ   DI, DI
-	JZ      nil128
+	JZ      nil133
 	VMOVUPS (DI)(R8*4), Y8
 	VMULPS  Y8, Y7, Y7
 
-nil128:
+nil133:
 	VADDPS      Y7, Y2, Y2
 	VFMADD231PS Y6, Y7, Y4
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, R9
-	JGE         loop124
+	JGE         loop129
 
-out125:
+out130:
 	ADDQ        $0x00000008, R9
 	TESTQ       R9, R9
-	JZ          end129
+	JZ          end134
 	LEAQ        tailAVX2<>+0(SB), R10
 	SHLQ        $0x02, R9
 	SUBQ        R9, R10
@@ -2306,32 +2376,32 @@ out125:
 	VSUBPS      Y0, Y7, Y7
 	VMULPS      Y1, Y7, Y7
 	TESTQ       BX, BX
-	JZ          nil130
+	JZ          nil135
 	VMASKMOVPS  (BX)(R8*4), Y6, Y9
 	VFMADD231PS Y7, Y8, Y9
 	VMASKMOVPS  Y9, Y6, (BX)(R8*4)
 
-nil130:
+nil135:
 	TESTQ      SI, SI
-	JZ         nil131
+	JZ         nil136
 	VMASKMOVPS (SI)(R8*4), Y6, Y9
 	VADDPS     Y8, Y9, Y9
 	VMASKMOVPS Y9, Y6, (SI)(R8*4)
 
-nil131:
+nil136:
 	TESTQ      DI, DI
-	JZ         nil132
+	JZ         nil137
 	VMASKMOVPS (DI)(R8*4), Y6, Y6
 	VMULPS     Y6, Y8, Y8
 
-nil132:
+nil137:
 	VADDPS      Y8, Y2, Y2
 	VFMADD231PS Y7, Y8, Y4
 
-end129:
+end134:
 	MOVQ         dx_base+0(FP), BX
 	TESTQ        BX, BX
-	JZ           nil133
+	JZ           nil138
 	VADDPS       Y3, Y2, Y2
 	VEXTRACTF128 $0x01, Y2, X3
 	VADDPS       X3, X2, X2
@@ -2357,17 +2427,17 @@ end129:
 	VMULPS       Y1, Y3, Y3
 	XORQ         SI, SI
 	SUBQ         $0x00000010, DX
-	JLT          out135
+	JLT          out140
 
-loop134:
+loop139:
 	VMOVUPS (AX)(SI*4), Y4
 	VMOVUPS (CX)(SI*4), Y5
 	TESTQ   DI, DI
-	JZ      nil136
+	JZ      nil141
 	VMOVUPS (DI)(SI*4), Y6
 	VMULPS  Y6, Y5, Y5
 
-nil136:
+nil141:
 	VSUBPS       Y0, Y4, Y4
 	VSUBPS       Y2, Y5, Y5
 	VFNMADD231PS Y4, Y3, Y5
@@ -2377,11 +2447,11 @@ nil136:
 	VMOVUPS      32(AX)(SI*4), Y4
 	VMOVUPS      32(CX)(SI*4), Y5
 	TESTQ        DI, DI
-	JZ           nil137
+	JZ           nil142
 	VMOVUPS      32(DI)(SI*4), Y6
 	VMULPS       Y6, Y5, Y5
 
-nil137:
+nil142:
 	VSUBPS       Y0, Y4, Y4
 	VSUBPS       Y2, Y5, Y5
 	VFNMADD231PS Y4, Y3, Y5
@@ -2390,22 +2460,22 @@ nil137:
 	VMOVUPS      Y4, 32(BX)(SI*4)
 	ADDQ         $0x00000010, SI
 	SUBQ         $0x00000010, DX
-	JGE          loop134
+	JGE          loop139
 
-out135:
+out140:
 	ADDQ $0x00000010, DX
 	SUBQ $0x00000008, DX
-	JLT  out139
+	JLT  out144
 
-loop138:
+loop143:
 	VMOVUPS (AX)(SI*4), Y4
 	VMOVUPS (CX)(SI*4), Y5
 	TESTQ   DI, DI
-	JZ      nil140
+	JZ      nil145
 	VMOVUPS (DI)(SI*4), Y6
 	VMULPS  Y6, Y5, Y5
 
-nil140:
+nil145:
 	VSUBPS       Y0, Y4, Y4
 	VSUBPS       Y2, Y5, Y5
 	VFNMADD231PS Y4, Y3, Y5
@@ -2414,12 +2484,12 @@ nil140:
 	VMOVUPS      Y4, (BX)(SI*4)
 	ADDQ         $0x00000008, SI
 	SUBQ         $0x00000008, DX
-	JGE          loop138
+	JGE          loop143
 
-out139:
+out144:
 	ADDQ       $0x00000008, DX
 	TESTQ      DX, DX
-	JZ         end141
+	JZ         end146
 	LEAQ       tailAVX2<>+0(SB), R8
 	SHLQ       $0x02, DX
 	SUBQ       DX, R8
@@ -2428,11 +2498,11 @@ out139:
 	VMASKMOVPS (AX)(SI*4), Y4, Y5
 	VMASKMOVPS (CX)(SI*4), Y4, Y6
 	TESTQ      DI, DI
-	JZ         nil142
+	JZ         nil147
 	VMASKMOVPS (DI)(SI*4), Y4, Y7
 	VMULPS     Y7, Y6, Y6
 
-nil142:
+nil147:
 	VSUBPS       Y0, Y5, Y5
 	VSUBPS       Y2, Y6, Y6
 	VFNMADD231PS Y5, Y3, Y6
@@ -2440,8 +2510,8 @@ nil142:
 	VFMADD231PS  Y6, Y1, Y0
 	VMASKMOVPS   Y0, Y4, (BX)(SI*4)
 
-end141:
-nil133:
+end146:
+nil138:
 	VZEROUPPER
 	RET
 
@@ -2457,9 +2527,9 @@ TEXT ·rmsNormRowAVX2(SB), NOSPLIT, $0-84
 	XORQ   DX, DX
 	MOVQ   CX, BX
 	SUBQ   $0x00000020, BX
-	JLT    out144
+	JLT    out149
 
-loop143:
+loop148:
 	VMOVUPS     (AX)(DX*4), Y4
 	VFMADD231PS Y4, Y4, Y0
 	VMOVUPS     32(AX)(DX*4), Y4
@@ -2470,24 +2540,24 @@ loop143:
 	VFMADD231PS Y4, Y4, Y3
 	ADDQ        $0x00000020, DX
 	SUBQ        $0x00000020, BX
-	JGE         loop143
+	JGE         loop148
 
-out144:
+out149:
 	ADDQ $0x00000020, BX
 	SUBQ $0x00000008, BX
-	JLT  out146
+	JLT  out151
 
-loop145:
+loop150:
 	VMOVUPS     (AX)(DX*4), Y4
 	VFMADD231PS Y4, Y4, Y0
 	ADDQ        $0x00000008, DX
 	SUBQ        $0x00000008, BX
-	JGE         loop145
+	JGE         loop150
 
-out146:
+out151:
 	ADDQ        $0x00000008, BX
 	TESTQ       BX, BX
-	JZ          end147
+	JZ          end152
 	LEAQ        tailAVX2<>+0(SB), SI
 	SHLQ        $0x02, BX
 	SUBQ        BX, SI
@@ -2496,7 +2566,7 @@ out146:
 	VMASKMOVPS  (AX)(DX*4), Y4, Y4
 	VFMADD231PS Y4, Y4, Y0
 
-end147:
+end152:
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -2520,54 +2590,54 @@ end147:
 	MOVQ         g_base+48(FP), BX
 	XORQ         SI, SI
 	SUBQ         $0x00000010, CX
-	JLT          out149
+	JLT          out154
 
-loop148:
+loop153:
 	VMOVUPS (AX)(SI*4), Y1
 	VMULPS  Y0, Y1, Y1
 	TESTQ   BX, BX
-	JZ      nil150
+	JZ      nil155
 	VMOVUPS (BX)(SI*4), Y2
 	VMULPS  Y2, Y1, Y1
 
-nil150:
+nil155:
 	VMOVUPS Y1, (DX)(SI*4)
 	VMOVUPS 32(AX)(SI*4), Y1
 	VMULPS  Y0, Y1, Y1
 	TESTQ   BX, BX
-	JZ      nil151
+	JZ      nil156
 	VMOVUPS 32(BX)(SI*4), Y2
 	VMULPS  Y2, Y1, Y1
 
-nil151:
+nil156:
 	VMOVUPS Y1, 32(DX)(SI*4)
 	ADDQ    $0x00000010, SI
 	SUBQ    $0x00000010, CX
-	JGE     loop148
+	JGE     loop153
 
-out149:
+out154:
 	ADDQ $0x00000010, CX
 	SUBQ $0x00000008, CX
-	JLT  out153
+	JLT  out158
 
-loop152:
+loop157:
 	VMOVUPS (AX)(SI*4), Y1
 	VMULPS  Y0, Y1, Y1
 	TESTQ   BX, BX
-	JZ      nil154
+	JZ      nil159
 	VMOVUPS (BX)(SI*4), Y2
 	VMULPS  Y2, Y1, Y1
 
-nil154:
+nil159:
 	VMOVUPS Y1, (DX)(SI*4)
 	ADDQ    $0x00000008, SI
 	SUBQ    $0x00000008, CX
-	JGE     loop152
+	JGE     loop157
 
-out153:
+out158:
 	ADDQ       $0x00000008, CX
 	TESTQ      CX, CX
-	JZ         end155
+	JZ         end160
 	LEAQ       tailAVX2<>+0(SB), DI
 	SHLQ       $0x02, CX
 	SUBQ       CX, DI
@@ -2576,14 +2646,14 @@ out153:
 	VMASKMOVPS (AX)(SI*4), Y1, Y2
 	VMULPS     Y0, Y2, Y0
 	TESTQ      BX, BX
-	JZ         nil156
+	JZ         nil161
 	VMASKMOVPS (BX)(SI*4), Y1, Y2
 	VMULPS     Y2, Y0, Y0
 
-nil156:
+nil161:
 	VMASKMOVPS Y0, Y1, (DX)(SI*4)
 
-end155:
+end160:
 	VZEROUPPER
 	RET
 
@@ -2602,78 +2672,78 @@ TEXT ·rmsNormGradRowAVX2(SB), NOSPLIT, $0-124
 	XORQ         DI, DI
 	MOVQ         DX, R8
 	SUBQ         $0x00000010, R8
-	JLT          out158
+	JLT          out163
 
-loop157:
+loop162:
 	VMOVUPS     (AX)(DI*4), Y3
 	VMOVUPS     (CX)(DI*4), Y4
 	TESTQ       BX, BX
-	JZ          nil159
+	JZ          nil164
 	VMOVUPS     (BX)(DI*4), Y5
 	VMULPS      Y0, Y3, Y6
 	VFMADD231PS Y6, Y4, Y5
 	VMOVUPS     Y5, (BX)(DI*4)
 
-nil159:
+nil164:
 	TESTQ   SI, SI
-	JZ      nil160
+	JZ      nil165
 	VMOVUPS (SI)(DI*4), Y5
 	VMULPS  Y5, Y4, Y4
 
-nil160:
+nil165:
 	VFMADD231PS Y3, Y4, Y1
 	VMOVUPS     32(AX)(DI*4), Y3
 	VMOVUPS     32(CX)(DI*4), Y4
 	TESTQ       BX, BX
-	JZ          nil161
+	JZ          nil166
 	VMOVUPS     32(BX)(DI*4), Y5
 	VMULPS      Y0, Y3, Y6
 	VFMADD231PS Y6, Y4, Y5
 	VMOVUPS     Y5, 32(BX)(DI*4)
 
-nil161:
+nil166:
 	TESTQ   SI, SI
-	JZ      nil162
+	JZ      nil167
 	VMOVUPS 32(SI)(DI*4), Y5
 	VMULPS  Y5, Y4, Y4
 
-nil162:
+nil167:
 	VFMADD231PS Y3, Y4, Y2
 	ADDQ        $0x00000010, DI
 	SUBQ        $0x00000010, R8
-	JGE         loop157
+	JGE         loop162
 
-out158:
+out163:
 	ADDQ $0x00000010, R8
 	SUBQ $0x00000008, R8
-	JLT  out164
+	JLT  out169
 
-loop163:
+loop168:
 	VMOVUPS     (AX)(DI*4), Y3
 	VMOVUPS     (CX)(DI*4), Y4
 	TESTQ       BX, BX
-	JZ          nil165
+	JZ          nil170
 	VMOVUPS     (BX)(DI*4), Y5
 	VMULPS      Y0, Y3, Y6
 	VFMADD231PS Y6, Y4, Y5
 	VMOVUPS     Y5, (BX)(DI*4)
 
-nil165:
+nil170:
 	TESTQ   SI, SI
-	JZ      nil166
+	JZ      nil171
 	VMOVUPS (SI)(DI*4), Y5
 	VMULPS  Y5, Y4, Y4
 
-nil166:
+nil171:
 	VFMADD231PS Y3, Y4, Y1
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, R8
-	JGE         loop163
+	JGE         loop168
 
-out164:
+out169:
 	ADDQ        $0x00000008, R8
 	TESTQ       R8, R8
-	JZ          end167
+	JZ          end172
 	LEAQ        tailAVX2<>+0(SB), R9
 	SHLQ        $0x02, R8
 	SUBQ        R8, R9
@@ -2682,25 +2752,25 @@ out164:
 	VMASKMOVPS  (AX)(DI*4), Y3, Y4
 	VMASKMOVPS  (CX)(DI*4), Y3, Y5
 	TESTQ       BX, BX
-	JZ          nil168
+	JZ          nil173
 	VMASKMOVPS  (BX)(DI*4), Y3, Y6
 	VMULPS      Y0, Y4, Y7
 	VFMADD231PS Y7, Y5, Y6
 	VMASKMOVPS  Y6, Y3, (BX)(DI*4)
 
-nil168:
+nil173:
 	TESTQ      SI, SI
-	JZ         nil169
+	JZ         nil174
 	VMASKMOVPS (SI)(DI*4), Y3, Y3
 	VMULPS     Y3, Y5, Y5
 
-nil169:
+nil174:
 	VFMADD231PS Y4, Y5, Y1
 
-end167:
+end172:
 	MOVQ         dx_base+0(FP), BX
 	TESTQ        BX, BX
-	JZ           nil170
+	JZ           nil175
 	VADDPS       Y2, Y1, Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPS       X2, X1, X1
@@ -2716,16 +2786,16 @@ end167:
 	VMULPS       Y0, Y1, Y1
 	XORQ         DI, DI
 	SUBQ         $0x00000010, DX
-	JLT          out172
+	JLT          out177
 
-loop171:
+loop176:
 	VMOVUPS (CX)(DI*4), Y2
 	TESTQ   SI, SI
-	JZ      nil173
+	JZ      nil178
 	VMOVUPS (SI)(DI*4), Y3
 	VMULPS  Y3, Y2, Y2
 
-nil173:
+nil178:
 	VMOVUPS      (AX)(DI*4), Y3
 	VFNMADD231PS Y3, Y1, Y2
 	VMOVUPS      (BX)(DI*4), Y3
@@ -2733,11 +2803,11 @@ nil173:
 	VMOVUPS      Y3, (BX)(DI*4)
 	VMOVUPS      32(CX)(DI*4), Y2
 	TESTQ        SI, SI
-	JZ           nil174
+	JZ           nil179
 	VMOVUPS      32(SI)(DI*4), Y3
 	VMULPS       Y3, Y2, Y2
 
-nil174:
+nil179:
 	VMOVUPS      32(AX)(DI*4), Y3
 	VFNMADD231PS Y3, Y1, Y2
 	VMOVUPS      32(BX)(DI*4), Y3
@@ -2745,21 +2815,21 @@ nil174:
 	VMOVUPS      Y3, 32(BX)(DI*4)
 	ADDQ         $0x00000010, DI
 	SUBQ         $0x00000010, DX
-	JGE          loop171
+	JGE          loop176
 
-out172:
+out177:
 	ADDQ $0x00000010, DX
 	SUBQ $0x00000008, DX
-	JLT  out176
+	JLT  out181
 
-loop175:
+loop180:
 	VMOVUPS (CX)(DI*4), Y2
 	TESTQ   SI, SI
-	JZ      nil177
+	JZ      nil182
 	VMOVUPS (SI)(DI*4), Y3
 	VMULPS  Y3, Y2, Y2
 
-nil177:
+nil182:
 	VMOVUPS      (AX)(DI*4), Y3
 	VFNMADD231PS Y3, Y1, Y2
 	VMOVUPS      (BX)(DI*4), Y3
@@ -2767,12 +2837,12 @@ nil177:
 	VMOVUPS      Y3, (BX)(DI*4)
 	ADDQ         $0x00000008, DI
 	SUBQ         $0x00000008, DX
-	JGE          loop175
+	JGE          loop180
 
-out176:
+out181:
 	ADDQ       $0x00000008, DX
 	TESTQ      DX, DX
-	JZ         end178
+	JZ         end183
 	LEAQ       tailAVX2<>+0(SB), R8
 	SHLQ       $0x02, DX
 	SUBQ       DX, R8
@@ -2780,19 +2850,19 @@ out176:
 	VMOVUPS    32(R8), Y2
 	VMASKMOVPS (CX)(DI*4), Y2, Y3
 	TESTQ      SI, SI
-	JZ         nil179
+	JZ         nil184
 	VMASKMOVPS (SI)(DI*4), Y2, Y4
 	VMULPS     Y4, Y3, Y3
 
-nil179:
+nil184:
 	VMASKMOVPS   (AX)(DI*4), Y2, Y4
 	VFNMADD231PS Y4, Y1, Y3
 	VMASKMOVPS   (BX)(DI*4), Y2, Y1
 	VFMADD231PS  Y3, Y0, Y1
 	VMASKMOVPS   Y1, Y2, (BX)(DI*4)
 
-end178:
-nil170:
+end183:
+nil175:
 	VZEROUPPER
 	RET
 
@@ -2811,9 +2881,9 @@ TEXT ·softmaxRowAVX2(SB), NOSPLIT, $0-28
 	XORQ         DX, DX
 	MOVQ         CX, BX
 	SUBQ         $0x00000020, BX
-	JLT          out181
+	JLT          out186
 
-loop180:
+loop185:
 	VMOVUPS (AX)(DX*4), Y6
 	VMULPS  Y0, Y6, Y6
 	VMAXPS  Y2, Y6, Y2
@@ -2828,25 +2898,25 @@ loop180:
 	VMAXPS  Y5, Y6, Y5
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x00000020, BX
-	JGE     loop180
+	JGE     loop185
 
-out181:
+out186:
 	ADDQ $0x00000020, BX
 	SUBQ $0x00000008, BX
-	JLT  out183
+	JLT  out188
 
-loop182:
+loop187:
 	VMOVUPS (AX)(DX*4), Y6
 	VMULPS  Y0, Y6, Y6
 	VMAXPS  Y2, Y6, Y2
 	ADDQ    $0x00000008, DX
 	SUBQ    $0x00000008, BX
-	JGE     loop182
+	JGE     loop187
 
-out183:
+out188:
 	ADDQ       $0x00000008, BX
 	TESTQ      BX, BX
-	JZ         end184
+	JZ         end189
 	LEAQ       tailAVX2<>+0(SB), SI
 	SHLQ       $0x02, BX
 	SUBQ       BX, SI
@@ -2857,7 +2927,7 @@ out183:
 	VBLENDVPS  Y6, Y7, Y1, Y1
 	VMAXPS     Y2, Y1, Y2
 
-end184:
+end189:
 	VMAXPS       Y5, Y2, Y2
 	VMAXPS       Y4, Y3, Y3
 	VMAXPS       Y3, Y2, Y2
@@ -2875,9 +2945,9 @@ end184:
 	XORQ         DX, DX
 	MOVQ         CX, BX
 	SUBQ         $0x00000008, BX
-	JLT          out186
+	JLT          out191
 
-loop185:
+loop190:
 	VMOVUPS      (AX)(DX*4), Y6
 	VFMSUB213PS  Y1, Y0, Y6
 	VMINPS       Y6, Y5, Y6
@@ -2902,12 +2972,12 @@ loop185:
 	VADDPS       Y9, Y2, Y2
 	ADDQ         $0x00000008, DX
 	SUBQ         $0x00000008, BX
-	JGE          loop185
+	JGE          loop190
 
-out186:
+out191:
 	ADDQ         $0x00000008, BX
 	TESTQ        BX, BX
-	JZ           end187
+	JZ           end192
 	LEAQ         tailAVX2<>+0(SB), SI
 	SHLQ         $0x02, BX
 	SUBQ         BX, SI
@@ -2937,7 +3007,7 @@ out186:
 	VBLENDVPS    Y6, Y5, Y3, Y0
 	VADDPS       Y0, Y2, Y2
 
-end187:
+end192:
 	VEXTRACTF128 $0x01, Y2, X0
 	VADDPS       X0, X2, X1
 	VPERMILPS    $0x4e, X1, X0
@@ -2949,9 +3019,9 @@ end187:
 	VBROADCASTSS X1, Y0
 	XORQ         DX, DX
 	SUBQ         $0x00000020, CX
-	JLT          out189
+	JLT          out194
 
-loop188:
+loop193:
 	VMOVUPS (AX)(DX*4), Y1
 	VMULPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)(DX*4)
@@ -2966,25 +3036,25 @@ loop188:
 	VMOVUPS Y1, 96(AX)(DX*4)
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x00000020, CX
-	JGE     loop188
+	JGE     loop193
 
-out189:
+out194:
 	ADDQ $0x00000020, CX
 	SUBQ $0x00000008, CX
-	JLT  out191
+	JLT  out196
 
-loop190:
+loop195:
 	VMOVUPS (AX)(DX*4), Y1
 	VMULPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)(DX*4)
 	ADDQ    $0x00000008, DX
 	SUBQ    $0x00000008, CX
-	JGE     loop190
+	JGE     loop195
 
-out191:
+out196:
 	ADDQ       $0x00000008, CX
 	TESTQ      CX, CX
-	JZ         end192
+	JZ         end197
 	LEAQ       tailAVX2<>+0(SB), BX
 	SHLQ       $0x02, CX
 	SUBQ       CX, BX
@@ -2994,7 +3064,7 @@ out191:
 	VMULPS     Y0, Y2, Y0
 	VMASKMOVPS Y0, Y1, (AX)(DX*4)
 
-end192:
+end197:
 	VZEROUPPER
 	RET
 
@@ -3011,9 +3081,9 @@ TEXT ·softmaxGradRowAVX2(SB), NOSPLIT, $0-76
 	XORQ   BX, BX
 	MOVQ   DX, SI
 	SUBQ   $0x00000020, SI
-	JLT    out194
+	JLT    out199
 
-loop193:
+loop198:
 	VMOVUPS     (AX)(BX*4), Y4
 	VMOVUPS     (CX)(BX*4), Y5
 	VFMADD231PS Y4, Y5, Y0
@@ -3028,25 +3098,25 @@ loop193:
 	VFMADD231PS Y4, Y5, Y3
 	ADDQ        $0x00000020, BX
 	SUBQ        $0x00000020, SI
-	JGE         loop193
+	JGE         loop198
 
-out194:
+out199:
 	ADDQ $0x00000020, SI
 	SUBQ $0x00000008, SI
-	JLT  out196
+	JLT  out201
 
-loop195:
+loop200:
 	VMOVUPS     (AX)(BX*4), Y4
 	VMOVUPS     (CX)(BX*4), Y5
 	VFMADD231PS Y4, Y5, Y0
 	ADDQ        $0x00000008, BX
 	SUBQ        $0x00000008, SI
-	JGE         loop195
+	JGE         loop200
 
-out196:
+out201:
 	ADDQ        $0x00000008, SI
 	TESTQ       SI, SI
-	JZ          end197
+	JZ          end202
 	LEAQ        tailAVX2<>+0(SB), DI
 	SHLQ        $0x02, SI
 	SUBQ        SI, DI
@@ -3056,7 +3126,7 @@ out196:
 	VMASKMOVPS  (CX)(BX*4), Y4, Y4
 	VFMADD231PS Y5, Y4, Y0
 
-end197:
+end202:
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -3072,9 +3142,9 @@ end197:
 	VBROADCASTSS X1, Y1
 	XORQ         SI, SI
 	SUBQ         $0x00000010, DX
-	JLT          out199
+	JLT          out204
 
-loop198:
+loop203:
 	VMOVUPS (CX)(SI*4), Y2
 	VMOVUPS (AX)(SI*4), Y3
 	VSUBPS  Y0, Y2, Y2
@@ -3089,14 +3159,14 @@ loop198:
 	VMOVUPS Y2, 32(BX)(SI*4)
 	ADDQ    $0x00000010, SI
 	SUBQ    $0x00000010, DX
-	JGE     loop198
+	JGE     loop203
 
-out199:
+out204:
 	ADDQ $0x00000010, DX
 	SUBQ $0x00000008, DX
-	JLT  out201
+	JLT  out206
 
-loop200:
+loop205:
 	VMOVUPS (CX)(SI*4), Y2
 	VMOVUPS (AX)(SI*4), Y3
 	VSUBPS  Y0, Y2, Y2
@@ -3105,12 +3175,12 @@ loop200:
 	VMOVUPS Y2, (BX)(SI*4)
 	ADDQ    $0x00000008, SI
 	SUBQ    $0x00000008, DX
-	JGE     loop200
+	JGE     loop205
 
-out201:
+out206:
 	ADDQ       $0x00000008, DX
 	TESTQ      DX, DX
-	JZ         end202
+	JZ         end207
 	LEAQ       tailAVX2<>+0(SB), DI
 	SHLQ       $0x02, DX
 	SUBQ       DX, DI
@@ -3123,7 +3193,7 @@ out201:
 	VMULPS     Y1, Y3, Y3
 	VMASKMOVPS Y3, Y2, (BX)(SI*4)
 
-end202:
+end207:
 	VZEROUPPER
 	RET
 
@@ -3151,9 +3221,9 @@ TEXT ·adamWAVX2(SB), NOSPLIT, $0-116
 	MOVQ         p_len+8(FP), SI
 	XORQ         DI, DI
 	SUBQ         $0x00000008, SI
-	JLT          out204
+	JLT          out209
 
-loop203:
+loop208:
 	VMOVUPS      (CX)(DI*4), Y5
 	VMOVUPS      (DX)(DI*4), Y6
 	VMOVUPS      (BX)(DI*4), Y7
@@ -3173,12 +3243,12 @@ loop203:
 	VMOVUPS      Y5, (AX)(DI*4)
 	ADDQ         $0x00000008, DI
 	SUBQ         $0x00000008, SI
-	JGE          loop203
+	JGE          loop208
 
-out204:
+out209:
 	ADDQ         $0x00000008, SI
 	TESTQ        SI, SI
-	JZ           end205
+	JZ           end210
 	LEAQ         tailAVX2<>+0(SB), R8
 	SHLQ         $0x02, SI
 	SUBQ         SI, R8
@@ -3202,7 +3272,7 @@ out204:
 	VFNMADD231PS Y7, Y1, Y0
 	VMASKMOVPS   Y0, Y5, (AX)(DI*4)
 
-end205:
+end210:
 	VZEROUPPER
 	RET
 
@@ -3217,9 +3287,9 @@ TEXT ·toBF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ    src_len+32(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000008, DX
-	JLT     out207
+	JLT     out212
 
-loop206:
+loop211:
 	VMOVUPS      (CX)(BX*4), Y3
 	VPSRLD       $0x10, Y3, Y4
 	VANDPS       Y0, Y4, Y4
@@ -3234,13 +3304,13 @@ loop206:
 	VMOVDQU      X4, (AX)(BX*2)
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, DX
-	JGE          loop206
+	JGE          loop211
 
-out207:
+out212:
 	ADDQ $0x00000008, DX
-	JZ   end209
+	JZ   end214
 
-one208:
+one213:
 	VMOVD     (CX)(BX*4), X6
 	VPSRLD    $0x10, Y6, Y3
 	VANDPS    Y0, Y3, Y3
@@ -3254,9 +3324,9 @@ one208:
 	MOVW      SI, (AX)(BX*2)
 	INCQ      BX
 	DECQ      DX
-	JNZ       one208
+	JNZ       one213
 
-end209:
+end214:
 	VZEROUPPER
 	RET
 
@@ -3298,29 +3368,29 @@ TEXT ·fromBF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ dst_len+8(FP), DX
 	XORQ BX, BX
 	SUBQ $0x00000008, DX
-	JLT  out211
+	JLT  out216
 
-loop210:
+loop215:
 	VPMOVZXWD (CX)(BX*2), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   Y0, (AX)(BX*4)
 	ADDQ      $0x00000008, BX
 	SUBQ      $0x00000008, DX
-	JGE       loop210
+	JGE       loop215
 
-out211:
+out216:
 	ADDQ $0x00000008, DX
-	JZ   end213
+	JZ   end218
 
-one212:
+one217:
 	MOVWLZX (CX)(BX*2), SI
 	SHLL    $0x10, SI
 	MOVL    SI, (AX)(BX*4)
 	INCQ    BX
 	DECQ    DX
-	JNZ     one212
+	JNZ     one217
 
-end213:
+end218:
 	VZEROUPPER
 	RET
 
@@ -3334,22 +3404,22 @@ TEXT ·dequantInt8AVX2(SB), NOSPLIT, $0-52
 	MOVQ         dst_len+8(FP), DX
 	XORQ         BX, BX
 	SUBQ         $0x00000008, DX
-	JLT          out215
+	JLT          out220
 
-loop214:
+loop219:
 	VPMOVSXBD (CX)(BX*1), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y0, Y1, Y1
 	VMOVUPS   Y1, (AX)(BX*4)
 	ADDQ      $0x00000008, BX
 	SUBQ      $0x00000008, DX
-	JGE       loop214
+	JGE       loop219
 
-out215:
+out220:
 	ADDQ $0x00000008, DX
-	JZ   end217
+	JZ   end222
 
-one216:
+one221:
 	MOVBLSX    (CX)(BX*1), SI
 	VXORPS     X1, X1, X1
 	VCVTSI2SSL SI, X1, X1
@@ -3357,9 +3427,9 @@ one216:
 	VMOVSS     X1, (AX)(BX*4)
 	INCQ       BX
 	DECQ       DX
-	JNZ        one216
+	JNZ        one221
 
-end217:
+end222:
 	VZEROUPPER
 	RET
 
@@ -3381,14 +3451,14 @@ TEXT ·packRowsAVX2(SB), NOSPLIT, $0-80
 	SHRQ    $0x02, SI
 	VMOVUPS 32(DI), Y0
 
-row218:
+row223:
 	PREFETCHT0 (CX)(BX*8)
 	VMASKMOVPS (CX), Y0, Y1
 	VMOVUPS    Y1, (AX)
 	ADDQ       BX, CX
 	ADDQ       $0x00000020, AX
 	DECQ       DX
-	JNZ        row218
+	JNZ        row223
 	JMP        done
 
 wide:
@@ -3403,7 +3473,7 @@ wide:
 	SHRQ    $0x02, SI
 	VMOVUPS 32(DI), Y0
 
-row219:
+row224:
 	PREFETCHT0 (CX)(BX*8)
 	VMOVUPS    (CX), Y1
 	VMOVUPS    Y1, (AX)
@@ -3412,7 +3482,7 @@ row219:
 	ADDQ       BX, CX
 	ADDQ       $0x00000040, AX
 	DECQ       DX
-	JNZ        row219
+	JNZ        row224
 	JMP        done
 
 half:
@@ -3423,18 +3493,18 @@ half:
 	VMOVUPS 32(DI), Y0
 	VXORPS  Y1, Y1, Y1
 
-row220:
+row225:
 	VMASKMOVPS (CX), Y0, Y2
 	VMOVUPS    Y2, (AX)
 	VMOVUPS    Y1, 32(AX)
 	ADDQ       BX, CX
 	ADDQ       $0x00000040, AX
 	DECQ       DX
-	JNZ        row220
+	JNZ        row225
 	JMP        done
 
 full:
-row221:
+row226:
 	PREFETCHT0 (CX)(BX*8)
 	VMOVUPS    (CX), Y0
 	VMOVUPS    Y0, (AX)
@@ -3443,7 +3513,7 @@ row221:
 	ADDQ       BX, CX
 	ADDQ       $0x00000040, AX
 	DECQ       DX
-	JNZ        row221
+	JNZ        row226
 
 done:
 	VZEROUPPER
@@ -3600,18 +3670,18 @@ k1x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial1x1
 	TESTQ        R9, R9
-	JZ           nobias222
+	JZ           nobias227
 	VMOVUPS      (R9), Y1
 	VADDPS       Y1, Y0, Y0
 
-nobias222:
+nobias227:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta223
+	JEQ    nobeta228
 	MOVQ   DI, R9
 	VADDPS (R9), Y0, Y0
 	ADDQ   R8, R9
 
-nobeta223:
+nobeta228:
 	VMOVUPS Y0, (DI)
 	ADDQ    R8, DI
 	JMP     next1x1
@@ -3625,19 +3695,19 @@ partial1x1:
 	SHRQ       $0x02, R10
 	VMOVUPS    32(R11), Y1
 	TESTQ      R9, R9
-	JZ         nobias224
+	JZ         nobias229
 	VMASKMOVPS (R9), Y1, Y2
 	VADDPS     Y2, Y0, Y0
 
-nobias224:
+nobias229:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta225
+	JEQ        nobeta230
 	MOVQ       DI, R9
 	VMASKMOVPS (R9), Y1, Y2
 	VADDPS     Y2, Y0, Y0
 	ADDQ       R8, R9
 
-nobeta225:
+nobeta230:
 	VMASKMOVPS Y0, Y1, (DI)
 	ADDQ       R8, DI
 
@@ -3695,21 +3765,21 @@ k2x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial2x1
 	TESTQ        R10, R10
-	JZ           nobias226
+	JZ           nobias231
 	VMOVUPS      (R10), Y2
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y2, Y1, Y1
 
-nobias226:
+nobias231:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta227
+	JEQ    nobeta232
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
 	VADDPS (R10), Y1, Y1
 	ADDQ   R9, R10
 
-nobeta227:
+nobeta232:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -3725,14 +3795,14 @@ partial2x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y2
 	TESTQ      R10, R10
-	JZ         nobias228
+	JZ         nobias233
 	VMASKMOVPS (R10), Y2, Y3
 	VADDPS     Y3, Y0, Y0
 	VADDPS     Y3, Y1, Y1
 
-nobias228:
+nobias233:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta229
+	JEQ        nobeta234
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y2, Y3
 	VADDPS     Y3, Y0, Y0
@@ -3741,7 +3811,7 @@ nobias228:
 	VADDPS     Y3, Y1, Y1
 	ADDQ       R9, R10
 
-nobeta229:
+nobeta234:
 	VMASKMOVPS Y0, Y2, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y2, (R8)
@@ -3804,15 +3874,15 @@ k3x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial3x1
 	TESTQ        R10, R10
-	JZ           nobias230
+	JZ           nobias235
 	VMOVUPS      (R10), Y3
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y3, Y1, Y1
 	VADDPS       Y3, Y2, Y2
 
-nobias230:
+nobias235:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta231
+	JEQ    nobeta236
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -3821,7 +3891,7 @@ nobias230:
 	VADDPS (R10), Y2, Y2
 	ADDQ   R9, R10
 
-nobeta231:
+nobeta236:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -3839,15 +3909,15 @@ partial3x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y3
 	TESTQ      R10, R10
-	JZ         nobias232
+	JZ         nobias237
 	VMASKMOVPS (R10), Y3, Y4
 	VADDPS     Y4, Y0, Y0
 	VADDPS     Y4, Y1, Y1
 	VADDPS     Y4, Y2, Y2
 
-nobias232:
+nobias237:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta233
+	JEQ        nobeta238
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y3, Y4
 	VADDPS     Y4, Y0, Y0
@@ -3859,7 +3929,7 @@ nobias232:
 	VADDPS     Y4, Y2, Y2
 	ADDQ       R9, R10
 
-nobeta233:
+nobeta238:
 	VMASKMOVPS Y0, Y3, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y3, (R8)
@@ -3930,16 +4000,16 @@ k4x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial4x1
 	TESTQ        R10, R10
-	JZ           nobias234
+	JZ           nobias239
 	VMOVUPS      (R10), Y4
 	VADDPS       Y4, Y0, Y0
 	VADDPS       Y4, Y1, Y1
 	VADDPS       Y4, Y2, Y2
 	VADDPS       Y4, Y3, Y3
 
-nobias234:
+nobias239:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta235
+	JEQ    nobeta240
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -3950,7 +4020,7 @@ nobias234:
 	VADDPS (R10), Y3, Y3
 	ADDQ   R9, R10
 
-nobeta235:
+nobeta240:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -3970,16 +4040,16 @@ partial4x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y4
 	TESTQ      R10, R10
-	JZ         nobias236
+	JZ         nobias241
 	VMASKMOVPS (R10), Y4, Y5
 	VADDPS     Y5, Y0, Y0
 	VADDPS     Y5, Y1, Y1
 	VADDPS     Y5, Y2, Y2
 	VADDPS     Y5, Y3, Y3
 
-nobias236:
+nobias241:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta237
+	JEQ        nobeta242
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y4, Y5
 	VADDPS     Y5, Y0, Y0
@@ -3994,7 +4064,7 @@ nobias236:
 	VADDPS     Y5, Y3, Y3
 	ADDQ       R9, R10
 
-nobeta237:
+nobeta242:
 	VMASKMOVPS Y0, Y4, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y4, (R8)
@@ -4070,7 +4140,7 @@ k5x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial5x1
 	TESTQ        R10, R10
-	JZ           nobias238
+	JZ           nobias243
 	VMOVUPS      (R10), Y5
 	VADDPS       Y5, Y0, Y0
 	VADDPS       Y5, Y1, Y1
@@ -4078,9 +4148,9 @@ k5x1:
 	VADDPS       Y5, Y3, Y3
 	VADDPS       Y5, Y4, Y4
 
-nobias238:
+nobias243:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta239
+	JEQ    nobeta244
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -4093,7 +4163,7 @@ nobias238:
 	VADDPS (R10), Y4, Y4
 	ADDQ   R9, R10
 
-nobeta239:
+nobeta244:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -4115,7 +4185,7 @@ partial5x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y5
 	TESTQ      R10, R10
-	JZ         nobias240
+	JZ         nobias245
 	VMASKMOVPS (R10), Y5, Y6
 	VADDPS     Y6, Y0, Y0
 	VADDPS     Y6, Y1, Y1
@@ -4123,9 +4193,9 @@ partial5x1:
 	VADDPS     Y6, Y3, Y3
 	VADDPS     Y6, Y4, Y4
 
-nobias240:
+nobias245:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta241
+	JEQ        nobeta246
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y5, Y6
 	VADDPS     Y6, Y0, Y0
@@ -4143,7 +4213,7 @@ nobias240:
 	VADDPS     Y6, Y4, Y4
 	ADDQ       R9, R10
 
-nobeta241:
+nobeta246:
 	VMASKMOVPS Y0, Y5, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y5, (R8)
@@ -4224,7 +4294,7 @@ k6x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial6x1
 	TESTQ        R10, R10
-	JZ           nobias242
+	JZ           nobias247
 	VMOVUPS      (R10), Y6
 	VADDPS       Y6, Y0, Y0
 	VADDPS       Y6, Y1, Y1
@@ -4233,9 +4303,9 @@ k6x1:
 	VADDPS       Y6, Y4, Y4
 	VADDPS       Y6, Y5, Y5
 
-nobias242:
+nobias247:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta243
+	JEQ    nobeta248
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -4250,7 +4320,7 @@ nobias242:
 	VADDPS (R10), Y5, Y5
 	ADDQ   R9, R10
 
-nobeta243:
+nobeta248:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -4274,7 +4344,7 @@ partial6x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y6
 	TESTQ      R10, R10
-	JZ         nobias244
+	JZ         nobias249
 	VMASKMOVPS (R10), Y6, Y7
 	VADDPS     Y7, Y0, Y0
 	VADDPS     Y7, Y1, Y1
@@ -4283,9 +4353,9 @@ partial6x1:
 	VADDPS     Y7, Y4, Y4
 	VADDPS     Y7, Y5, Y5
 
-nobias244:
+nobias249:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta245
+	JEQ        nobeta250
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y6, Y7
 	VADDPS     Y7, Y0, Y0
@@ -4306,7 +4376,7 @@ nobias244:
 	VADDPS     Y7, Y5, Y5
 	ADDQ       R9, R10
 
-nobeta245:
+nobeta250:
 	VMASKMOVPS Y0, Y6, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y6, (R8)
@@ -4374,21 +4444,21 @@ k1x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial1x2
 	TESTQ        R9, R9
-	JZ           nobias246
+	JZ           nobias251
 	VMOVUPS      (R9), Y2
 	VADDPS       Y2, Y0, Y0
 	VMOVUPS      32(R9), Y2
 	VADDPS       Y2, Y1, Y1
 
-nobias246:
+nobias251:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta247
+	JEQ    nobeta252
 	MOVQ   DI, R9
 	VADDPS (R9), Y0, Y0
 	VADDPS 32(R9), Y1, Y1
 	ADDQ   R8, R9
 
-nobeta247:
+nobeta252:
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	ADDQ    R8, DI
@@ -4403,22 +4473,22 @@ partial1x2:
 	SHRQ       $0x02, R10
 	VMOVUPS    32(R11), Y2
 	TESTQ      R9, R9
-	JZ         nobias248
+	JZ         nobias253
 	VMOVUPS    (R9), Y3
 	VADDPS     Y3, Y0, Y0
 	VMASKMOVPS 32(R9), Y2, Y3
 	VADDPS     Y3, Y1, Y1
 
-nobias248:
+nobias253:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta249
+	JEQ        nobeta254
 	MOVQ       DI, R9
 	VADDPS     (R9), Y0, Y0
 	VMASKMOVPS 32(R9), Y2, Y3
 	VADDPS     Y3, Y1, Y1
 	ADDQ       R8, R9
 
-nobeta249:
+nobeta254:
 	VMOVUPS    Y0, (DI)
 	VMASKMOVPS Y1, Y2, 32(DI)
 	ADDQ       R8, DI
@@ -4482,7 +4552,7 @@ k2x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial2x2
 	TESTQ        R10, R10
-	JZ           nobias250
+	JZ           nobias255
 	VMOVUPS      (R10), Y4
 	VADDPS       Y4, Y0, Y0
 	VADDPS       Y4, Y2, Y2
@@ -4490,9 +4560,9 @@ k2x2:
 	VADDPS       Y4, Y1, Y1
 	VADDPS       Y4, Y3, Y3
 
-nobias250:
+nobias255:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta251
+	JEQ    nobeta256
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -4501,7 +4571,7 @@ nobias250:
 	VADDPS 32(R10), Y3, Y3
 	ADDQ   R9, R10
 
-nobeta251:
+nobeta256:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -4519,7 +4589,7 @@ partial2x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y4
 	TESTQ      R10, R10
-	JZ         nobias252
+	JZ         nobias257
 	VMOVUPS    (R10), Y5
 	VADDPS     Y5, Y0, Y0
 	VADDPS     Y5, Y2, Y2
@@ -4527,9 +4597,9 @@ partial2x2:
 	VADDPS     Y5, Y1, Y1
 	VADDPS     Y5, Y3, Y3
 
-nobias252:
+nobias257:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta253
+	JEQ        nobeta258
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y4, Y5
@@ -4540,7 +4610,7 @@ nobias252:
 	VADDPS     Y5, Y3, Y3
 	ADDQ       R9, R10
 
-nobeta253:
+nobeta258:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y4, 32(R8)
 	ADDQ       R9, R8
@@ -4612,7 +4682,7 @@ k3x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial3x2
 	TESTQ        R10, R10
-	JZ           nobias254
+	JZ           nobias259
 	VMOVUPS      (R10), Y6
 	VADDPS       Y6, Y0, Y0
 	VADDPS       Y6, Y2, Y2
@@ -4622,9 +4692,9 @@ k3x2:
 	VADDPS       Y6, Y3, Y3
 	VADDPS       Y6, Y5, Y5
 
-nobias254:
+nobias259:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta255
+	JEQ    nobeta260
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -4636,7 +4706,7 @@ nobias254:
 	VADDPS 32(R10), Y5, Y5
 	ADDQ   R9, R10
 
-nobeta255:
+nobeta260:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -4657,7 +4727,7 @@ partial3x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y6
 	TESTQ      R10, R10
-	JZ         nobias256
+	JZ         nobias261
 	VMOVUPS    (R10), Y7
 	VADDPS     Y7, Y0, Y0
 	VADDPS     Y7, Y2, Y2
@@ -4667,9 +4737,9 @@ partial3x2:
 	VADDPS     Y7, Y3, Y3
 	VADDPS     Y7, Y5, Y5
 
-nobias256:
+nobias261:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta257
+	JEQ        nobeta262
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y6, Y7
@@ -4684,7 +4754,7 @@ nobias256:
 	VADDPS     Y7, Y5, Y5
 	ADDQ       R9, R10
 
-nobeta257:
+nobeta262:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y6, 32(R8)
 	ADDQ       R9, R8
@@ -4767,7 +4837,7 @@ k4x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial4x2
 	TESTQ        R10, R10
-	JZ           nobias258
+	JZ           nobias263
 	VMOVUPS      (R10), Y8
 	VADDPS       Y8, Y0, Y0
 	VADDPS       Y8, Y2, Y2
@@ -4779,9 +4849,9 @@ k4x2:
 	VADDPS       Y8, Y5, Y5
 	VADDPS       Y8, Y7, Y7
 
-nobias258:
+nobias263:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta259
+	JEQ    nobeta264
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -4796,7 +4866,7 @@ nobias258:
 	VADDPS 32(R10), Y7, Y7
 	ADDQ   R9, R10
 
-nobeta259:
+nobeta264:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -4820,7 +4890,7 @@ partial4x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y8
 	TESTQ      R10, R10
-	JZ         nobias260
+	JZ         nobias265
 	VMOVUPS    (R10), Y9
 	VADDPS     Y9, Y0, Y0
 	VADDPS     Y9, Y2, Y2
@@ -4832,9 +4902,9 @@ partial4x2:
 	VADDPS     Y9, Y5, Y5
 	VADDPS     Y9, Y7, Y7
 
-nobias260:
+nobias265:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta261
+	JEQ        nobeta266
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y8, Y9
@@ -4853,7 +4923,7 @@ nobias260:
 	VADDPS     Y9, Y7, Y7
 	ADDQ       R9, R10
 
-nobeta261:
+nobeta266:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y8, 32(R8)
 	ADDQ       R9, R8
@@ -4944,7 +5014,7 @@ k5x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial5x2
 	TESTQ        R10, R10
-	JZ           nobias262
+	JZ           nobias267
 	VMOVUPS      (R10), Y10
 	VADDPS       Y10, Y0, Y0
 	VADDPS       Y10, Y2, Y2
@@ -4958,9 +5028,9 @@ k5x2:
 	VADDPS       Y10, Y7, Y7
 	VADDPS       Y10, Y9, Y9
 
-nobias262:
+nobias267:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta263
+	JEQ    nobeta268
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -4978,7 +5048,7 @@ nobias262:
 	VADDPS 32(R10), Y9, Y9
 	ADDQ   R9, R10
 
-nobeta263:
+nobeta268:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -5005,7 +5075,7 @@ partial5x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y10
 	TESTQ      R10, R10
-	JZ         nobias264
+	JZ         nobias269
 	VMOVUPS    (R10), Y11
 	VADDPS     Y11, Y0, Y0
 	VADDPS     Y11, Y2, Y2
@@ -5019,9 +5089,9 @@ partial5x2:
 	VADDPS     Y11, Y7, Y7
 	VADDPS     Y11, Y9, Y9
 
-nobias264:
+nobias269:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta265
+	JEQ        nobeta270
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y10, Y11
@@ -5044,7 +5114,7 @@ nobias264:
 	VADDPS     Y11, Y9, Y9
 	ADDQ       R9, R10
 
-nobeta265:
+nobeta270:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y10, 32(R8)
 	ADDQ       R9, R8
@@ -5143,7 +5213,7 @@ k6x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial6x2
 	TESTQ        R10, R10
-	JZ           nobias266
+	JZ           nobias271
 	VMOVUPS      (R10), Y12
 	VADDPS       Y12, Y0, Y0
 	VADDPS       Y12, Y2, Y2
@@ -5159,9 +5229,9 @@ k6x2:
 	VADDPS       Y12, Y9, Y9
 	VADDPS       Y12, Y11, Y11
 
-nobias266:
+nobias271:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta267
+	JEQ    nobeta272
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -5182,7 +5252,7 @@ nobias266:
 	VADDPS 32(R10), Y11, Y11
 	ADDQ   R9, R10
 
-nobeta267:
+nobeta272:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -5212,7 +5282,7 @@ partial6x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y12
 	TESTQ      R10, R10
-	JZ         nobias268
+	JZ         nobias273
 	VMOVUPS    (R10), Y13
 	VADDPS     Y13, Y0, Y0
 	VADDPS     Y13, Y2, Y2
@@ -5228,9 +5298,9 @@ partial6x2:
 	VADDPS     Y13, Y9, Y9
 	VADDPS     Y13, Y11, Y11
 
-nobias268:
+nobias273:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta269
+	JEQ        nobeta274
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y12, Y13
@@ -5257,7 +5327,7 @@ nobias268:
 	VADDPS     Y13, Y11, Y11
 	ADDQ       R9, R10
 
-nobeta269:
+nobeta274:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y12, 32(R8)
 	ADDQ       R9, R8

@@ -20,6 +20,9 @@ func scaleAVX512(dst []float32, alpha float32)
 func mulAVX512(dst []float32, a []float32, b []float32)
 
 //go:noescape
+func mulToAVX512(dst []float32, a []float32, b []float32)
+
+//go:noescape
 func lerpAVX512(dst []float32, src []float32, t float32)
 
 //go:noescape

@@ -309,6 +309,74 @@ end25:
 	VZEROUPPER
 	RET
 
+// func mulToAVX512(dst []float32, a []float32, b []float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·mulToAVX512(SB), NOSPLIT, $0-72
+	MOVQ dst_base+0(FP), AX
+	MOVQ a_base+24(FP), CX
+	MOVQ b_base+48(FP), DX
+	MOVQ dst_len+8(FP), BX
+	XORQ SI, SI
+	SUBQ $0x00000040, BX
+	JLT  out27
+
+loop26:
+	VMOVUPS     (AX)(SI*4), Z0
+	VMOVUPS     (CX)(SI*4), Z1
+	VMOVUPS     (DX)(SI*4), Z2
+	VFMADD231PS Z1, Z2, Z0
+	VMOVUPS     Z0, (AX)(SI*4)
+	VMOVUPS     64(AX)(SI*4), Z0
+	VMOVUPS     64(CX)(SI*4), Z1
+	VMOVUPS     64(DX)(SI*4), Z2
+	VFMADD231PS Z1, Z2, Z0
+	VMOVUPS     Z0, 64(AX)(SI*4)
+	VMOVUPS     128(AX)(SI*4), Z0
+	VMOVUPS     128(CX)(SI*4), Z1
+	VMOVUPS     128(DX)(SI*4), Z2
+	VFMADD231PS Z1, Z2, Z0
+	VMOVUPS     Z0, 128(AX)(SI*4)
+	VMOVUPS     192(AX)(SI*4), Z0
+	VMOVUPS     192(CX)(SI*4), Z1
+	VMOVUPS     192(DX)(SI*4), Z2
+	VFMADD231PS Z1, Z2, Z0
+	VMOVUPS     Z0, 192(AX)(SI*4)
+	ADDQ        $0x00000040, SI
+	SUBQ        $0x00000040, BX
+	JGE         loop26
+
+out27:
+	ADDQ $0x00000040, BX
+	SUBQ $0x00000010, BX
+	JLT  out29
+
+loop28:
+	VMOVUPS     (AX)(SI*4), Z0
+	VMOVUPS     (CX)(SI*4), Z1
+	VMOVUPS     (DX)(SI*4), Z2
+	VFMADD231PS Z1, Z2, Z0
+	VMOVUPS     Z0, (AX)(SI*4)
+	ADDQ        $0x00000010, SI
+	SUBQ        $0x00000010, BX
+	JGE         loop28
+
+out29:
+	ADDQ        $0x00000010, BX
+	TESTQ       BX, BX
+	JZ          end30
+	MOVL        $0xffffffff, DI
+	BZHIL       BX, DI, DI
+	KMOVW       DI, K1
+	VMOVUPS.Z   (AX)(SI*4), K1, Z0
+	VMOVUPS.Z   (CX)(SI*4), K1, Z1
+	VMOVUPS.Z   (DX)(SI*4), K1, Z2
+	VFMADD231PS Z1, Z2, Z0
+	VMOVUPS     Z0, K1, (AX)(SI*4)
+
+end30:
+	VZEROUPPER
+	RET
+
 // func lerpAVX512(dst []float32, src []float32, t float32)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·lerpAVX512(SB), NOSPLIT, $0-52
@@ -319,9 +387,9 @@ TEXT ·lerpAVX512(SB), NOSPLIT, $0-52
 	MOVQ         dst_len+8(FP), DX
 	XORQ         BX, BX
 	SUBQ         $0x00000040, DX
-	JLT          out27
+	JLT          out32
 
-loop26:
+loop31:
 	VMOVUPS     (AX)(BX*4), Z1
 	VMOVUPS     (CX)(BX*4), Z2
 	VSUBPS      Z1, Z2, Z2
@@ -344,14 +412,14 @@ loop26:
 	VMOVUPS     Z1, 192(AX)(BX*4)
 	ADDQ        $0x00000040, BX
 	SUBQ        $0x00000040, DX
-	JGE         loop26
+	JGE         loop31
 
-out27:
+out32:
 	ADDQ $0x00000040, DX
 	SUBQ $0x00000010, DX
-	JLT  out29
+	JLT  out34
 
-loop28:
+loop33:
 	VMOVUPS     (AX)(BX*4), Z1
 	VMOVUPS     (CX)(BX*4), Z2
 	VSUBPS      Z1, Z2, Z2
@@ -359,12 +427,12 @@ loop28:
 	VMOVUPS     Z1, (AX)(BX*4)
 	ADDQ        $0x00000010, BX
 	SUBQ        $0x00000010, DX
-	JGE         loop28
+	JGE         loop33
 
-out29:
+out34:
 	ADDQ        $0x00000010, DX
 	TESTQ       DX, DX
-	JZ          end30
+	JZ          end35
 	MOVL        $0xffffffff, SI
 	BZHIL       DX, SI, SI
 	KMOVW       SI, K1
@@ -374,7 +442,7 @@ out29:
 	VFMADD231PS Z2, Z0, Z1
 	VMOVUPS     Z1, K1, (AX)(BX*4)
 
-end30:
+end35:
 	VZEROUPPER
 	RET
 
@@ -390,9 +458,9 @@ TEXT ·dotAVX512(SB), NOSPLIT, $0-52
 	MOVQ   x_len+8(FP), DX
 	XORQ   BX, BX
 	SUBQ   $0x00000040, DX
-	JLT    out32
+	JLT    out37
 
-loop31:
+loop36:
 	VMOVUPS     (CX)(BX*4), Z4
 	VMOVUPS     (AX)(BX*4), Z5
 	VFMADD231PS Z5, Z4, Z0
@@ -407,25 +475,25 @@ loop31:
 	VFMADD231PS Z5, Z4, Z3
 	ADDQ        $0x00000040, BX
 	SUBQ        $0x00000040, DX
-	JGE         loop31
+	JGE         loop36
 
-out32:
+out37:
 	ADDQ $0x00000040, DX
 	SUBQ $0x00000010, DX
-	JLT  out34
+	JLT  out39
 
-loop33:
+loop38:
 	VMOVUPS     (CX)(BX*4), Z4
 	VMOVUPS     (AX)(BX*4), Z5
 	VFMADD231PS Z5, Z4, Z0
 	ADDQ        $0x00000010, BX
 	SUBQ        $0x00000010, DX
-	JGE         loop33
+	JGE         loop38
 
-out34:
+out39:
 	ADDQ        $0x00000010, DX
 	TESTQ       DX, DX
-	JZ          end35
+	JZ          end40
 	MOVL        $0xffffffff, SI
 	BZHIL       DX, SI, SI
 	KMOVW       SI, K1
@@ -433,7 +501,7 @@ out34:
 	VMOVUPS.Z   (AX)(BX*4), K1, Z5
 	VFMADD231PS Z5, Z4, Z0
 
-end35:
+end40:
 	VADDPS        Z3, Z0, Z0
 	VADDPS        Z2, Z1, Z1
 	VADDPS        Z1, Z0, Z0
@@ -460,9 +528,9 @@ TEXT ·sumAVX512(SB), NOSPLIT, $0-28
 	MOVQ   x_len+8(FP), CX
 	XORQ   DX, DX
 	SUBQ   $0x00000040, CX
-	JLT    out37
+	JLT    out42
 
-loop36:
+loop41:
 	VMOVUPS (AX)(DX*4), Z4
 	VADDPS  Z4, Z0, Z0
 	VMOVUPS 64(AX)(DX*4), Z4
@@ -473,31 +541,31 @@ loop36:
 	VADDPS  Z4, Z3, Z3
 	ADDQ    $0x00000040, DX
 	SUBQ    $0x00000040, CX
-	JGE     loop36
+	JGE     loop41
 
-out37:
+out42:
 	ADDQ $0x00000040, CX
 	SUBQ $0x00000010, CX
-	JLT  out39
+	JLT  out44
 
-loop38:
+loop43:
 	VMOVUPS (AX)(DX*4), Z4
 	VADDPS  Z4, Z0, Z0
 	ADDQ    $0x00000010, DX
 	SUBQ    $0x00000010, CX
-	JGE     loop38
+	JGE     loop43
 
-out39:
+out44:
 	ADDQ      $0x00000010, CX
 	TESTQ     CX, CX
-	JZ        end40
+	JZ        end45
 	MOVL      $0xffffffff, BX
 	BZHIL     CX, BX, BX
 	KMOVW     BX, K1
 	VMOVUPS.Z (AX)(DX*4), K1, Z4
 	VADDPS    Z4, Z0, Z0
 
-end40:
+end45:
 	VADDPS        Z3, Z0, Z0
 	VADDPS        Z2, Z1, Z1
 	VADDPS        Z1, Z0, Z0
@@ -524,9 +592,9 @@ TEXT ·sumSqAVX512(SB), NOSPLIT, $0-28
 	MOVQ   x_len+8(FP), CX
 	XORQ   DX, DX
 	SUBQ   $0x00000040, CX
-	JLT    out42
+	JLT    out47
 
-loop41:
+loop46:
 	VMOVUPS     (AX)(DX*4), Z4
 	VFMADD231PS Z4, Z4, Z0
 	VMOVUPS     64(AX)(DX*4), Z4
@@ -537,31 +605,31 @@ loop41:
 	VFMADD231PS Z4, Z4, Z3
 	ADDQ        $0x00000040, DX
 	SUBQ        $0x00000040, CX
-	JGE         loop41
+	JGE         loop46
 
-out42:
+out47:
 	ADDQ $0x00000040, CX
 	SUBQ $0x00000010, CX
-	JLT  out44
+	JLT  out49
 
-loop43:
+loop48:
 	VMOVUPS     (AX)(DX*4), Z4
 	VFMADD231PS Z4, Z4, Z0
 	ADDQ        $0x00000010, DX
 	SUBQ        $0x00000010, CX
-	JGE         loop43
+	JGE         loop48
 
-out44:
+out49:
 	ADDQ        $0x00000010, CX
 	TESTQ       CX, CX
-	JZ          end45
+	JZ          end50
 	MOVL        $0xffffffff, BX
 	BZHIL       CX, BX, BX
 	KMOVW       BX, K1
 	VMOVUPS.Z   (AX)(DX*4), K1, Z4
 	VFMADD231PS Z4, Z4, Z0
 
-end45:
+end50:
 	VADDPS        Z3, Z0, Z0
 	VADDPS        Z2, Z1, Z1
 	VADDPS        Z1, Z0, Z0
@@ -589,9 +657,9 @@ TEXT ·sumZeroAVX512(SB), NOSPLIT, $0-28
 	MOVQ   x_len+8(FP), CX
 	XORQ   DX, DX
 	SUBQ   $0x00000040, CX
-	JLT    out47
+	JLT    out52
 
-loop46:
+loop51:
 	VMOVUPS     (AX)(DX*4), Z5
 	VFMADD231PS Z0, Z5, Z1
 	VMOVUPS     64(AX)(DX*4), Z5
@@ -602,31 +670,31 @@ loop46:
 	VFMADD231PS Z0, Z5, Z4
 	ADDQ        $0x00000040, DX
 	SUBQ        $0x00000040, CX
-	JGE         loop46
+	JGE         loop51
 
-out47:
+out52:
 	ADDQ $0x00000040, CX
 	SUBQ $0x00000010, CX
-	JLT  out49
+	JLT  out54
 
-loop48:
+loop53:
 	VMOVUPS     (AX)(DX*4), Z5
 	VFMADD231PS Z0, Z5, Z1
 	ADDQ        $0x00000010, DX
 	SUBQ        $0x00000010, CX
-	JGE         loop48
+	JGE         loop53
 
-out49:
+out54:
 	ADDQ        $0x00000010, CX
 	TESTQ       CX, CX
-	JZ          end50
+	JZ          end55
 	MOVL        $0xffffffff, BX
 	BZHIL       CX, BX, BX
 	KMOVW       BX, K1
 	VMOVUPS.Z   (AX)(DX*4), K1, Z5
 	VFMADD231PS Z0, Z5, Z1
 
-end50:
+end55:
 	VADDPS        Z4, Z1, Z1
 	VADDPS        Z3, Z2, Z2
 	VADDPS        Z2, Z1, Z1
@@ -655,9 +723,9 @@ TEXT ·sumExpAVX512(SB), NOSPLIT, $0-36
 	MOVQ         x_len+8(FP), CX
 	XORQ         DX, DX
 	SUBQ         $0x00000010, CX
-	JLT          out52
+	JLT          out57
 
-loop51:
+loop56:
 	VMOVUPS      (AX)(DX*4), Z6
 	VSUBPS       Z0, Z6, Z6
 	VMINPS       Z6, Z3, Z6
@@ -681,12 +749,12 @@ loop51:
 	VADDPS       Z9, Z4, Z4
 	ADDQ         $0x00000010, DX
 	SUBQ         $0x00000010, CX
-	JGE          loop51
+	JGE          loop56
 
-out52:
+out57:
 	ADDQ         $0x00000010, CX
 	TESTQ        CX, CX
-	JZ           end53
+	JZ           end58
 	MOVL         $0xffffffff, BX
 	BZHIL        CX, BX, BX
 	KMOVW        BX, K1
@@ -713,7 +781,7 @@ out52:
 	VBLENDMPS    Z6, Z5, K1, Z1
 	VADDPS       Z1, Z4, Z4
 
-end53:
+end58:
 	VEXTRACTF32X8 $0x01, Z4, Y0
 	VADDPS        Y0, Y4, Y0
 	VEXTRACTF128  $0x01, Y0, X1
@@ -954,9 +1022,9 @@ TEXT ·maxOfAVX512(SB), NOSPLIT, $0-28
 	MOVQ    x_len+8(FP), CX
 	XORQ    DX, DX
 	SUBQ    $0x00000040, CX
-	JLT     out55
+	JLT     out60
 
-loop54:
+loop59:
 	VMOVUPS (AX)(DX*4), Z5
 	VMAXPS  Z1, Z5, Z1
 	VMOVUPS 64(AX)(DX*4), Z5
@@ -967,24 +1035,24 @@ loop54:
 	VMAXPS  Z4, Z5, Z4
 	ADDQ    $0x00000040, DX
 	SUBQ    $0x00000040, CX
-	JGE     loop54
+	JGE     loop59
 
-out55:
+out60:
 	ADDQ $0x00000040, CX
 	SUBQ $0x00000010, CX
-	JLT  out57
+	JLT  out62
 
-loop56:
+loop61:
 	VMOVUPS (AX)(DX*4), Z5
 	VMAXPS  Z1, Z5, Z1
 	ADDQ    $0x00000010, DX
 	SUBQ    $0x00000010, CX
-	JGE     loop56
+	JGE     loop61
 
-out57:
+out62:
 	ADDQ      $0x00000010, CX
 	TESTQ     CX, CX
-	JZ        end58
+	JZ        end63
 	MOVL      $0xffffffff, BX
 	BZHIL     CX, BX, BX
 	KMOVW     BX, K1
@@ -992,7 +1060,7 @@ out57:
 	VBLENDMPS Z5, Z0, K1, Z6
 	VMAXPS    Z1, Z6, Z1
 
-end58:
+end63:
 	VMAXPS        Z4, Z1, Z1
 	VMAXPS        Z3, Z2, Z2
 	VMAXPS        Z2, Z1, Z1
@@ -1038,9 +1106,9 @@ TEXT ·maxAbsAVX512(SB), NOSPLIT, $0-28
 	MOVQ    x_len+8(FP), CX
 	XORQ    DX, DX
 	SUBQ    $0x00000040, CX
-	JLT     out60
+	JLT     out65
 
-loop59:
+loop64:
 	VMOVUPS (AX)(DX*4), Z5
 	VANDPS  c7fffffffAVX512<>+0(SB), Z5, Z5
 	VMAXPS  Z1, Z5, Z1
@@ -1055,25 +1123,25 @@ loop59:
 	VMAXPS  Z4, Z5, Z4
 	ADDQ    $0x00000040, DX
 	SUBQ    $0x00000040, CX
-	JGE     loop59
+	JGE     loop64
 
-out60:
+out65:
 	ADDQ $0x00000040, CX
 	SUBQ $0x00000010, CX
-	JLT  out62
+	JLT  out67
 
-loop61:
+loop66:
 	VMOVUPS (AX)(DX*4), Z5
 	VANDPS  c7fffffffAVX512<>+0(SB), Z5, Z5
 	VMAXPS  Z1, Z5, Z1
 	ADDQ    $0x00000010, DX
 	SUBQ    $0x00000010, CX
-	JGE     loop61
+	JGE     loop66
 
-out62:
+out67:
 	ADDQ      $0x00000010, CX
 	TESTQ     CX, CX
-	JZ        end63
+	JZ        end68
 	MOVL      $0xffffffff, BX
 	BZHIL     CX, BX, BX
 	KMOVW     BX, K1
@@ -1082,7 +1150,7 @@ out62:
 	VBLENDMPS Z5, Z0, K1, Z6
 	VMAXPS    Z1, Z6, Z1
 
-end63:
+end68:
 	VMAXPS        Z4, Z1, Z1
 	VMAXPS        Z3, Z2, Z2
 	VMAXPS        Z2, Z1, Z1
@@ -1144,9 +1212,9 @@ TEXT ·expAVX512(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out65
+	JLT     out70
 
-loop64:
+loop69:
 	VMOVUPS      (CX)(BX*4), Z2
 	VMINPS       Z2, Z1, Z2
 	VMAXPS       Z2, Z0, Z2
@@ -1174,12 +1242,12 @@ loop64:
 	VMOVUPS      Z5, (AX)(BX*4)
 	ADDQ         $0x00000010, BX
 	SUBQ         $0x00000010, DX
-	JGE          loop64
+	JGE          loop69
 
-out65:
+out70:
 	ADDQ         $0x00000010, DX
 	TESTQ        DX, DX
-	JZ           end66
+	JZ           end71
 	MOVL         $0xffffffff, SI
 	BZHIL        DX, SI, SI
 	KMOVW        SI, K1
@@ -1209,7 +1277,7 @@ out65:
 	VMULPS       Z0, Z3, Z3
 	VMOVUPS      Z3, K1, (AX)(BX*4)
 
-end66:
+end71:
 	VZEROUPPER
 	RET
 
@@ -1242,9 +1310,9 @@ TEXT ·geluAVX512(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out68
+	JLT     out73
 
-loop67:
+loop72:
 	VMOVUPS      (CX)(BX*4), Z3
 	VMULPS       Z3, Z3, Z4
 	VFMADD132PS  c3d922279AVX512<>+0(SB), Z2, Z4
@@ -1273,12 +1341,12 @@ loop67:
 	VMOVUPS      Z7, (AX)(BX*4)
 	ADDQ         $0x00000010, BX
 	SUBQ         $0x00000010, DX
-	JGE          loop67
+	JGE          loop72
 
-out68:
+out73:
 	ADDQ         $0x00000010, DX
 	TESTQ        DX, DX
-	JZ           end69
+	JZ           end74
 	MOVL         $0xffffffff, SI
 	BZHIL        DX, SI, SI
 	KMOVW        SI, K1
@@ -1309,7 +1377,7 @@ out68:
 	VDIVPS       Z4, Z3, Z4
 	VMOVUPS      Z4, K1, (AX)(BX*4)
 
-end69:
+end74:
 	VZEROUPPER
 	RET
 
@@ -1382,9 +1450,9 @@ TEXT ·geluGradAVX512(SB), NOSPLIT, $0-72
 	MOVQ    dx_len+8(FP), BX
 	XORQ    SI, SI
 	SUBQ    $0x00000010, BX
-	JLT     out71
+	JLT     out76
 
-loop70:
+loop75:
 	VMOVUPS      (CX)(SI*4), Z6
 	VMINPS       Z6, Z4, Z6
 	VMAXPS       Z6, Z3, Z6
@@ -1425,12 +1493,12 @@ loop70:
 	VMOVUPS      Z6, (AX)(SI*4)
 	ADDQ         $0x00000010, SI
 	SUBQ         $0x00000010, BX
-	JGE          loop70
+	JGE          loop75
 
-out71:
+out76:
 	ADDQ         $0x00000010, BX
 	TESTQ        BX, BX
-	JZ           end72
+	JZ           end77
 	MOVL         $0xffffffff, DI
 	BZHIL        BX, DI, DI
 	KMOVW        DI, K1
@@ -1473,7 +1541,7 @@ out71:
 	VFMADD231PS  Z1, Z4, Z0
 	VMOVUPS      Z0, K1, (AX)(SI*4)
 
-end72:
+end77:
 	VZEROUPPER
 	RET
 
@@ -1540,20 +1608,20 @@ TEXT ·reluAVX512(SB), NOSPLIT, $0-48
 	MOVQ   dst_len+8(FP), DX
 	XORQ   BX, BX
 	SUBQ   $0x00000010, DX
-	JLT    out74
+	JLT    out79
 
-loop73:
+loop78:
 	VMOVUPS (CX)(BX*4), Z1
 	VMAXPS  Z1, Z0, Z1
 	VMOVUPS Z1, (AX)(BX*4)
 	ADDQ    $0x00000010, BX
 	SUBQ    $0x00000010, DX
-	JGE     loop73
+	JGE     loop78
 
-out74:
+out79:
 	ADDQ      $0x00000010, DX
 	TESTQ     DX, DX
-	JZ        end75
+	JZ        end80
 	MOVL      $0xffffffff, SI
 	BZHIL     DX, SI, SI
 	KMOVW     SI, K1
@@ -1561,7 +1629,7 @@ out74:
 	VMAXPS    Z1, Z0, Z1
 	VMOVUPS   Z1, K1, (AX)(BX*4)
 
-end75:
+end80:
 	VZEROUPPER
 	RET
 
@@ -1575,9 +1643,9 @@ TEXT ·reluGradAVX512(SB), NOSPLIT, $0-72
 	MOVQ   dx_len+8(FP), BX
 	XORQ   SI, SI
 	SUBQ   $0x00000020, BX
-	JLT    out77
+	JLT    out82
 
-loop76:
+loop81:
 	VMOVUPS   (CX)(SI*4), Z1
 	VMOVUPS   (DX)(SI*4), Z2
 	VCMPPS    $0x11, Z1, Z0, K1
@@ -1594,14 +1662,14 @@ loop76:
 	VMOVUPS   Z1, 64(AX)(SI*4)
 	ADDQ      $0x00000020, SI
 	SUBQ      $0x00000020, BX
-	JGE       loop76
+	JGE       loop81
 
-out77:
+out82:
 	ADDQ $0x00000020, BX
 	SUBQ $0x00000010, BX
-	JLT  out79
+	JLT  out84
 
-loop78:
+loop83:
 	VMOVUPS   (CX)(SI*4), Z1
 	VMOVUPS   (DX)(SI*4), Z2
 	VCMPPS    $0x11, Z1, Z0, K1
@@ -1611,12 +1679,12 @@ loop78:
 	VMOVUPS   Z1, (AX)(SI*4)
 	ADDQ      $0x00000010, SI
 	SUBQ      $0x00000010, BX
-	JGE       loop78
+	JGE       loop83
 
-out79:
+out84:
 	ADDQ      $0x00000010, BX
 	TESTQ     BX, BX
-	JZ        end80
+	JZ        end85
 	MOVL      $0xffffffff, DI
 	BZHIL     BX, DI, DI
 	KMOVW     DI, K1
@@ -1628,7 +1696,7 @@ out79:
 	VADDPS    Z6, Z0, Z0
 	VMOVUPS   Z0, K1, (AX)(SI*4)
 
-end80:
+end85:
 	VZEROUPPER
 	RET
 
@@ -1642,9 +1710,9 @@ TEXT ·siluAVX512(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out82
+	JLT     out87
 
-loop81:
+loop86:
 	VMOVUPS      (CX)(BX*4), Z2
 	VXORPS       c80000000AVX512<>+0(SB), Z2, Z3
 	VMINPS       Z3, Z1, Z3
@@ -1670,12 +1738,12 @@ loop81:
 	VMOVUPS      Z6, (AX)(BX*4)
 	ADDQ         $0x00000010, BX
 	SUBQ         $0x00000010, DX
-	JGE          loop81
+	JGE          loop86
 
-out82:
+out87:
 	ADDQ         $0x00000010, DX
 	TESTQ        DX, DX
-	JZ           end83
+	JZ           end88
 	MOVL         $0xffffffff, SI
 	BZHIL        DX, SI, SI
 	KMOVW        SI, K1
@@ -1703,7 +1771,7 @@ out82:
 	VDIVPS       Z4, Z2, Z4
 	VMOVUPS      Z4, K1, (AX)(BX*4)
 
-end83:
+end88:
 	VZEROUPPER
 	RET
 
@@ -1721,9 +1789,9 @@ TEXT ·siluGradAVX512(SB), NOSPLIT, $0-72
 	MOVQ    dx_len+8(FP), BX
 	XORQ    SI, SI
 	SUBQ    $0x00000010, BX
-	JLT     out85
+	JLT     out90
 
-loop84:
+loop89:
 	VMOVUPS      (CX)(SI*4), Z5
 	VMINPS       Z5, Z4, Z5
 	VMAXPS       Z5, Z3, Z5
@@ -1757,12 +1825,12 @@ loop84:
 	VMOVUPS      Z5, (AX)(SI*4)
 	ADDQ         $0x00000010, SI
 	SUBQ         $0x00000010, BX
-	JGE          loop84
+	JGE          loop89
 
-out85:
+out90:
 	ADDQ         $0x00000010, BX
 	TESTQ        BX, BX
-	JZ           end86
+	JZ           end91
 	MOVL         $0xffffffff, DI
 	BZHIL        BX, DI, DI
 	KMOVW        DI, K1
@@ -1798,7 +1866,7 @@ out85:
 	VFMADD231PS  Z1, Z5, Z0
 	VMOVUPS      Z0, K1, (AX)(SI*4)
 
-end86:
+end91:
 	VZEROUPPER
 	RET
 
@@ -1831,9 +1899,9 @@ TEXT ·sigmoidAVX512(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out88
+	JLT     out93
 
-loop87:
+loop92:
 	VMOVUPS      (CX)(BX*4), Z3
 	VXORPS       c80000000AVX512<>+0(SB), Z3, Z3
 	VMINPS       Z3, Z1, Z3
@@ -1859,12 +1927,12 @@ loop87:
 	VMOVUPS      Z6, (AX)(BX*4)
 	ADDQ         $0x00000010, BX
 	SUBQ         $0x00000010, DX
-	JGE          loop87
+	JGE          loop92
 
-out88:
+out93:
 	ADDQ         $0x00000010, DX
 	TESTQ        DX, DX
-	JZ           end89
+	JZ           end94
 	MOVL         $0xffffffff, SI
 	BZHIL        DX, SI, SI
 	KMOVW        SI, K1
@@ -1892,7 +1960,7 @@ out88:
 	VDIVPS       Z4, Z2, Z4
 	VMOVUPS      Z4, K1, (AX)(BX*4)
 
-end89:
+end94:
 	VZEROUPPER
 	RET
 
@@ -1908,9 +1976,9 @@ TEXT ·tanhAVX512(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out91
+	JLT     out96
 
-loop90:
+loop95:
 	VMOVUPS      (CX)(BX*4), Z4
 	VMULPS       Z4, Z4, Z6
 	VANDPS       c7fffffffAVX512<>+0(SB), Z4, Z5
@@ -1951,12 +2019,12 @@ loop90:
 	VMOVUPS      Z7, (AX)(BX*4)
 	ADDQ         $0x00000010, BX
 	SUBQ         $0x00000010, DX
-	JGE          loop90
+	JGE          loop95
 
-out91:
+out96:
 	ADDQ         $0x00000010, DX
 	TESTQ        DX, DX
-	JZ           end92
+	JZ           end97
 	MOVL         $0xffffffff, SI
 	BZHIL        DX, SI, SI
 	KMOVW        SI, K1
@@ -1999,7 +2067,7 @@ out91:
 	VORPS        Z4, Z8, Z8
 	VMOVUPS      Z8, K1, (AX)(BX*4)
 
-end92:
+end97:
 	VZEROUPPER
 	RET
 
@@ -2141,9 +2209,9 @@ TEXT ·layerNormRowAVX512(SB), NOSPLIT, $0-112
 	XORQ   DX, DX
 	MOVQ   CX, BX
 	SUBQ   $0x00000040, BX
-	JLT    out94
+	JLT    out99
 
-loop93:
+loop98:
 	VMOVUPS (AX)(DX*4), Z4
 	VADDPS  Z4, Z0, Z0
 	VMOVUPS 64(AX)(DX*4), Z4
@@ -2154,31 +2222,31 @@ loop93:
 	VADDPS  Z4, Z3, Z3
 	ADDQ    $0x00000040, DX
 	SUBQ    $0x00000040, BX
-	JGE     loop93
+	JGE     loop98
 
-out94:
+out99:
 	ADDQ $0x00000040, BX
 	SUBQ $0x00000010, BX
-	JLT  out96
+	JLT  out101
 
-loop95:
+loop100:
 	VMOVUPS (AX)(DX*4), Z4
 	VADDPS  Z4, Z0, Z0
 	ADDQ    $0x00000010, DX
 	SUBQ    $0x00000010, BX
-	JGE     loop95
+	JGE     loop100
 
-out96:
+out101:
 	ADDQ      $0x00000010, BX
 	TESTQ     BX, BX
-	JZ        end97
+	JZ        end102
 	MOVL      $0xffffffff, SI
 	BZHIL     BX, SI, SI
 	KMOVW     SI, K1
 	VMOVUPS.Z (AX)(DX*4), K1, Z4
 	VADDPS    Z4, Z0, Z0
 
-end97:
+end102:
 	VADDPS        Z3, Z0, Z0
 	VADDPS        Z2, Z1, Z1
 	VADDPS        Z1, Z0, Z0
@@ -2203,9 +2271,9 @@ end97:
 	XORQ          DX, DX
 	MOVQ          CX, BX
 	SUBQ          $0x00000040, BX
-	JLT           out99
+	JLT           out104
 
-loop98:
+loop103:
 	VMOVUPS     (AX)(DX*4), Z7
 	VSUBPS      Z0, Z7, Z7
 	VFMADD231PS Z7, Z7, Z1
@@ -2220,25 +2288,25 @@ loop98:
 	VFMADD231PS Z7, Z7, Z4
 	ADDQ        $0x00000040, DX
 	SUBQ        $0x00000040, BX
-	JGE         loop98
+	JGE         loop103
 
-out99:
+out104:
 	ADDQ $0x00000040, BX
 	SUBQ $0x00000010, BX
-	JLT  out101
+	JLT  out106
 
-loop100:
+loop105:
 	VMOVUPS     (AX)(DX*4), Z7
 	VSUBPS      Z0, Z7, Z7
 	VFMADD231PS Z7, Z7, Z1
 	ADDQ        $0x00000010, DX
 	SUBQ        $0x00000010, BX
-	JGE         loop100
+	JGE         loop105
 
-out101:
+out106:
 	ADDQ        $0x00000010, BX
 	TESTQ       BX, BX
-	JZ          end102
+	JZ          end107
 	MOVL        $0xffffffff, SI
 	BZHIL       BX, SI, SI
 	KMOVW       SI, K1
@@ -2247,7 +2315,7 @@ out101:
 	VBLENDMPS   Z7, Z6, K1, Z5
 	VFMADD231PS Z5, Z5, Z1
 
-end102:
+end107:
 	VADDPS        Z4, Z1, Z1
 	VADDPS        Z3, Z2, Z2
 	VADDPS        Z2, Z1, Z1
@@ -2274,75 +2342,75 @@ end102:
 	MOVQ          b_base+72(FP), SI
 	XORQ          DI, DI
 	SUBQ          $0x00000020, CX
-	JLT           out104
+	JLT           out109
 
-loop103:
+loop108:
 	VMOVUPS (AX)(DI*4), Z2
 	VSUBPS  Z0, Z2, Z2
 	VMULPS  Z1, Z2, Z2
 	TESTQ   BX, BX
-	JZ      nil105
+	JZ      nil110
 	VMOVUPS (BX)(DI*4), Z3
 	VMULPS  Z3, Z2, Z2
 
-nil105:
+nil110:
 	TESTQ   SI, SI
-	JZ      nil106
+	JZ      nil111
 	VMOVUPS (SI)(DI*4), Z3
 	VADDPS  Z3, Z2, Z2
 
-nil106:
+nil111:
 	VMOVUPS Z2, (DX)(DI*4)
 	VMOVUPS 64(AX)(DI*4), Z2
 	VSUBPS  Z0, Z2, Z2
 	VMULPS  Z1, Z2, Z2
 	TESTQ   BX, BX
-	JZ      nil107
+	JZ      nil112
 	VMOVUPS 64(BX)(DI*4), Z3
 	VMULPS  Z3, Z2, Z2
 
-nil107:
+nil112:
 	TESTQ   SI, SI
-	JZ      nil108
+	JZ      nil113
 	VMOVUPS 64(SI)(DI*4), Z3
 	VADDPS  Z3, Z2, Z2
 
-nil108:
+nil113:
 	VMOVUPS Z2, 64(DX)(DI*4)
 	ADDQ    $0x00000020, DI
 	SUBQ    $0x00000020, CX
-	JGE     loop103
+	JGE     loop108
 
-out104:
+out109:
 	ADDQ $0x00000020, CX
 	SUBQ $0x00000010, CX
-	JLT  out110
+	JLT  out115
 
-loop109:
+loop114:
 	VMOVUPS (AX)(DI*4), Z2
 	VSUBPS  Z0, Z2, Z2
 	VMULPS  Z1, Z2, Z2
 	TESTQ   BX, BX
-	JZ      nil111
+	JZ      nil116
 	VMOVUPS (BX)(DI*4), Z3
 	VMULPS  Z3, Z2, Z2
 
-nil111:
+nil116:
 	TESTQ   SI, SI
-	JZ      nil112
+	JZ      nil117
 	VMOVUPS (SI)(DI*4), Z3
 	VADDPS  Z3, Z2, Z2
 
-nil112:
+nil117:
 	VMOVUPS Z2, (DX)(DI*4)
 	ADDQ    $0x00000010, DI
 	SUBQ    $0x00000010, CX
-	JGE     loop109
+	JGE     loop114
 
-out110:
+out115:
 	ADDQ      $0x00000010, CX
 	TESTQ     CX, CX
-	JZ        end113
+	JZ        end118
 	MOVL      $0xffffffff, R8
 	BZHIL     CX, R8, R8
 	KMOVW     R8, K1
@@ -2350,20 +2418,20 @@ out110:
 	VSUBPS    Z0, Z2, Z2
 	VMULPS    Z1, Z2, Z2
 	TESTQ     BX, BX
-	JZ        nil114
+	JZ        nil119
 	VMOVUPS.Z (BX)(DI*4), K1, Z0
 	VMULPS    Z0, Z2, Z2
 
-nil114:
+nil119:
 	TESTQ     SI, SI
-	JZ        nil115
+	JZ        nil120
 	VMOVUPS.Z (SI)(DI*4), K1, Z0
 	VADDPS    Z0, Z2, Z2
 
-nil115:
+nil120:
 	VMOVUPS Z2, K1, (DX)(DI*4)
 
-end113:
+end118:
 	VZEROUPPER
 	RET
 
@@ -2387,33 +2455,33 @@ TEXT ·layerNormGradRowAVX512(SB), NOSPLIT, $0-152
 	XORQ         R8, R8
 	MOVQ         DX, R9
 	SUBQ         $0x00000020, R9
-	JLT          out117
+	JLT          out122
 
-loop116:
+loop121:
 	VMOVUPS     (AX)(R8*4), Z6
 	VMOVUPS     (CX)(R8*4), Z7
 	VSUBPS      Z0, Z6, Z6
 	VMULPS      Z1, Z6, Z6
 	TESTQ       BX, BX
-	JZ          nil118
+	JZ          nil123
 	VMOVUPS     (BX)(R8*4), Z8
 	VFMADD231PS Z6, Z7, Z8
 	VMOVUPS     Z8, (BX)(R8*4)
 
-nil118:
+nil123:
 	TESTQ   SI, SI
-	JZ      nil119
+	JZ      nil124
 	VMOVUPS (SI)(R8*4), Z8
 	VADDPS  Z7, Z8, Z8
 	VMOVUPS Z8, (SI)(R8*4)
 
-nil119:
+nil124:
 	TESTQ   DI, DI
-	JZ      nil120
+	JZ      nil125
 	VMOVUPS (DI)(R8*4), Z8
 	VMULPS  Z8, Z7, Z7
 
-nil120:
+nil125:
 	VADDPS      Z7, Z2, Z2
 	VFMADD231PS Z6, Z7, Z4
 	VMOVUPS     64(AX)(R8*4), Z6
@@ -2421,71 +2489,71 @@ nil120:
 	VSUBPS      Z0, Z6, Z6
 	VMULPS      Z1, Z6, Z6
 	TESTQ       BX, BX
-	JZ          nil121
+	JZ          nil126
 	VMOVUPS     64(BX)(R8*4), Z8
 	VFMADD231PS Z6, Z7, Z8
 	VMOVUPS     Z8, 64(BX)(R8*4)
 
-nil121:
+nil126:
 	TESTQ   SI, SI
-	JZ      nil122
+	JZ      nil127
 	VMOVUPS 64(SI)(R8*4), Z8
 	VADDPS  Z7, Z8, Z8
 	VMOVUPS Z8, 64(SI)(R8*4)
 
-nil122:
+nil127:
 	TESTQ   DI, DI
-	JZ      nil123
+	JZ      nil128
 	VMOVUPS 64(DI)(R8*4), Z8
 	VMULPS  Z8, Z7, Z7
 
-nil123:
+nil128:
 	VADDPS      Z7, Z3, Z3
 	VFMADD231PS Z6, Z7, Z5
 	ADDQ        $0x00000020, R8
 	SUBQ        $0x00000020, R9
-	JGE         loop116
+	JGE         loop121
 
-out117:
+out122:
 	ADDQ $0x00000020, R9
 	SUBQ $0x00000010, R9
-	JLT  out125
+	JLT  out130
 
-loop124:
+loop129:
 	VMOVUPS     (AX)(R8*4), Z6
 	VMOVUPS     (CX)(R8*4), Z7
 	VSUBPS      Z0, Z6, Z6
 	VMULPS      Z1, Z6, Z6
 	TESTQ       BX, BX
-	JZ          nil126
+	JZ          nil131
 	VMOVUPS     (BX)(R8*4), Z8
 	VFMADD231PS Z6, Z7, Z8
 	VMOVUPS     Z8, (BX)(R8*4)
 
-nil126:
+nil131:
 	TESTQ   SI, SI
-	JZ      nil127
+	JZ      nil132
 	VMOVUPS (SI)(R8*4), Z8
 	VADDPS  Z7, Z8, Z8
 	VMOVUPS Z8, (SI)(R8*4)
 
-nil127:
+nil132:
 	TESTQ   DI, DI
-	JZ      nil128
+	JZ      nil133
 	VMOVUPS (DI)(R8*4), Z8
 	VMULPS  Z8, Z7, Z7
 
-nil128:
+nil133:
 	VADDPS      Z7, Z2, Z2
 	VFMADD231PS Z6, Z7, Z4
 	ADDQ        $0x00000010, R8
 	SUBQ        $0x00000010, R9
-	JGE         loop124
+	JGE         loop129
 
-out125:
+out130:
 	ADDQ        $0x00000010, R9
 	TESTQ       R9, R9
-	JZ          end129
+	JZ          end134
 	MOVL        $0xffffffff, R10
 	BZHIL       R9, R10, R10
 	KMOVW       R10, K1
@@ -2494,32 +2562,32 @@ out125:
 	VSUBPS      Z0, Z6, Z6
 	VMULPS      Z1, Z6, Z6
 	TESTQ       BX, BX
-	JZ          nil130
+	JZ          nil135
 	VMOVUPS.Z   (BX)(R8*4), K1, Z8
 	VFMADD231PS Z6, Z7, Z8
 	VMOVUPS     Z8, K1, (BX)(R8*4)
 
-nil130:
+nil135:
 	TESTQ     SI, SI
-	JZ        nil131
+	JZ        nil136
 	VMOVUPS.Z (SI)(R8*4), K1, Z8
 	VADDPS    Z7, Z8, Z8
 	VMOVUPS   Z8, K1, (SI)(R8*4)
 
-nil131:
+nil136:
 	TESTQ     DI, DI
-	JZ        nil132
+	JZ        nil137
 	VMOVUPS.Z (DI)(R8*4), K1, Z8
 	VMULPS    Z8, Z7, Z7
 
-nil132:
+nil137:
 	VADDPS      Z7, Z2, Z2
 	VFMADD231PS Z6, Z7, Z4
 
-end129:
+end134:
 	MOVQ          dx_base+0(FP), BX
 	TESTQ         BX, BX
-	JZ            nil133
+	JZ            nil138
 	VADDPS        Z3, Z2, Z2
 	VEXTRACTF32X8 $0x01, Z2, Y3
 	VADDPS        Y3, Y2, Y2
@@ -2549,17 +2617,17 @@ end129:
 	VMULPS        Z1, Z3, Z3
 	XORQ          SI, SI
 	SUBQ          $0x00000020, DX
-	JLT           out135
+	JLT           out140
 
-loop134:
+loop139:
 	VMOVUPS (AX)(SI*4), Z4
 	VMOVUPS (CX)(SI*4), Z5
 	TESTQ   DI, DI
-	JZ      nil136
+	JZ      nil141
 	VMOVUPS (DI)(SI*4), Z6
 	VMULPS  Z6, Z5, Z5
 
-nil136:
+nil141:
 	VSUBPS       Z0, Z4, Z4
 	VSUBPS       Z2, Z5, Z5
 	VFNMADD231PS Z4, Z3, Z5
@@ -2569,11 +2637,11 @@ nil136:
 	VMOVUPS      64(AX)(SI*4), Z4
 	VMOVUPS      64(CX)(SI*4), Z5
 	TESTQ        DI, DI
-	JZ           nil137
+	JZ           nil142
 	VMOVUPS      64(DI)(SI*4), Z6
 	VMULPS       Z6, Z5, Z5
 
-nil137:
+nil142:
 	VSUBPS       Z0, Z4, Z4
 	VSUBPS       Z2, Z5, Z5
 	VFNMADD231PS Z4, Z3, Z5
@@ -2582,22 +2650,22 @@ nil137:
 	VMOVUPS      Z4, 64(BX)(SI*4)
 	ADDQ         $0x00000020, SI
 	SUBQ         $0x00000020, DX
-	JGE          loop134
+	JGE          loop139
 
-out135:
+out140:
 	ADDQ $0x00000020, DX
 	SUBQ $0x00000010, DX
-	JLT  out139
+	JLT  out144
 
-loop138:
+loop143:
 	VMOVUPS (AX)(SI*4), Z4
 	VMOVUPS (CX)(SI*4), Z5
 	TESTQ   DI, DI
-	JZ      nil140
+	JZ      nil145
 	VMOVUPS (DI)(SI*4), Z6
 	VMULPS  Z6, Z5, Z5
 
-nil140:
+nil145:
 	VSUBPS       Z0, Z4, Z4
 	VSUBPS       Z2, Z5, Z5
 	VFNMADD231PS Z4, Z3, Z5
@@ -2606,23 +2674,23 @@ nil140:
 	VMOVUPS      Z4, (BX)(SI*4)
 	ADDQ         $0x00000010, SI
 	SUBQ         $0x00000010, DX
-	JGE          loop138
+	JGE          loop143
 
-out139:
+out144:
 	ADDQ      $0x00000010, DX
 	TESTQ     DX, DX
-	JZ        end141
+	JZ        end146
 	MOVL      $0xffffffff, R8
 	BZHIL     DX, R8, R8
 	KMOVW     R8, K1
 	VMOVUPS.Z (AX)(SI*4), K1, Z4
 	VMOVUPS.Z (CX)(SI*4), K1, Z5
 	TESTQ     DI, DI
-	JZ        nil142
+	JZ        nil147
 	VMOVUPS.Z (DI)(SI*4), K1, Z6
 	VMULPS    Z6, Z5, Z5
 
-nil142:
+nil147:
 	VSUBPS       Z0, Z4, Z4
 	VSUBPS       Z2, Z5, Z5
 	VFNMADD231PS Z4, Z3, Z5
@@ -2630,8 +2698,8 @@ nil142:
 	VFMADD231PS  Z5, Z1, Z0
 	VMOVUPS      Z0, K1, (BX)(SI*4)
 
-end141:
-nil133:
+end146:
+nil138:
 	VZEROUPPER
 	RET
 
@@ -2647,9 +2715,9 @@ TEXT ·rmsNormRowAVX512(SB), NOSPLIT, $0-84
 	XORQ   DX, DX
 	MOVQ   CX, BX
 	SUBQ   $0x00000040, BX
-	JLT    out144
+	JLT    out149
 
-loop143:
+loop148:
 	VMOVUPS     (AX)(DX*4), Z4
 	VFMADD231PS Z4, Z4, Z0
 	VMOVUPS     64(AX)(DX*4), Z4
@@ -2660,31 +2728,31 @@ loop143:
 	VFMADD231PS Z4, Z4, Z3
 	ADDQ        $0x00000040, DX
 	SUBQ        $0x00000040, BX
-	JGE         loop143
+	JGE         loop148
 
-out144:
+out149:
 	ADDQ $0x00000040, BX
 	SUBQ $0x00000010, BX
-	JLT  out146
+	JLT  out151
 
-loop145:
+loop150:
 	VMOVUPS     (AX)(DX*4), Z4
 	VFMADD231PS Z4, Z4, Z0
 	ADDQ        $0x00000010, DX
 	SUBQ        $0x00000010, BX
-	JGE         loop145
+	JGE         loop150
 
-out146:
+out151:
 	ADDQ        $0x00000010, BX
 	TESTQ       BX, BX
-	JZ          end147
+	JZ          end152
 	MOVL        $0xffffffff, SI
 	BZHIL       BX, SI, SI
 	KMOVW       SI, K1
 	VMOVUPS.Z   (AX)(DX*4), K1, Z4
 	VFMADD231PS Z4, Z4, Z0
 
-end147:
+end152:
 	VADDPS        Z3, Z0, Z0
 	VADDPS        Z2, Z1, Z1
 	VADDPS        Z1, Z0, Z0
@@ -2710,68 +2778,68 @@ end147:
 	MOVQ          g_base+48(FP), BX
 	XORQ          SI, SI
 	SUBQ          $0x00000020, CX
-	JLT           out149
+	JLT           out154
 
-loop148:
+loop153:
 	VMOVUPS (AX)(SI*4), Z1
 	VMULPS  Z0, Z1, Z1
 	TESTQ   BX, BX
-	JZ      nil150
+	JZ      nil155
 	VMOVUPS (BX)(SI*4), Z2
 	VMULPS  Z2, Z1, Z1
 
-nil150:
+nil155:
 	VMOVUPS Z1, (DX)(SI*4)
 	VMOVUPS 64(AX)(SI*4), Z1
 	VMULPS  Z0, Z1, Z1
 	TESTQ   BX, BX
-	JZ      nil151
+	JZ      nil156
 	VMOVUPS 64(BX)(SI*4), Z2
 	VMULPS  Z2, Z1, Z1
 
-nil151:
+nil156:
 	VMOVUPS Z1, 64(DX)(SI*4)
 	ADDQ    $0x00000020, SI
 	SUBQ    $0x00000020, CX
-	JGE     loop148
+	JGE     loop153
 
-out149:
+out154:
 	ADDQ $0x00000020, CX
 	SUBQ $0x00000010, CX
-	JLT  out153
+	JLT  out158
 
-loop152:
+loop157:
 	VMOVUPS (AX)(SI*4), Z1
 	VMULPS  Z0, Z1, Z1
 	TESTQ   BX, BX
-	JZ      nil154
+	JZ      nil159
 	VMOVUPS (BX)(SI*4), Z2
 	VMULPS  Z2, Z1, Z1
 
-nil154:
+nil159:
 	VMOVUPS Z1, (DX)(SI*4)
 	ADDQ    $0x00000010, SI
 	SUBQ    $0x00000010, CX
-	JGE     loop152
+	JGE     loop157
 
-out153:
+out158:
 	ADDQ      $0x00000010, CX
 	TESTQ     CX, CX
-	JZ        end155
+	JZ        end160
 	MOVL      $0xffffffff, DI
 	BZHIL     CX, DI, DI
 	KMOVW     DI, K1
 	VMOVUPS.Z (AX)(SI*4), K1, Z1
 	VMULPS    Z0, Z1, Z0
 	TESTQ     BX, BX
-	JZ        nil156
+	JZ        nil161
 	VMOVUPS.Z (BX)(SI*4), K1, Z1
 	VMULPS    Z1, Z0, Z0
 
-nil156:
+nil161:
 	VMOVUPS Z0, K1, (DX)(SI*4)
 
-end155:
+end160:
 	VZEROUPPER
 	RET
 
@@ -2790,103 +2858,103 @@ TEXT ·rmsNormGradRowAVX512(SB), NOSPLIT, $0-124
 	XORQ         DI, DI
 	MOVQ         DX, R8
 	SUBQ         $0x00000020, R8
-	JLT          out158
+	JLT          out163
 
-loop157:
+loop162:
 	VMOVUPS     (AX)(DI*4), Z3
 	VMOVUPS     (CX)(DI*4), Z4
 	TESTQ       BX, BX
-	JZ          nil159
+	JZ          nil164
 	VMOVUPS     (BX)(DI*4), Z5
 	VMULPS      Z0, Z3, Z6
 	VFMADD231PS Z6, Z4, Z5
 	VMOVUPS     Z5, (BX)(DI*4)
 
-nil159:
+nil164:
 	TESTQ   SI, SI
-	JZ      nil160
+	JZ      nil165
 	VMOVUPS (SI)(DI*4), Z5
 	VMULPS  Z5, Z4, Z4
 
-nil160:
+nil165:
 	VFMADD231PS Z3, Z4, Z1
 	VMOVUPS     64(AX)(DI*4), Z3
 	VMOVUPS     64(CX)(DI*4), Z4
 	TESTQ       BX, BX
-	JZ          nil161
+	JZ          nil166
 	VMOVUPS     64(BX)(DI*4), Z5
 	VMULPS      Z0, Z3, Z6
 	VFMADD231PS Z6, Z4, Z5
 	VMOVUPS     Z5, 64(BX)(DI*4)
 
-nil161:
+nil166:
 	TESTQ   SI, SI
-	JZ      nil162
+	JZ      nil167
 	VMOVUPS 64(SI)(DI*4), Z5
 	VMULPS  Z5, Z4, Z4
 
-nil162:
+nil167:
 	VFMADD231PS Z3, Z4, Z2
 	ADDQ        $0x00000020, DI
 	SUBQ        $0x00000020, R8
-	JGE         loop157
+	JGE         loop162
 
-out158:
+out163:
 	ADDQ $0x00000020, R8
 	SUBQ $0x00000010, R8
-	JLT  out164
+	JLT  out169
 
-loop163:
+loop168:
 	VMOVUPS     (AX)(DI*4), Z3
 	VMOVUPS     (CX)(DI*4), Z4
 	TESTQ       BX, BX
-	JZ          nil165
+	JZ          nil170
 	VMOVUPS     (BX)(DI*4), Z5
 	VMULPS      Z0, Z3, Z6
 	VFMADD231PS Z6, Z4, Z5
 	VMOVUPS     Z5, (BX)(DI*4)
 
-nil165:
+nil170:
 	TESTQ   SI, SI
-	JZ      nil166
+	JZ      nil171
 	VMOVUPS (SI)(DI*4), Z5
 	VMULPS  Z5, Z4, Z4
 
-nil166:
+nil171:
 	VFMADD231PS Z3, Z4, Z1
 	ADDQ        $0x00000010, DI
 	SUBQ        $0x00000010, R8
-	JGE         loop163
+	JGE         loop168
 
-out164:
+out169:
 	ADDQ        $0x00000010, R8
 	TESTQ       R8, R8
-	JZ          end167
+	JZ          end172
 	MOVL        $0xffffffff, R9
 	BZHIL       R8, R9, R9
 	KMOVW       R9, K1
 	VMOVUPS.Z   (AX)(DI*4), K1, Z3
 	VMOVUPS.Z   (CX)(DI*4), K1, Z4
 	TESTQ       BX, BX
-	JZ          nil168
+	JZ          nil173
 	VMOVUPS.Z   (BX)(DI*4), K1, Z5
 	VMULPS      Z0, Z3, Z6
 	VFMADD231PS Z6, Z4, Z5
 	VMOVUPS     Z5, K1, (BX)(DI*4)
 
-nil168:
+nil173:
 	TESTQ     SI, SI
-	JZ        nil169
+	JZ        nil174
 	VMOVUPS.Z (SI)(DI*4), K1, Z5
 	VMULPS    Z5, Z4, Z4
 
-nil169:
+nil174:
 	VFMADD231PS Z3, Z4, Z1
 
-end167:
+end172:
 	MOVQ          dx_base+0(FP), BX
 	TESTQ         BX, BX
-	JZ            nil170
+	JZ            nil175
 	VADDPS        Z2, Z1, Z1
 	VEXTRACTF32X8 $0x01, Z1, Y2
 	VADDPS        Y2, Y1, Y1
@@ -2904,16 +2972,16 @@ end167:
 	VMULPS        Z0, Z1, Z1
 	XORQ          DI, DI
 	SUBQ          $0x00000020, DX
-	JLT           out172
+	JLT           out177
 
-loop171:
+loop176:
 	VMOVUPS (CX)(DI*4), Z2
 	TESTQ   SI, SI
-	JZ      nil173
+	JZ      nil178
 	VMOVUPS (SI)(DI*4), Z3
 	VMULPS  Z3, Z2, Z2
 
-nil173:
+nil178:
 	VMOVUPS      (AX)(DI*4), Z3
 	VFNMADD231PS Z3, Z1, Z2
 	VMOVUPS      (BX)(DI*4), Z3
@@ -2921,11 +2989,11 @@ nil173:
 	VMOVUPS      Z3, (BX)(DI*4)
 	VMOVUPS      64(CX)(DI*4), Z2
 	TESTQ        SI, SI
-	JZ           nil174
+	JZ           nil179
 	VMOVUPS      64(SI)(DI*4), Z3
 	VMULPS       Z3, Z2, Z2
 
-nil174:
+nil179:
 	VMOVUPS      64(AX)(DI*4), Z3
 	VFNMADD231PS Z3, Z1, Z2
 	VMOVUPS      64(BX)(DI*4), Z3
@@ -2933,21 +3001,21 @@ nil174:
 	VMOVUPS      Z3, 64(BX)(DI*4)
 	ADDQ         $0x00000020, DI
 	SUBQ         $0x00000020, DX
-	JGE          loop171
+	JGE          loop176
 
-out172:
+out177:
 	ADDQ $0x00000020, DX
 	SUBQ $0x00000010, DX
-	JLT  out176
+	JLT  out181
 
-loop175:
+loop180:
 	VMOVUPS (CX)(DI*4), Z2
 	TESTQ   SI, SI
-	JZ      nil177
+	JZ      nil182
 	VMOVUPS (SI)(DI*4), Z3
 	VMULPS  Z3, Z2, Z2
 
-nil177:
+nil182:
 	VMOVUPS      (AX)(DI*4), Z3
 	VFNMADD231PS Z3, Z1, Z2
 	VMOVUPS      (BX)(DI*4), Z3
@@ -2955,30 +3023,30 @@ nil177:
 	VMOVUPS      Z3, (BX)(DI*4)
 	ADDQ         $0x00000010, DI
 	SUBQ         $0x00000010, DX
-	JGE          loop175
+	JGE          loop180
 
-out176:
+out181:
 	ADDQ      $0x00000010, DX
 	TESTQ     DX, DX
-	JZ        end178
+	JZ        end183
 	MOVL      $0xffffffff, R8
 	BZHIL     DX, R8, R8
 	KMOVW     R8, K1
 	VMOVUPS.Z (CX)(DI*4), K1, Z2
 	TESTQ     SI, SI
-	JZ        nil179
+	JZ        nil184
 	VMOVUPS.Z (SI)(DI*4), K1, Z3
 	VMULPS    Z3, Z2, Z2
 
-nil179:
+nil184:
 	VMOVUPS.Z    (AX)(DI*4), K1, Z3
 	VFNMADD231PS Z3, Z1, Z2
 	VMOVUPS.Z    (BX)(DI*4), K1, Z1
 	VFMADD231PS  Z2, Z0, Z1
 	VMOVUPS      Z1, K1, (BX)(DI*4)
 
-end178:
-nil170:
+end183:
+nil175:
 	VZEROUPPER
 	RET
 
@@ -2997,9 +3065,9 @@ TEXT ·softmaxRowAVX512(SB), NOSPLIT, $0-28
 	XORQ         DX, DX
 	MOVQ         CX, BX
 	SUBQ         $0x00000040, BX
-	JLT          out181
+	JLT          out186
 
-loop180:
+loop185:
 	VMOVUPS (AX)(DX*4), Z8
 	VMULPS  Z0, Z8, Z8
 	VMAXPS  Z4, Z8, Z4
@@ -3014,25 +3082,25 @@ loop180:
 	VMAXPS  Z7, Z8, Z7
 	ADDQ    $0x00000040, DX
 	SUBQ    $0x00000040, BX
-	JGE     loop180
+	JGE     loop185
 
-out181:
+out186:
 	ADDQ $0x00000040, BX
 	SUBQ $0x00000010, BX
-	JLT  out183
+	JLT  out188
 
-loop182:
+loop187:
 	VMOVUPS (AX)(DX*4), Z8
 	VMULPS  Z0, Z8, Z8
 	VMAXPS  Z4, Z8, Z4
 	ADDQ    $0x00000010, DX
 	SUBQ    $0x00000010, BX
-	JGE     loop182
+	JGE     loop187
 
-out183:
+out188:
 	ADDQ      $0x00000010, BX
 	TESTQ     BX, BX
-	JZ        end184
+	JZ        end189
 	MOVL      $0xffffffff, SI
 	BZHIL     BX, SI, SI
 	KMOVW     SI, K1
@@ -3041,7 +3109,7 @@ out183:
 	VBLENDMPS Z8, Z3, K1, Z1
 	VMAXPS    Z4, Z1, Z4
 
-end184:
+end189:
 	VMAXPS        Z7, Z4, Z4
 	VMAXPS        Z6, Z5, Z5
 	VMAXPS        Z5, Z4, Z4
@@ -3061,9 +3129,9 @@ end184:
 	XORQ          DX, DX
 	MOVQ          CX, BX
 	SUBQ          $0x00000010, BX
-	JLT           out186
+	JLT           out191
 
-loop185:
+loop190:
 	VMOVUPS      (AX)(DX*4), Z7
 	VFMSUB213PS  Z1, Z0, Z7
 	VMINPS       Z7, Z6, Z7
@@ -3088,12 +3156,12 @@ loop185:
 	VADDPS       Z10, Z3, Z3
 	ADDQ         $0x00000010, DX
 	SUBQ         $0x00000010, BX
-	JGE          loop185
+	JGE          loop190
 
-out186:
+out191:
 	ADDQ         $0x00000010, BX
 	TESTQ        BX, BX
-	JZ           end187
+	JZ           end192
 	MOVL         $0xffffffff, SI
 	BZHIL        BX, SI, SI
 	KMOVW        SI, K1
@@ -3121,7 +3189,7 @@ out186:
 	VBLENDMPS    Z6, Z4, K1, Z2
 	VADDPS       Z2, Z3, Z3
 
-end187:
+end192:
 	VEXTRACTF32X8 $0x01, Z3, Y0
 	VADDPS        Y0, Y3, Y0
 	VEXTRACTF128  $0x01, Y0, X1
@@ -3135,9 +3203,9 @@ end187:
 	VBROADCASTSS  X0, Z0
 	XORQ          DX, DX
 	SUBQ          $0x00000040, CX
-	JLT           out189
+	JLT           out194
 
-loop188:
+loop193:
 	VMOVUPS (AX)(DX*4), Z1
 	VMULPS  Z0, Z1, Z1
 	VMOVUPS Z1, (AX)(DX*4)
@@ -3152,25 +3220,25 @@ loop188:
 	VMOVUPS Z1, 192(AX)(DX*4)
 	ADDQ    $0x00000040, DX
 	SUBQ    $0x00000040, CX
-	JGE     loop188
+	JGE     loop193
 
-out189:
+out194:
 	ADDQ $0x00000040, CX
 	SUBQ $0x00000010, CX
-	JLT  out191
+	JLT  out196
 
-loop190:
+loop195:
 	VMOVUPS (AX)(DX*4), Z1
 	VMULPS  Z0, Z1, Z1
 	VMOVUPS Z1, (AX)(DX*4)
 	ADDQ    $0x00000010, DX
 	SUBQ    $0x00000010, CX
-	JGE     loop190
+	JGE     loop195
 
-out191:
+out196:
 	ADDQ      $0x00000010, CX
 	TESTQ     CX, CX
-	JZ        end192
+	JZ        end197
 	MOVL      $0xffffffff, BX
 	BZHIL     CX, BX, BX
 	KMOVW     BX, K1
@@ -3178,7 +3246,7 @@ out191:
 	VMULPS    Z0, Z1, Z0
 	VMOVUPS   Z0, K1, (AX)(DX*4)
 
-end192:
+end197:
 	VZEROUPPER
 	RET
 
@@ -3195,9 +3263,9 @@ TEXT ·softmaxGradRowAVX512(SB), NOSPLIT, $0-76
 	XORQ   BX, BX
 	MOVQ   DX, SI
 	SUBQ   $0x00000040, SI
-	JLT    out194
+	JLT    out199
 
-loop193:
+loop198:
 	VMOVUPS     (AX)(BX*4), Z4
 	VMOVUPS     (CX)(BX*4), Z5
 	VFMADD231PS Z4, Z5, Z0
@@ -3212,25 +3280,25 @@ loop193:
 	VFMADD231PS Z4, Z5, Z3
 	ADDQ        $0x00000040, BX
 	SUBQ        $0x00000040, SI
-	JGE         loop193
+	JGE         loop198
 
-out194:
+out199:
 	ADDQ $0x00000040, SI
 	SUBQ $0x00000010, SI
-	JLT  out196
+	JLT  out201
 
-loop195:
+loop200:
 	VMOVUPS     (AX)(BX*4), Z4
 	VMOVUPS     (CX)(BX*4), Z5
 	VFMADD231PS Z4, Z5, Z0
 	ADDQ        $0x00000010, BX
 	SUBQ        $0x00000010, SI
-	JGE         loop195
+	JGE         loop200
 
-out196:
+out201:
 	ADDQ        $0x00000010, SI
 	TESTQ       SI, SI
-	JZ          end197
+	JZ          end202
 	MOVL        $0xffffffff, DI
 	BZHIL       SI, DI, DI
 	KMOVW       DI, K1
@@ -3238,7 +3306,7 @@ out196:
 	VMOVUPS.Z   (CX)(BX*4), K1, Z5
 	VFMADD231PS Z4, Z5, Z0
 
-end197:
+end202:
 	VADDPS        Z3, Z0, Z0
 	VADDPS        Z2, Z1, Z1
 	VADDPS        Z1, Z0, Z0
@@ -3256,9 +3324,9 @@ end197:
 	VBROADCASTSS  X1, Z1
 	XORQ          SI, SI
 	SUBQ          $0x00000020, DX
-	JLT           out199
+	JLT           out204
 
-loop198:
+loop203:
 	VMOVUPS (CX)(SI*4), Z2
 	VMOVUPS (AX)(SI*4), Z3
 	VSUBPS  Z0, Z2, Z2
@@ -3273,14 +3341,14 @@ loop198:
 	VMOVUPS Z2, 64(BX)(SI*4)
 	ADDQ    $0x00000020, SI
 	SUBQ    $0x00000020, DX
-	JGE     loop198
+	JGE     loop203
 
-out199:
+out204:
 	ADDQ $0x00000020, DX
 	SUBQ $0x00000010, DX
-	JLT  out201
+	JLT  out206
 
-loop200:
+loop205:
 	VMOVUPS (CX)(SI*4), Z2
 	VMOVUPS (AX)(SI*4), Z3
 	VSUBPS  Z0, Z2, Z2
@@ -3289,12 +3357,12 @@ loop200:
 	VMOVUPS Z2, (BX)(SI*4)
 	ADDQ    $0x00000010, SI
 	SUBQ    $0x00000010, DX
-	JGE     loop200
+	JGE     loop205
 
-out201:
+out206:
 	ADDQ      $0x00000010, DX
 	TESTQ     DX, DX
-	JZ        end202
+	JZ        end207
 	MOVL      $0xffffffff, DI
 	BZHIL     DX, DI, DI
 	KMOVW     DI, K1
@@ -3305,7 +3373,7 @@ out201:
 	VMULPS    Z1, Z2, Z2
 	VMOVUPS   Z2, K1, (BX)(SI*4)
 
-end202:
+end207:
 	VZEROUPPER
 	RET
 
@@ -3333,9 +3401,9 @@ TEXT ·adamWAVX512(SB), NOSPLIT, $0-116
 	MOVQ         p_len+8(FP), SI
 	XORQ         DI, DI
 	SUBQ         $0x00000010, SI
-	JLT          out204
+	JLT          out209
 
-loop203:
+loop208:
 	VMOVUPS      (CX)(DI*4), Z5
 	VMOVUPS      (DX)(DI*4), Z6
 	VMOVUPS      (BX)(DI*4), Z7
@@ -3355,12 +3423,12 @@ loop203:
 	VMOVUPS      Z5, (AX)(DI*4)
 	ADDQ         $0x00000010, DI
 	SUBQ         $0x00000010, SI
-	JGE          loop203
+	JGE          loop208
 
-out204:
+out209:
 	ADDQ         $0x00000010, SI
 	TESTQ        SI, SI
-	JZ           end205
+	JZ           end210
 	MOVL         $0xffffffff, R8
 	BZHIL        SI, R8, R8
 	KMOVW        R8, K1
@@ -3382,7 +3450,7 @@ out204:
 	VFNMADD231PS Z6, Z1, Z0
 	VMOVUPS      Z0, K1, (AX)(DI*4)
 
-end205:
+end210:
 	VZEROUPPER
 	RET
 
@@ -3397,9 +3465,9 @@ TEXT ·toBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ    src_len+32(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out207
+	JLT     out212
 
-loop206:
+loop211:
 	VMOVUPS   (CX)(BX*4), Z3
 	VPSRLD    $0x10, Z3, Z4
 	VANDPS    Z0, Z4, Z4
@@ -3412,13 +3480,13 @@ loop206:
 	VPMOVDW   Z6, (AX)(BX*2)
 	ADDQ      $0x00000010, BX
 	SUBQ      $0x00000010, DX
-	JGE       loop206
+	JGE       loop211
 
-out207:
+out212:
 	ADDQ $0x00000010, DX
-	JZ   end209
+	JZ   end214
 
-one208:
+one213:
 	VMOVD     (CX)(BX*4), X7
 	VPSRLD    $0x10, Z7, Z3
 	VANDPS    Z0, Z3, Z3
@@ -3432,9 +3500,9 @@ one208:
 	MOVW      SI, (AX)(BX*2)
 	INCQ      BX
 	DECQ      DX
-	JNZ       one208
+	JNZ       one213
 
-end209:
+end214:
 	VZEROUPPER
 	RET
 
@@ -3500,29 +3568,29 @@ TEXT ·fromBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ dst_len+8(FP), DX
 	XORQ BX, BX
 	SUBQ $0x00000010, DX
-	JLT  out211
+	JLT  out216
 
-loop210:
+loop215:
 	VPMOVZXWD (CX)(BX*2), Z0
 	VPSLLD    $0x10, Z0, Z0
 	VMOVUPS   Z0, (AX)(BX*4)
 	ADDQ      $0x00000010, BX
 	SUBQ      $0x00000010, DX
-	JGE       loop210
+	JGE       loop215
 
-out211:
+out216:
 	ADDQ $0x00000010, DX
-	JZ   end213
+	JZ   end218
 
-one212:
+one217:
 	MOVWLZX (CX)(BX*2), SI
 	SHLL    $0x10, SI
 	MOVL    SI, (AX)(BX*4)
 	INCQ    BX
 	DECQ    DX
-	JNZ     one212
+	JNZ     one217
 
-end213:
+end218:
 	VZEROUPPER
 	RET
 
@@ -3536,22 +3604,22 @@ TEXT ·dequantInt8AVX512(SB), NOSPLIT, $0-52
 	MOVQ         dst_len+8(FP), DX
 	XORQ         BX, BX
 	SUBQ         $0x00000010, DX
-	JLT          out215
+	JLT          out220
 
-loop214:
+loop219:
 	VPMOVSXBD (CX)(BX*1), Z1
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z0, Z1, Z1
 	VMOVUPS   Z1, (AX)(BX*4)
 	ADDQ      $0x00000010, BX
 	SUBQ      $0x00000010, DX
-	JGE       loop214
+	JGE       loop219
 
-out215:
+out220:
 	ADDQ $0x00000010, DX
-	JZ   end217
+	JZ   end222
 
-one216:
+one221:
 	MOVBLSX    (CX)(BX*1), SI
 	VXORPS     X1, X1, X1
 	VCVTSI2SSL SI, X1, X1
@@ -3559,9 +3627,9 @@ one216:
 	VMOVSS     X1, (AX)(BX*4)
 	INCQ       BX
 	DECQ       DX
-	JNZ        one216
+	JNZ        one221
 
-end217:
+end222:
 	VZEROUPPER
 	RET
 
@@ -3581,14 +3649,14 @@ TEXT ·packRowsAVX512(SB), NOSPLIT, $0-80
 	BZHIL SI, DI, DI
 	KMOVW DI, K1
 
-row218:
+row223:
 	PREFETCHT0 (CX)(BX*8)
 	VMOVUPS.Z  (CX), K1, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       BX, CX
 	ADDQ       $0x00000040, AX
 	DECQ       DX
-	JNZ        row218
+	JNZ        row223
 	JMP        done
 
 wide:
@@ -3601,7 +3669,7 @@ wide:
 	BZHIL SI, DI, DI
 	KMOVW DI, K1
 
-row219:
+row224:
 	PREFETCHT0 (CX)(BX*8)
 	VMOVUPS    (CX), Z0
 	VMOVUPS    Z0, (AX)
@@ -3610,7 +3678,7 @@ row219:
 	ADDQ       BX, CX
 	ADDQ       $0x00000080, AX
 	DECQ       DX
-	JNZ        row219
+	JNZ        row224
 	JMP        done
 
 half:
@@ -3619,18 +3687,18 @@ half:
 	KMOVW  DI, K1
 	VXORPS Z0, Z0, Z0
 
-row220:
+row225:
 	VMOVUPS.Z (CX), K1, Z1
 	VMOVUPS   Z1, (AX)
 	VMOVUPS   Z0, 64(AX)
 	ADDQ      BX, CX
 	ADDQ      $0x00000080, AX
 	DECQ      DX
-	JNZ       row220
+	JNZ       row225
 	JMP       done
 
 full:
-row221:
+row226:
 	PREFETCHT0 (CX)(BX*8)
 	VMOVUPS    (CX), Z0
 	VMOVUPS    Z0, (AX)
@@ -3639,7 +3707,7 @@ row221:
 	ADDQ       BX, CX
 	ADDQ       $0x00000080, AX
 	DECQ       DX
-	JNZ        row221
+	JNZ        row226
 
 done:
 	VZEROUPPER
@@ -3796,18 +3864,18 @@ k1x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial1x1
 	TESTQ        R9, R9
-	JZ           nobias222
+	JZ           nobias227
 	VMOVUPS      (R9), Z1
 	VADDPS       Z1, Z0, Z0
 
-nobias222:
+nobias227:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta223
+	JEQ    nobeta228
 	MOVQ   DI, R9
 	VADDPS (R9), Z0, Z0
 	ADDQ   R8, R9
 
-nobeta223:
+nobeta228:
 	VMOVUPS Z0, (DI)
 	ADDQ    R8, DI
 	JMP     next1x1
@@ -3819,19 +3887,19 @@ partial1x1:
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
 	TESTQ     R9, R9
-	JZ        nobias224
+	JZ        nobias229
 	VMOVUPS.Z (R9), K1, Z1
 	VADDPS    Z1, Z0, Z0
 
-nobias224:
+nobias229:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta225
+	JEQ       nobeta230
 	MOVQ      DI, R9
 	VMOVUPS.Z (R9), K1, Z1
 	VADDPS    Z1, Z0, Z0
 	ADDQ      R8, R9
 
-nobeta225:
+nobeta230:
 	VMOVUPS Z0, K1, (DI)
 	ADDQ    R8, DI
 
@@ -3889,21 +3957,21 @@ k2x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial2x1
 	TESTQ        R10, R10
-	JZ           nobias226
+	JZ           nobias231
 	VMOVUPS      (R10), Z2
 	VADDPS       Z2, Z0, Z0
 	VADDPS       Z2, Z1, Z1
 
-nobias226:
+nobias231:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta227
+	JEQ    nobeta232
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
 	VADDPS (R10), Z1, Z1
 	ADDQ   R9, R10
 
-nobeta227:
+nobeta232:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -3917,14 +3985,14 @@ partial2x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias228
+	JZ        nobias233
 	VMOVUPS.Z (R10), K1, Z2
 	VADDPS    Z2, Z0, Z0
 	VADDPS    Z2, Z1, Z1
 
-nobias228:
+nobias233:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta229
+	JEQ       nobeta234
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z2
 	VADDPS    Z2, Z0, Z0
@@ -3933,7 +4001,7 @@ nobias228:
 	VADDPS    Z2, Z1, Z1
 	ADDQ      R9, R10
 
-nobeta229:
+nobeta234:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -3996,15 +4064,15 @@ k3x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial3x1
 	TESTQ        R10, R10
-	JZ           nobias230
+	JZ           nobias235
 	VMOVUPS      (R10), Z3
 	VADDPS       Z3, Z0, Z0
 	VADDPS       Z3, Z1, Z1
 	VADDPS       Z3, Z2, Z2
 
-nobias230:
+nobias235:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta231
+	JEQ    nobeta236
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -4013,7 +4081,7 @@ nobias230:
 	VADDPS (R10), Z2, Z2
 	ADDQ   R9, R10
 
-nobeta231:
+nobeta236:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -4029,15 +4097,15 @@ partial3x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias232
+	JZ        nobias237
 	VMOVUPS.Z (R10), K1, Z3
 	VADDPS    Z3, Z0, Z0
 	VADDPS    Z3, Z1, Z1
 	VADDPS    Z3, Z2, Z2
 
-nobias232:
+nobias237:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta233
+	JEQ       nobeta238
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z3
 	VADDPS    Z3, Z0, Z0
@@ -4049,7 +4117,7 @@ nobias232:
 	VADDPS    Z3, Z2, Z2
 	ADDQ      R9, R10
 
-nobeta233:
+nobeta238:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -4120,16 +4188,16 @@ k4x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial4x1
 	TESTQ        R10, R10
-	JZ           nobias234
+	JZ           nobias239
 	VMOVUPS      (R10), Z4
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z4, Z1, Z1
 	VADDPS       Z4, Z2, Z2
 	VADDPS       Z4, Z3, Z3
 
-nobias234:
+nobias239:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta235
+	JEQ    nobeta240
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -4140,7 +4208,7 @@ nobias234:
 	VADDPS (R10), Z3, Z3
 	ADDQ   R9, R10
 
-nobeta235:
+nobeta240:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -4158,16 +4226,16 @@ partial4x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias236
+	JZ        nobias241
 	VMOVUPS.Z (R10), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VADDPS    Z4, Z1, Z1
 	VADDPS    Z4, Z2, Z2
 	VADDPS    Z4, Z3, Z3
 
-nobias236:
+nobias241:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta237
+	JEQ       nobeta242
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z4
 	VADDPS    Z4, Z0, Z0
@@ -4182,7 +4250,7 @@ nobias236:
 	VADDPS    Z4, Z3, Z3
 	ADDQ      R9, R10
 
-nobeta237:
+nobeta242:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -4258,7 +4326,7 @@ k5x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial5x1
 	TESTQ        R10, R10
-	JZ           nobias238
+	JZ           nobias243
 	VMOVUPS      (R10), Z5
 	VADDPS       Z5, Z0, Z0
 	VADDPS       Z5, Z1, Z1
@@ -4266,9 +4334,9 @@ k5x1:
 	VADDPS       Z5, Z3, Z3
 	VADDPS       Z5, Z4, Z4
 
-nobias238:
+nobias243:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta239
+	JEQ    nobeta244
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -4281,7 +4349,7 @@ nobias238:
 	VADDPS (R10), Z4, Z4
 	ADDQ   R9, R10
 
-nobeta239:
+nobeta244:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -4301,7 +4369,7 @@ partial5x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias240
+	JZ        nobias245
 	VMOVUPS.Z (R10), K1, Z5
 	VADDPS    Z5, Z0, Z0
 	VADDPS    Z5, Z1, Z1
@@ -4309,9 +4377,9 @@ partial5x1:
 	VADDPS    Z5, Z3, Z3
 	VADDPS    Z5, Z4, Z4
 
-nobias240:
+nobias245:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta241
+	JEQ       nobeta246
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z5
 	VADDPS    Z5, Z0, Z0
@@ -4329,7 +4397,7 @@ nobias240:
 	VADDPS    Z5, Z4, Z4
 	ADDQ      R9, R10
 
-nobeta241:
+nobeta246:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -4410,7 +4478,7 @@ k6x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial6x1
 	TESTQ        R10, R10
-	JZ           nobias242
+	JZ           nobias247
 	VMOVUPS      (R10), Z6
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z6, Z1, Z1
@@ -4419,9 +4487,9 @@ k6x1:
 	VADDPS       Z6, Z4, Z4
 	VADDPS       Z6, Z5, Z5
 
-nobias242:
+nobias247:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta243
+	JEQ    nobeta248
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -4436,7 +4504,7 @@ nobias242:
 	VADDPS (R10), Z5, Z5
 	ADDQ   R9, R10
 
-nobeta243:
+nobeta248:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -4458,7 +4526,7 @@ partial6x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias244
+	JZ        nobias249
 	VMOVUPS.Z (R10), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z1, Z1
@@ -4467,9 +4535,9 @@ partial6x1:
 	VADDPS    Z6, Z4, Z4
 	VADDPS    Z6, Z5, Z5
 
-nobias244:
+nobias249:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta245
+	JEQ       nobeta250
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z6
 	VADDPS    Z6, Z0, Z0
@@ -4490,7 +4558,7 @@ nobias244:
 	VADDPS    Z6, Z5, Z5
 	ADDQ      R9, R10
 
-nobeta245:
+nobeta250:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -4579,7 +4647,7 @@ k7x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial7x1
 	TESTQ        R10, R10
-	JZ           nobias246
+	JZ           nobias251
 	VMOVUPS      (R10), Z7
 	VADDPS       Z7, Z0, Z0
 	VADDPS       Z7, Z1, Z1
@@ -4589,9 +4657,9 @@ k7x1:
 	VADDPS       Z7, Z5, Z5
 	VADDPS       Z7, Z6, Z6
 
-nobias246:
+nobias251:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta247
+	JEQ    nobeta252
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -4608,7 +4676,7 @@ nobias246:
 	VADDPS (R10), Z6, Z6
 	ADDQ   R9, R10
 
-nobeta247:
+nobeta252:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -4632,7 +4700,7 @@ partial7x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias248
+	JZ        nobias253
 	VMOVUPS.Z (R10), K1, Z7
 	VADDPS    Z7, Z0, Z0
 	VADDPS    Z7, Z1, Z1
@@ -4642,9 +4710,9 @@ partial7x1:
 	VADDPS    Z7, Z5, Z5
 	VADDPS    Z7, Z6, Z6
 
-nobias248:
+nobias253:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta249
+	JEQ       nobeta254
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z7
 	VADDPS    Z7, Z0, Z0
@@ -4668,7 +4736,7 @@ nobias248:
 	VADDPS    Z7, Z6, Z6
 	ADDQ      R9, R10
 
-nobeta249:
+nobeta254:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -4762,7 +4830,7 @@ k8x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial8x1
 	TESTQ        R10, R10
-	JZ           nobias250
+	JZ           nobias255
 	VMOVUPS      (R10), Z8
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z8, Z1, Z1
@@ -4773,9 +4841,9 @@ k8x1:
 	VADDPS       Z8, Z6, Z6
 	VADDPS       Z8, Z7, Z7
 
-nobias250:
+nobias255:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta251
+	JEQ    nobeta256
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -4794,7 +4862,7 @@ nobias250:
 	VADDPS (R10), Z7, Z7
 	ADDQ   R9, R10
 
-nobeta251:
+nobeta256:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -4820,7 +4888,7 @@ partial8x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias252
+	JZ        nobias257
 	VMOVUPS.Z (R10), K1, Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z1, Z1
@@ -4831,9 +4899,9 @@ partial8x1:
 	VADDPS    Z8, Z6, Z6
 	VADDPS    Z8, Z7, Z7
 
-nobias252:
+nobias257:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta253
+	JEQ       nobeta258
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z8
 	VADDPS    Z8, Z0, Z0
@@ -4860,7 +4928,7 @@ nobias252:
 	VADDPS    Z8, Z7, Z7
 	ADDQ      R9, R10
 
-nobeta253:
+nobeta258:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -4959,7 +5027,7 @@ k9x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial9x1
 	TESTQ        R10, R10
-	JZ           nobias254
+	JZ           nobias259
 	VMOVUPS      (R10), Z9
 	VADDPS       Z9, Z0, Z0
 	VADDPS       Z9, Z1, Z1
@@ -4971,9 +5039,9 @@ k9x1:
 	VADDPS       Z9, Z7, Z7
 	VADDPS       Z9, Z8, Z8
 
-nobias254:
+nobias259:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta255
+	JEQ    nobeta260
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -4994,7 +5062,7 @@ nobias254:
 	VADDPS (R10), Z8, Z8
 	ADDQ   R9, R10
 
-nobeta255:
+nobeta260:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -5022,7 +5090,7 @@ partial9x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias256
+	JZ        nobias261
 	VMOVUPS.Z (R10), K1, Z9
 	VADDPS    Z9, Z0, Z0
 	VADDPS    Z9, Z1, Z1
@@ -5034,9 +5102,9 @@ partial9x1:
 	VADDPS    Z9, Z7, Z7
 	VADDPS    Z9, Z8, Z8
 
-nobias256:
+nobias261:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta257
+	JEQ       nobeta262
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z9
 	VADDPS    Z9, Z0, Z0
@@ -5066,7 +5134,7 @@ nobias256:
 	VADDPS    Z9, Z8, Z8
 	ADDQ      R9, R10
 
-nobeta257:
+nobeta262:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -5173,7 +5241,7 @@ k10x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial10x1
 	TESTQ        R10, R10
-	JZ           nobias258
+	JZ           nobias263
 	VMOVUPS      (R10), Z10
 	VADDPS       Z10, Z0, Z0
 	VADDPS       Z10, Z1, Z1
@@ -5186,9 +5254,9 @@ k10x1:
 	VADDPS       Z10, Z8, Z8
 	VADDPS       Z10, Z9, Z9
 
-nobias258:
+nobias263:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta259
+	JEQ    nobeta264
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -5211,7 +5279,7 @@ nobias258:
 	VADDPS (R10), Z9, Z9
 	ADDQ   R9, R10
 
-nobeta259:
+nobeta264:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -5241,7 +5309,7 @@ partial10x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias260
+	JZ        nobias265
 	VMOVUPS.Z (R10), K1, Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z1, Z1
@@ -5254,9 +5322,9 @@ partial10x1:
 	VADDPS    Z10, Z8, Z8
 	VADDPS    Z10, Z9, Z9
 
-nobias260:
+nobias265:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta261
+	JEQ       nobeta266
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z10
 	VADDPS    Z10, Z0, Z0
@@ -5289,7 +5357,7 @@ nobias260:
 	VADDPS    Z10, Z9, Z9
 	ADDQ      R9, R10
 
-nobeta261:
+nobeta266:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -5401,7 +5469,7 @@ k11x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial11x1
 	TESTQ        R10, R10
-	JZ           nobias262
+	JZ           nobias267
 	VMOVUPS      (R10), Z11
 	VADDPS       Z11, Z0, Z0
 	VADDPS       Z11, Z1, Z1
@@ -5415,9 +5483,9 @@ k11x1:
 	VADDPS       Z11, Z9, Z9
 	VADDPS       Z11, Z10, Z10
 
-nobias262:
+nobias267:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta263
+	JEQ    nobeta268
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -5442,7 +5510,7 @@ nobias262:
 	VADDPS (R10), Z10, Z10
 	ADDQ   R9, R10
 
-nobeta263:
+nobeta268:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -5474,7 +5542,7 @@ partial11x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias264
+	JZ        nobias269
 	VMOVUPS.Z (R10), K1, Z11
 	VADDPS    Z11, Z0, Z0
 	VADDPS    Z11, Z1, Z1
@@ -5488,9 +5556,9 @@ partial11x1:
 	VADDPS    Z11, Z9, Z9
 	VADDPS    Z11, Z10, Z10
 
-nobias264:
+nobias269:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta265
+	JEQ       nobeta270
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z11
 	VADDPS    Z11, Z0, Z0
@@ -5526,7 +5594,7 @@ nobias264:
 	VADDPS    Z11, Z10, Z10
 	ADDQ      R9, R10
 
-nobeta265:
+nobeta270:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -5643,7 +5711,7 @@ k12x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial12x1
 	TESTQ        R10, R10
-	JZ           nobias266
+	JZ           nobias271
 	VMOVUPS      (R10), Z12
 	VADDPS       Z12, Z0, Z0
 	VADDPS       Z12, Z1, Z1
@@ -5658,9 +5726,9 @@ k12x1:
 	VADDPS       Z12, Z10, Z10
 	VADDPS       Z12, Z11, Z11
 
-nobias266:
+nobias271:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta267
+	JEQ    nobeta272
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -5687,7 +5755,7 @@ nobias266:
 	VADDPS (R10), Z11, Z11
 	ADDQ   R9, R10
 
-nobeta267:
+nobeta272:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -5721,7 +5789,7 @@ partial12x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias268
+	JZ        nobias273
 	VMOVUPS.Z (R10), K1, Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z1, Z1
@@ -5736,9 +5804,9 @@ partial12x1:
 	VADDPS    Z12, Z10, Z10
 	VADDPS    Z12, Z11, Z11
 
-nobias268:
+nobias273:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta269
+	JEQ       nobeta274
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z12
 	VADDPS    Z12, Z0, Z0
@@ -5777,7 +5845,7 @@ nobias268:
 	VADDPS    Z12, Z11, Z11
 	ADDQ      R9, R10
 
-nobeta269:
+nobeta274:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -5902,7 +5970,7 @@ k13x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial13x1
 	TESTQ        R10, R10
-	JZ           nobias270
+	JZ           nobias275
 	VMOVUPS      (R10), Z13
 	VADDPS       Z13, Z0, Z0
 	VADDPS       Z13, Z1, Z1
@@ -5918,9 +5986,9 @@ k13x1:
 	VADDPS       Z13, Z11, Z11
 	VADDPS       Z13, Z12, Z12
 
-nobias270:
+nobias275:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta271
+	JEQ    nobeta276
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -5949,7 +6017,7 @@ nobias270:
 	VADDPS (R10), Z12, Z12
 	ADDQ   R9, R10
 
-nobeta271:
+nobeta276:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -5985,7 +6053,7 @@ partial13x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias272
+	JZ        nobias277
 	VMOVUPS.Z (R10), K1, Z13
 	VADDPS    Z13, Z0, Z0
 	VADDPS    Z13, Z1, Z1
@@ -6001,9 +6069,9 @@ partial13x1:
 	VADDPS    Z13, Z11, Z11
 	VADDPS    Z13, Z12, Z12
 
-nobias272:
+nobias277:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta273
+	JEQ       nobeta278
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z13
 	VADDPS    Z13, Z0, Z0
@@ -6045,7 +6113,7 @@ nobias272:
 	VADDPS    Z13, Z12, Z12
 	ADDQ      R9, R10
 
-nobeta273:
+nobeta278:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -6175,7 +6243,7 @@ k14x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial14x1
 	TESTQ        R10, R10
-	JZ           nobias274
+	JZ           nobias279
 	VMOVUPS      (R10), Z14
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z1, Z1
@@ -6192,9 +6260,9 @@ k14x1:
 	VADDPS       Z14, Z12, Z12
 	VADDPS       Z14, Z13, Z13
 
-nobias274:
+nobias279:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta275
+	JEQ    nobeta280
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -6225,7 +6293,7 @@ nobias274:
 	VADDPS (R10), Z13, Z13
 	ADDQ   R9, R10
 
-nobeta275:
+nobeta280:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -6263,7 +6331,7 @@ partial14x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias276
+	JZ        nobias281
 	VMOVUPS.Z (R10), K1, Z14
 	VADDPS    Z14, Z0, Z0
 	VADDPS    Z14, Z1, Z1
@@ -6280,9 +6348,9 @@ partial14x1:
 	VADDPS    Z14, Z12, Z12
 	VADDPS    Z14, Z13, Z13
 
-nobias276:
+nobias281:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta277
+	JEQ       nobeta282
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z14
 	VADDPS    Z14, Z0, Z0
@@ -6327,7 +6395,7 @@ nobias276:
 	VADDPS    Z14, Z13, Z13
 	ADDQ      R9, R10
 
-nobeta277:
+nobeta282:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -6411,21 +6479,21 @@ k1x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial1x2
 	TESTQ        R9, R9
-	JZ           nobias278
+	JZ           nobias283
 	VMOVUPS      (R9), Z2
 	VADDPS       Z2, Z0, Z0
 	VMOVUPS      64(R9), Z2
 	VADDPS       Z2, Z1, Z1
 
-nobias278:
+nobias283:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta279
+	JEQ    nobeta284
 	MOVQ   DI, R9
 	VADDPS (R9), Z0, Z0
 	VADDPS 64(R9), Z1, Z1
 	ADDQ   R8, R9
 
-nobeta279:
+nobeta284:
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	ADDQ    R8, DI
@@ -6438,22 +6506,22 @@ partial1x2:
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
 	TESTQ     R9, R9
-	JZ        nobias280
+	JZ        nobias285
 	VMOVUPS   (R9), Z2
 	VADDPS    Z2, Z0, Z0
 	VMOVUPS.Z 64(R9), K1, Z2
 	VADDPS    Z2, Z1, Z1
 
-nobias280:
+nobias285:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta281
+	JEQ       nobeta286
 	MOVQ      DI, R9
 	VADDPS    (R9), Z0, Z0
 	VMOVUPS.Z 64(R9), K1, Z2
 	VADDPS    Z2, Z1, Z1
 	ADDQ      R8, R9
 
-nobeta281:
+nobeta286:
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, K1, 64(DI)
 	ADDQ    R8, DI
@@ -6517,7 +6585,7 @@ k2x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial2x2
 	TESTQ        R10, R10
-	JZ           nobias282
+	JZ           nobias287
 	VMOVUPS      (R10), Z4
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z4, Z2, Z2
@@ -6525,9 +6593,9 @@ k2x2:
 	VADDPS       Z4, Z1, Z1
 	VADDPS       Z4, Z3, Z3
 
-nobias282:
+nobias287:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta283
+	JEQ    nobeta288
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -6536,7 +6604,7 @@ nobias282:
 	VADDPS 64(R10), Z3, Z3
 	ADDQ   R9, R10
 
-nobeta283:
+nobeta288:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -6552,7 +6620,7 @@ partial2x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias284
+	JZ        nobias289
 	VMOVUPS   (R10), Z4
 	VADDPS    Z4, Z0, Z0
 	VADDPS    Z4, Z2, Z2
@@ -6560,9 +6628,9 @@ partial2x2:
 	VADDPS    Z4, Z1, Z1
 	VADDPS    Z4, Z3, Z3
 
-nobias284:
+nobias289:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta285
+	JEQ       nobeta290
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z4
@@ -6573,7 +6641,7 @@ nobias284:
 	VADDPS    Z4, Z3, Z3
 	ADDQ      R9, R10
 
-nobeta285:
+nobeta290:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -6645,7 +6713,7 @@ k3x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial3x2
 	TESTQ        R10, R10
-	JZ           nobias286
+	JZ           nobias291
 	VMOVUPS      (R10), Z6
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z6, Z2, Z2
@@ -6655,9 +6723,9 @@ k3x2:
 	VADDPS       Z6, Z3, Z3
 	VADDPS       Z6, Z5, Z5
 
-nobias286:
+nobias291:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta287
+	JEQ    nobeta292
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -6669,7 +6737,7 @@ nobias286:
 	VADDPS 64(R10), Z5, Z5
 	ADDQ   R9, R10
 
-nobeta287:
+nobeta292:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -6688,7 +6756,7 @@ partial3x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias288
+	JZ        nobias293
 	VMOVUPS   (R10), Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z2, Z2
@@ -6698,9 +6766,9 @@ partial3x2:
 	VADDPS    Z6, Z3, Z3
 	VADDPS    Z6, Z5, Z5
 
-nobias288:
+nobias293:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta289
+	JEQ       nobeta294
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z6
@@ -6715,7 +6783,7 @@ nobias288:
 	VADDPS    Z6, Z5, Z5
 	ADDQ      R9, R10
 
-nobeta289:
+nobeta294:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -6798,7 +6866,7 @@ k4x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial4x2
 	TESTQ        R10, R10
-	JZ           nobias290
+	JZ           nobias295
 	VMOVUPS      (R10), Z8
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z8, Z2, Z2
@@ -6810,9 +6878,9 @@ k4x2:
 	VADDPS       Z8, Z5, Z5
 	VADDPS       Z8, Z7, Z7
 
-nobias290:
+nobias295:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta291
+	JEQ    nobeta296
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -6827,7 +6895,7 @@ nobias290:
 	VADDPS 64(R10), Z7, Z7
 	ADDQ   R9, R10
 
-nobeta291:
+nobeta296:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -6849,7 +6917,7 @@ partial4x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias292
+	JZ        nobias297
 	VMOVUPS   (R10), Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z2, Z2
@@ -6861,9 +6929,9 @@ partial4x2:
 	VADDPS    Z8, Z5, Z5
 	VADDPS    Z8, Z7, Z7
 
-nobias292:
+nobias297:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta293
+	JEQ       nobeta298
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z8
@@ -6882,7 +6950,7 @@ nobias292:
 	VADDPS    Z8, Z7, Z7
 	ADDQ      R9, R10
 
-nobeta293:
+nobeta298:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -6973,7 +7041,7 @@ k5x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial5x2
 	TESTQ        R10, R10
-	JZ           nobias294
+	JZ           nobias299
 	VMOVUPS      (R10), Z10
 	VADDPS       Z10, Z0, Z0
 	VADDPS       Z10, Z2, Z2
@@ -6987,9 +7055,9 @@ k5x2:
 	VADDPS       Z10, Z7, Z7
 	VADDPS       Z10, Z9, Z9
 
-nobias294:
+nobias299:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta295
+	JEQ    nobeta300
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -7007,7 +7075,7 @@ nobias294:
 	VADDPS 64(R10), Z9, Z9
 	ADDQ   R9, R10
 
-nobeta295:
+nobeta300:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -7032,7 +7100,7 @@ partial5x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias296
+	JZ        nobias301
 	VMOVUPS   (R10), Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z2, Z2
@@ -7046,9 +7114,9 @@ partial5x2:
 	VADDPS    Z10, Z7, Z7
 	VADDPS    Z10, Z9, Z9
 
-nobias296:
+nobias301:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta297
+	JEQ       nobeta302
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z10
@@ -7071,7 +7139,7 @@ nobias296:
 	VADDPS    Z10, Z9, Z9
 	ADDQ      R9, R10
 
-nobeta297:
+nobeta302:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -7170,7 +7238,7 @@ k6x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial6x2
 	TESTQ        R10, R10
-	JZ           nobias298
+	JZ           nobias303
 	VMOVUPS      (R10), Z12
 	VADDPS       Z12, Z0, Z0
 	VADDPS       Z12, Z2, Z2
@@ -7186,9 +7254,9 @@ k6x2:
 	VADDPS       Z12, Z9, Z9
 	VADDPS       Z12, Z11, Z11
 
-nobias298:
+nobias303:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta299
+	JEQ    nobeta304
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -7209,7 +7277,7 @@ nobias298:
 	VADDPS 64(R10), Z11, Z11
 	ADDQ   R9, R10
 
-nobeta299:
+nobeta304:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -7237,7 +7305,7 @@ partial6x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias300
+	JZ        nobias305
 	VMOVUPS   (R10), Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z2, Z2
@@ -7253,9 +7321,9 @@ partial6x2:
 	VADDPS    Z12, Z9, Z9
 	VADDPS    Z12, Z11, Z11
 
-nobias300:
+nobias305:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta301
+	JEQ       nobeta306
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z12
@@ -7282,7 +7350,7 @@ nobias300:
 	VADDPS    Z12, Z11, Z11
 	ADDQ      R9, R10
 
-nobeta301:
+nobeta306:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -7392,7 +7460,7 @@ k7x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial7x2
 	TESTQ        R10, R10
-	JZ           nobias302
+	JZ           nobias307
 	VMOVUPS      (R10), Z14
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z2, Z2
@@ -7410,9 +7478,9 @@ k7x2:
 	VADDPS       Z14, Z11, Z11
 	VADDPS       Z14, Z13, Z13
 
-nobias302:
+nobias307:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta303
+	JEQ    nobeta308
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -7436,7 +7504,7 @@ nobias302:
 	VADDPS 64(R10), Z13, Z13
 	ADDQ   R9, R10
 
-nobeta303:
+nobeta308:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -7467,7 +7535,7 @@ partial7x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias304
+	JZ        nobias309
 	VMOVUPS   (R10), Z14
 	VADDPS    Z14, Z0, Z0
 	VADDPS    Z14, Z2, Z2
@@ -7485,9 +7553,9 @@ partial7x2:
 	VADDPS    Z14, Z11, Z11
 	VADDPS    Z14, Z13, Z13
 
-nobias304:
+nobias309:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta305
+	JEQ       nobeta310
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z14
@@ -7518,7 +7586,7 @@ nobias304:
 	VADDPS    Z14, Z13, Z13
 	ADDQ      R9, R10
 
-nobeta305:
+nobeta310:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -7636,7 +7704,7 @@ k8x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial8x2
 	TESTQ        R10, R10
-	JZ           nobias306
+	JZ           nobias311
 	VMOVUPS      (R10), Z16
 	VADDPS       Z16, Z0, Z0
 	VADDPS       Z16, Z2, Z2
@@ -7656,9 +7724,9 @@ k8x2:
 	VADDPS       Z16, Z13, Z13
 	VADDPS       Z16, Z15, Z15
 
-nobias306:
+nobias311:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta307
+	JEQ    nobeta312
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -7685,7 +7753,7 @@ nobias306:
 	VADDPS 64(R10), Z15, Z15
 	ADDQ   R9, R10
 
-nobeta307:
+nobeta312:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -7719,7 +7787,7 @@ partial8x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias308
+	JZ        nobias313
 	VMOVUPS   (R10), Z16
 	VADDPS    Z16, Z0, Z0
 	VADDPS    Z16, Z2, Z2
@@ -7739,9 +7807,9 @@ partial8x2:
 	VADDPS    Z16, Z13, Z13
 	VADDPS    Z16, Z15, Z15
 
-nobias308:
+nobias313:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta309
+	JEQ       nobeta314
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z16
@@ -7776,7 +7844,7 @@ nobias308:
 	VADDPS    Z16, Z15, Z15
 	ADDQ      R9, R10
 
-nobeta309:
+nobeta314:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -7902,7 +7970,7 @@ k9x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial9x2
 	TESTQ        R10, R10
-	JZ           nobias310
+	JZ           nobias315
 	VMOVUPS      (R10), Z18
 	VADDPS       Z18, Z0, Z0
 	VADDPS       Z18, Z2, Z2
@@ -7924,9 +7992,9 @@ k9x2:
 	VADDPS       Z18, Z15, Z15
 	VADDPS       Z18, Z17, Z17
 
-nobias310:
+nobias315:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta311
+	JEQ    nobeta316
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -7956,7 +8024,7 @@ nobias310:
 	VADDPS 64(R10), Z17, Z17
 	ADDQ   R9, R10
 
-nobeta311:
+nobeta316:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -7993,7 +8061,7 @@ partial9x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias312
+	JZ        nobias317
 	VMOVUPS   (R10), Z18
 	VADDPS    Z18, Z0, Z0
 	VADDPS    Z18, Z2, Z2
@@ -8015,9 +8083,9 @@ partial9x2:
 	VADDPS    Z18, Z15, Z15
 	VADDPS    Z18, Z17, Z17
 
-nobias312:
+nobias317:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta313
+	JEQ       nobeta318
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z18
@@ -8056,7 +8124,7 @@ nobias312:
 	VADDPS    Z18, Z17, Z17
 	ADDQ      R9, R10
 
-nobeta313:
+nobeta318:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -8193,7 +8261,7 @@ k10x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial10x2
 	TESTQ        R10, R10
-	JZ           nobias314
+	JZ           nobias319
 	VMOVUPS      (R10), Z20
 	VADDPS       Z20, Z0, Z0
 	VADDPS       Z20, Z2, Z2
@@ -8217,9 +8285,9 @@ k10x2:
 	VADDPS       Z20, Z17, Z17
 	VADDPS       Z20, Z19, Z19
 
-nobias314:
+nobias319:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta315
+	JEQ    nobeta320
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -8252,7 +8320,7 @@ nobias314:
 	VADDPS 64(R10), Z19, Z19
 	ADDQ   R9, R10
 
-nobeta315:
+nobeta320:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -8292,7 +8360,7 @@ partial10x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias316
+	JZ        nobias321
 	VMOVUPS   (R10), Z20
 	VADDPS    Z20, Z0, Z0
 	VADDPS    Z20, Z2, Z2
@@ -8316,9 +8384,9 @@ partial10x2:
 	VADDPS    Z20, Z17, Z17
 	VADDPS    Z20, Z19, Z19
 
-nobias316:
+nobias321:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta317
+	JEQ       nobeta322
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z20
@@ -8361,7 +8429,7 @@ nobias316:
 	VADDPS    Z20, Z19, Z19
 	ADDQ      R9, R10
 
-nobeta317:
+nobeta322:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -8506,7 +8574,7 @@ k11x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial11x2
 	TESTQ        R10, R10
-	JZ           nobias318
+	JZ           nobias323
 	VMOVUPS      (R10), Z22
 	VADDPS       Z22, Z0, Z0
 	VADDPS       Z22, Z2, Z2
@@ -8532,9 +8600,9 @@ k11x2:
 	VADDPS       Z22, Z19, Z19
 	VADDPS       Z22, Z21, Z21
 
-nobias318:
+nobias323:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta319
+	JEQ    nobeta324
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -8570,7 +8638,7 @@ nobias318:
 	VADDPS 64(R10), Z21, Z21
 	ADDQ   R9, R10
 
-nobeta319:
+nobeta324:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -8613,7 +8681,7 @@ partial11x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias320
+	JZ        nobias325
 	VMOVUPS   (R10), Z22
 	VADDPS    Z22, Z0, Z0
 	VADDPS    Z22, Z2, Z2
@@ -8639,9 +8707,9 @@ partial11x2:
 	VADDPS    Z22, Z19, Z19
 	VADDPS    Z22, Z21, Z21
 
-nobias320:
+nobias325:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta321
+	JEQ       nobeta326
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z22
@@ -8688,7 +8756,7 @@ nobias320:
 	VADDPS    Z22, Z21, Z21
 	ADDQ      R9, R10
 
-nobeta321:
+nobeta326:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -8841,7 +8909,7 @@ k12x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial12x2
 	TESTQ        R10, R10
-	JZ           nobias322
+	JZ           nobias327
 	VMOVUPS      (R10), Z24
 	VADDPS       Z24, Z0, Z0
 	VADDPS       Z24, Z2, Z2
@@ -8869,9 +8937,9 @@ k12x2:
 	VADDPS       Z24, Z21, Z21
 	VADDPS       Z24, Z23, Z23
 
-nobias322:
+nobias327:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta323
+	JEQ    nobeta328
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -8910,7 +8978,7 @@ nobias322:
 	VADDPS 64(R10), Z23, Z23
 	ADDQ   R9, R10
 
-nobeta323:
+nobeta328:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -8956,7 +9024,7 @@ partial12x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias324
+	JZ        nobias329
 	VMOVUPS   (R10), Z24
 	VADDPS    Z24, Z0, Z0
 	VADDPS    Z24, Z2, Z2
@@ -8984,9 +9052,9 @@ partial12x2:
 	VADDPS    Z24, Z21, Z21
 	VADDPS    Z24, Z23, Z23
 
-nobias324:
+nobias329:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta325
+	JEQ       nobeta330
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z24
@@ -9037,7 +9105,7 @@ nobias324:
 	VADDPS    Z24, Z23, Z23
 	ADDQ      R9, R10
 
-nobeta325:
+nobeta330:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -9201,7 +9269,7 @@ k13x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial13x2
 	TESTQ        R10, R10
-	JZ           nobias326
+	JZ           nobias331
 	VMOVUPS      (R10), Z26
 	VADDPS       Z26, Z0, Z0
 	VADDPS       Z26, Z2, Z2
@@ -9231,9 +9299,9 @@ k13x2:
 	VADDPS       Z26, Z23, Z23
 	VADDPS       Z26, Z25, Z25
 
-nobias326:
+nobias331:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta327
+	JEQ    nobeta332
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -9275,7 +9343,7 @@ nobias326:
 	VADDPS 64(R10), Z25, Z25
 	ADDQ   R9, R10
 
-nobeta327:
+nobeta332:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -9324,7 +9392,7 @@ partial13x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias328
+	JZ        nobias333
 	VMOVUPS   (R10), Z26
 	VADDPS    Z26, Z0, Z0
 	VADDPS    Z26, Z2, Z2
@@ -9354,9 +9422,9 @@ partial13x2:
 	VADDPS    Z26, Z23, Z23
 	VADDPS    Z26, Z25, Z25
 
-nobias328:
+nobias333:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta329
+	JEQ       nobeta334
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z26
@@ -9411,7 +9479,7 @@ nobias328:
 	VADDPS    Z26, Z25, Z25
 	ADDQ      R9, R10
 
-nobeta329:
+nobeta334:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -9583,7 +9651,7 @@ k14x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial14x2
 	TESTQ        R10, R10
-	JZ           nobias330
+	JZ           nobias335
 	VMOVUPS      (R10), Z28
 	VADDPS       Z28, Z0, Z0
 	VADDPS       Z28, Z2, Z2
@@ -9615,9 +9683,9 @@ k14x2:
 	VADDPS       Z28, Z25, Z25
 	VADDPS       Z28, Z27, Z27
 
-nobias330:
+nobias335:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta331
+	JEQ    nobeta336
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -9662,7 +9730,7 @@ nobias330:
 	VADDPS 64(R10), Z27, Z27
 	ADDQ   R9, R10
 
-nobeta331:
+nobeta336:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -9714,7 +9782,7 @@ partial14x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias332
+	JZ        nobias337
 	VMOVUPS   (R10), Z28
 	VADDPS    Z28, Z0, Z0
 	VADDPS    Z28, Z2, Z2
@@ -9746,9 +9814,9 @@ partial14x2:
 	VADDPS    Z28, Z25, Z25
 	VADDPS    Z28, Z27, Z27
 
-nobias332:
+nobias337:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta333
+	JEQ       nobeta338
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z28
@@ -9807,7 +9875,7 @@ nobias332:
 	VADDPS    Z28, Z27, Z27
 	ADDQ      R9, R10
 
-nobeta333:
+nobeta338:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8

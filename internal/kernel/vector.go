@@ -45,6 +45,13 @@ func Mul(dst, a, b []float32) {
 	mul(dst, a, b)
 }
 
+// MulTo adds a ⊙ b to dst.
+func MulTo(dst, a, b []float32) {
+	same("MulTo", len(dst), len(a))
+	same("MulTo", len(dst), len(b))
+	mulTo(dst, a, b)
+}
+
 // Lerp moves dst towards src: dst += t·(src − dst). With t = 1 − decay it is an exponential moving average.
 func Lerp(dst, src []float32, t float32) {
 	same("Lerp", len(dst), len(src))
@@ -113,6 +120,13 @@ func scaleGeneric(dst []float32, alpha float32) {
 func mulGeneric(dst, a, b []float32) {
 	for i := range dst {
 		dst[i] = a[i] * b[i]
+	}
+}
+
+// mulToGeneric rounds once, as the fused instruction does: a product of two floats is exact in double precision.
+func mulToGeneric(dst, a, b []float32) {
+	for i := range dst {
+		dst[i] = float32(float64(dst[i]) + float64(a[i])*float64(b[i]))
 	}
 }
 

@@ -7,6 +7,7 @@ var kernels = []kernel{
 	{"axpy", "alpha float32, x, y []float32", "", axpy},
 	{"scale", "dst []float32, alpha float32", "", scale},
 	{"mul", "dst, a, b []float32", "", binary("a", "b", (*gen).mul)},
+	{"mulTo", "dst, a, b []float32", "", mulTo},
 	{"lerp", "dst, src []float32, t float32", "", lerp},
 	{"dot", "x, y []float32", "float32", dot},
 	{"sum", "x []float32", "float32", sum},

@@ -40,6 +40,15 @@ func scale(g *gen) {
 	g.sweep(g.length("dst"), 4, func(c cursor, _ int) { g.put(g.mul(g.get(dst, c), alpha), dst, c) })
 }
 
+func mulTo(g *gen) {
+	dst, a, b := g.list("dst"), g.list("a"), g.list("b")
+	g.sweep(g.length("dst"), 4, func(c cursor, _ int) {
+		t := g.get(dst, c)
+		g.VFMADD231PS(g.get(a, c), g.get(b, c), t)
+		g.put(t, dst, c)
+	})
+}
+
 func lerp(g *gen) {
 	dst, src, t := g.list("dst"), g.list("src"), g.param("t")
 	g.sweep(g.length("dst"), 4, func(c cursor, _ int) {
