@@ -19,7 +19,7 @@ type trainOptions struct {
 	split                 string
 	scenes                int
 	variant, from, out    string
-	epochs, batch         int
+	epochs, batch, lora   int
 	lr                    float64
 	optimizer, precision  string
 	seed                  uint64
@@ -54,6 +54,8 @@ func (a *app) train() *cobra.Command {
 	f.StringVarP(&o.out, "out", "o", "", "folder for everything that the run writes")
 	f.IntVar(&o.epochs, "epochs", 0, "go through the data so many times")
 	f.IntVar(&o.batch, "batch", 0, "pictures in a step")
+	f.IntVar(&o.lora, "lora", 0, "with --from, train adapters of this rank (8 when none is given) and the read-outs only")
+	f.Lookup("lora").NoOptDefVal = "8"
 	f.Float64Var(&o.lr, "lr", 0, "learning rate at its peak")
 	f.StringVar(&o.optimizer, "optimizer", "", "muon or adamw")
 	f.StringVar(&o.precision, "precision", "", "f32 (the only one so far)")
@@ -131,6 +133,7 @@ func (o *trainOptions) recipe(c *cobra.Command, file string) (*recipe.Config, er
 	put(c, "out", &cfg.Out, o.out)
 	put(c, "epochs", &cfg.Train.Epochs, o.epochs)
 	put(c, "batch", &cfg.Train.Batch, o.batch)
+	put(c, "lora", &cfg.Train.LoRA, o.lora)
 	put(c, "optimizer", &cfg.Train.Optimizer, o.optimizer)
 	put(c, "precision", &cfg.Train.Precision, o.precision)
 	put(c, "seed", &cfg.Train.Seed, o.seed)

@@ -63,6 +63,9 @@ func Open(c *Config, o Options) (*Run, error) {
 	if err := learn(r.Model, c.Data, sets); err != nil {
 		return nil, err
 	}
+	if rank := c.Train.LoRA; rank > 0 {
+		r.Model.Adapt(rank, c.Train.Seed)
+	}
 	if err := r.mix(sets); err != nil {
 		return nil, err
 	}
@@ -343,6 +346,7 @@ func (r *Run) Train(ctx context.Context) error {
 	if err := r.Loop.Run(ctx); err != nil {
 		return err
 	}
+	r.Model.Merge()
 	return r.Model.Save(filepath.Join(r.Config.Out, "model"), checkpoint.WriteOptions{})
 }
 

@@ -69,6 +69,22 @@ func build(c Config, v *task.Vocabulary, rng *rand.Rand) (*Model, error) {
 	return m, nil
 }
 
+// Adapt prepares the model for training at little cost: the blocks get low-rank adapters of the given rank (nn.Adapted) and
+// only these and the read-outs are trained. Merge must be called before the model is saved.
+func (m *Model) Adapt(rank int, seed uint64) {
+	nn.Freeze(m, true)
+	nn.Freeze(m.Readout, false)
+	m.Stack.Adapt(rand.New(rand.NewPCG(seed, 0x10a)), rank)
+	m.params = nn.Params(m)
+}
+
+// Merge takes the adapters, if any, into the weights: an ordinary model again.
+func (m *Model) Merge() {
+	m.Stack.Merge()
+	nn.Freeze(m, false)
+	m.params = nn.Params(m)
+}
+
 // Params are the weights, named, in a fixed order.
 func (m *Model) Params() []*autograd.Param { return m.params }
 
