@@ -23,6 +23,8 @@ type Processor struct {
 	Mean, Std             [3]float32
 
 	Patch, MaxPatches int // Siglip2: as large as so many patches allow, in the picture's shape
+
+	Split bool // Eomt: windows are cut out of the resized picture, which Apply leaves to the caller
 }
 
 // maxInput bounds the pixels of a model's input, maxSide its sides.
@@ -47,9 +49,11 @@ var processors = map[string]Processor{
 	"CLIP":    {Shortest: 224, CropHeight: 224, CropWidth: 224, Filter: Bicubic, Mean: clipMean, Std: clipStd},
 	"Siglip":  {Height: 224, Width: 224, Filter: Bicubic, Mean: halfMean, Std: halfMean},
 	"Siglip2": {Patch: 16, MaxPatches: 256, Mean: halfMean, Std: halfMean},
+	"RTDetr":  {Height: 640, Width: 640, Std: [3]float32{1, 1, 1}},
 	"Yolos":   {Shortest: 800, Longest: 1333, Multiple: 16, Mean: imagenetMean, Std: imagenetStd},
 	"Owlv2":   {Height: 960, Width: 960, Mean: clipMean, Std: clipStd},
 	"Blip":    {Height: 384, Width: 384, Filter: Bicubic, Mean: clipMean, Std: clipStd},
+	"Eomt":    {Shortest: 640, Longest: 640, Mean: imagenetMean, Std: imagenetStd},
 	"Vilt":    {Shortest: 384, Multiple: 32, Filter: Bicubic, Mean: halfMean, Std: halfMean},
 	"VitPose": {Height: 256, Width: 192, Mean: imagenetMean, Std: imagenetStd},
 }
@@ -72,6 +76,7 @@ type hfConfig struct {
 	Longest     *int     `json:"max_size"` // beside an older plain size
 	Patch       *int     `json:"patch_size"`
 	MaxPatches  *int     `json:"max_num_patches"`
+	Split       bool     `json:"do_split_image"`
 }
 
 // hfSize is a size in any of the published spellings: 224, [256, 192], {"height": …, "width": …}, {"shortest_edge": …}.
@@ -162,7 +167,7 @@ func ParseProcessor(data []byte, class string) (*Processor, error) {
 	if !ok {
 		return nil, fmt.Errorf("imageproc: preprocessor_config.json: the class %q is not supported", class)
 	}
-	p.Class, p.Rescale = class, 1./255
+	p.Class, p.Rescale, p.Split = class, 1./255, c.Split
 	if err := c.apply(&p); err != nil {
 		return nil, fmt.Errorf("imageproc: preprocessor_config.json: %w", err)
 	}
