@@ -118,14 +118,19 @@ func (m *MLP) Forward(_ *Pass, x *Value) *Value {
 	return m.Down.Forward(act(m.Up.Forward(x)))
 }
 
-// GatedMLP is Down(SiLU(Gate(x))·Up(x)), also called SwiGLU (Shazeer 2020).
+// GatedMLP is Down(Act(Gate(x))·Up(x)), also called SwiGLU or, with GELU, GeGLU (Shazeer 2020).
 type GatedMLP struct {
-	Gate Linear `weight:"gate"`
-	Up   Linear `weight:"up"`
-	Down Linear `weight:"down"`
+	Gate Linear              `weight:"gate"`
+	Up   Linear              `weight:"up"`
+	Down Linear              `weight:"down"`
+	Act  func(*Value) *Value // nil: ops.SiLU
 }
 
 // Forward implements FeedForward; it does not look at the pass.
 func (m *GatedMLP) Forward(_ *Pass, x *Value) *Value {
-	return m.Down.Forward(ops.Mul(ops.SiLU(m.Gate.Forward(x)), m.Up.Forward(x)))
+	act := m.Act
+	if act == nil {
+		act = ops.SiLU
+	}
+	return m.Down.Forward(ops.Mul(act(m.Gate.Forward(x)), m.Up.Forward(x)))
 }

@@ -1,0 +1,229 @@
+package nn
+
+import (
+	"math"
+
+	"fovea/autograd"
+	"fovea/internal/kernel"
+	"fovea/ops"
+)
+
+// RMSNorm normalises the last axis (Zhang and Sennrich 2019).
+type RMSNorm struct {
+	Gain *autograd.Param `weight:"weight"` // [D]
+	Plus float32         // is added to the gain
+	Eps  float32
+}
+
+// BlankRMSNorm is a norm of blank parameters.
+func BlankRMSNorm(d int, plus, eps float32) *RMSNorm {
+	return &RMSNorm{Gain: Blank(autograd.Vector, d), Plus: plus, Eps: eps}
+}
+
+// Forward normalises x [..., n·D]; each run of D features is one row. A nil norm changes nothing.
+func (n *RMSNorm) Forward(x *Value) *Value {
+	if n == nil {
+		return x
+	}
+	return ops.RMSNorm(x, x.Tape().Use(n.Gain), n.Plus, n.Eps)
+}
+
+// DecoderAttention is causal attention in which groups of heads share keys and values (Ainslie et al. 2023), with rotary
+// positions.
+type DecoderAttention struct {
+	Q     Linear   `weight:"q"`
+	K     Linear   `weight:"k"`
+	V     Linear   `weight:"v"`
+	O     Linear   `weight:"o"`
+	QNorm *RMSNorm `weight:"q_norm"` // nil: none
+	KNorm *RMSNorm `weight:"k_norm"`
+}
+
+// DecoderBlock is a pre-norm block: attention, then a gated feed-forward layer, each added to its input.
+type DecoderBlock struct {
+	Norm1 *RMSNorm          `weight:"norm1"`
+	Attn  *DecoderAttention `weight:"attn"`
+	Post1 *RMSNorm          `weight:"post1"` // nil: none
+	Norm2 *RMSNorm          `weight:"norm2"`
+	MLP   FeedForward       `weight:"mlp"`
+	Post2 *RMSNorm          `weight:"post2"` // nil: none
+}
+
+// Decoder is a causal language model of the LLaMA kind (Touvron et al. 2023; Gemma, Gemma 2 and Qwen differ by switches of
+// its configuration). It reads and writes; it is not trained here.
+type Decoder struct {
+	Config DecoderConfig
+	Words  *autograd.Param `weight:"words"` // [V, D]
+	Blocks []*DecoderBlock `weight:"encoder.blocks"`
+	Norm   *RMSNorm        `weight:"norm"`
+	Head   *Dense          `weight:"head"` // nil: the table of words
+
+	rope *RoPE
+}
+
+// NewDecoder makes a blank decoder.
+func NewDecoder(c DecoderConfig) (*Decoder, error) {
+	if err := c.settle(); err != nil {
+		return nil, err
+	}
+	rope, err := NewRoPE(c.rope(), c.HeadDim)
+	if err != nil {
+		return nil, err
+	}
+	act, _ := Activation(c.Act)
+	plus := float32(0)
+	if c.PlusOne {
+		plus = 1
+	}
+	norm := func(d int, there bool) *RMSNorm {
+		if !there {
+			return nil
+		}
+		return BlankRMSNorm(d, plus, c.Eps)
+	}
+	d, kd := c.Width, c.HeadDim
+	m := &Decoder{Config: c, Words: Blank(autograd.Table, c.Vocab, d), Norm: norm(d, true), rope: rope}
+	for range c.Layers {
+		m.Blocks = append(m.Blocks, &DecoderBlock{
+			Norm1: norm(d, true), Post1: norm(d, c.PostNorms), Norm2: norm(d, true), Post2: norm(d, c.PostNorms),
+			Attn: &DecoderAttention{
+				Q: BlankDense(d, c.Heads*kd, c.Bias || c.QKVBias), K: BlankDense(d, c.KVHeads*kd, c.Bias || c.QKVBias), V: BlankDense(d, c.KVHeads*kd, c.Bias || c.QKVBias),
+				O: BlankDense(c.Heads*kd, d, c.Bias), QNorm: norm(kd, c.QKNorm), KNorm: norm(kd, c.QKNorm),
+			},
+			MLP: &GatedMLP{Gate: BlankDense(d, c.Inner, c.MLPBias), Up: BlankDense(d, c.Inner, c.MLPBias), Down: BlankDense(c.Inner, d, c.MLPBias), Act: act},
+		})
+	}
+	if !c.Tied {
+		m.Head = BlankDense(d, c.Vocab, false)
+	}
+	return m, nil
+}
+
+// Embed makes rows of tokens. Those of id image are the rows of features [M, D], in their order; there must be M of them.
+// Without features all tokens are words.
+func (d *Decoder) Embed(t *autograd.Tape, ids []int32, image int32, features *Value) *Value {
+	var words, mixed []ops.Ref
+	for _, id := range ids {
+		if features != nil && id == image {
+			mixed = append(mixed, ops.Ref{Table: 1, Row: int32(len(mixed) - len(words))})
+		} else {
+			mixed = append(mixed, ops.Ref{Row: int32(len(words))})
+			words = append(words, ops.Ref{Row: id})
+		}
+	}
+	x := ops.Gather(t, words, t.Use(d.Words))
+	if d.Config.Scaled {
+		x = ops.Scale(x, float32(math.Sqrt(float64(d.Config.Width))))
+	}
+	if features == nil {
+		return x
+	}
+	return ops.Gather(t, mixed, x, features)
+}
+
+// Reading is new tokens of one or more texts.
+type Reading struct {
+	Texts  []*KVCache // what precedes; each grows by Lens[i] tokens
+	Lens   []int
+	Places []Place // of all new tokens, text after text
+	Prefix int     // the first so many tokens of each text see each other both ways; they are read in one go
+	// Deep[i] [len(DeepRows), D] is added to these of the new tokens after block i: features of a picture from several depths
+	// of the network that saw it (DeepStack, Meng et al. 2024).
+	Deep     [][]float32
+	DeepRows []int
+}
+
+// enter is what block i receives of x, the output of the one before.
+func (r *Reading) enter(i int, x *Value) *Value {
+	if i == 0 || i > len(r.Deep) || len(r.DeepRows) == 0 {
+		return x
+	}
+	t, w := x.Tape(), x.Shape.Last()
+	y := t.New(false, x.Shape...)
+	copy(y.Data, x.Data)
+	for j, row := range r.DeepRows {
+		kernel.AddTo(y.Data[row*w:(row+1)*w], r.Deep[i-1][j*w:(j+1)*w])
+	}
+	return y
+}
+
+// Forward reads tokens, whose embeddings are the rows of x [N, D], text after text, and gives their hidden states after the
+// last norm. The memory that it takes beyond its result and the caches is that of one block; with a Tap, of all of them.
+func (d *Decoder) Forward(p *Pass, x *Value, r Reading) *Value {
+	t, rot := x.Tape(), d.rope.At(r.Places)
+	keep := t.New(false, x.Shape.Rows(), d.Config.Width)
+	for i, b := range d.Blocks {
+		mark := t.Mark()
+		y := d.block(i, b, r.enter(i, p.tap(i, x)), rot, &r)
+		if p.Tap != nil || t.Train {
+			x = y
+			continue
+		}
+		copy(keep.Data, y.Data)
+		t.Release(mark)
+		x = keep
+	}
+	for i, c := range r.Texts {
+		c.n += r.Lens[i]
+	}
+	return d.Norm.Forward(r.enter(len(d.Blocks), p.tap(len(d.Blocks), x)))
+}
+
+func (d *Decoder) block(i int, b *DecoderBlock, x *Value, rot *ops.Rotation, r *Reading) *Value {
+	x = ops.Add(x, b.Post1.Forward(d.attend(i, b.Attn, b.Norm1.Forward(x), rot, r)))
+	return byRows(x, func(x *Value) *Value {
+		return ops.Add(x, b.Post2.Forward(b.MLP.Forward(nil, b.Norm2.Forward(x))))
+	})
+}
+
+func (d *Decoder) attend(i int, a *DecoderAttention, x *Value, rot *ops.Rotation, r *Reading) *Value {
+	c := &d.Config
+	q, k, v := ops.Rotate(a.QNorm.Forward(a.Q.Forward(x)), c.Heads, rot), ops.Rotate(a.KNorm.Forward(a.K.Forward(x)), c.KVHeads, rot), a.V.Forward(x)
+	runs, row, w := make([]ops.Run, len(r.Texts)), 0, c.KVHeads*c.HeadDim
+	for j, text := range r.Texts {
+		to := row + r.Lens[j]
+		text.add(i, k.Data[row*w:to*w], v.Data[row*w:to*w])
+		runs[j] = ops.Run{Row: row, Rows: r.Lens[j], Text: text.text(i), Prefix: r.Prefix, Window: c.window(i)}
+		row = to
+	}
+	scale := c.QueryScalar
+	if scale == 0 {
+		scale = float64(c.HeadDim)
+	}
+	return a.O.Forward(ops.CachedAttention(q, c.Heads, c.KVHeads, ops.RootScale(scale), c.ScoreLimit, runs))
+}
+
+// Logits reads the next token off hidden states [N, D]: [N, V].
+func (d *Decoder) Logits(h *Value) *Value {
+	t := h.Tape()
+	table := d.Words
+	if d.Head != nil {
+		table = d.Head.Weight
+	}
+	y := ops.Linear(h, t.Use(table), nil)
+	if l := d.Config.LogitLimit; l > 0 {
+		kernel.Scale(y.Data, 1/l)
+		kernel.Tanh(y.Data, y.Data)
+		kernel.Scale(y.Data, l)
+	}
+	return y
+}
+
+// rowsAtOnce bounds the memory of layers that work row by row.
+const rowsAtOnce = 256
+
+// byRows applies f, which keeps the width, to some rows of x after the others.
+func byRows(x *Value, f func(x *Value) *Value) *Value {
+	t, n, d := x.Tape(), x.Shape.Rows(), x.Shape.Last()
+	if n <= rowsAtOnce || t.Train {
+		return f(x)
+	}
+	y := t.New(false, n, d)
+	for from := 0; from < n; from += rowsAtOnce {
+		to := min(from+rowsAtOnce, n)
+		mark := t.Mark()
+		copy(y.Data[from*d:to*d], f(ops.Slice(x, from, to)).Data)
+		t.Release(mark)
+	}
+	return y
+}

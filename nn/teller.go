@@ -1,0 +1,146 @@
+package nn
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"fovea/autograd"
+	"fovea/internal/kernel"
+	"fovea/ops"
+)
+
+// Prompt is a text to go on from, with pictures in it.
+type Prompt struct {
+	IDs    []int32
+	Places []Place // of each token
+	Next   int     // place of the token after them
+	// Tokens of id Image are the rows of Features, M · D numbers; Deep[i], as many, is added to these tokens after block i.
+	Image    int32
+	Features []float32
+	Deep     [][]float32
+	Prefix   int // the first so many tokens see each other both ways
+	Shared   int // the first so many begin other prompts about the same picture too; they are read once
+}
+
+// Read reads tokens [from, to) of a prompt into a text that holds those before, and gives their hidden states.
+func (d *Decoder) Read(t *autograd.Tape, p *Pass, text *KVCache, q *Prompt, from, to int) *Value {
+	var features *Value
+	var rows []int // tokens that are pictures
+	first := 0
+	for i, id := range q.IDs[:to] {
+		if q.Features == nil || id != q.Image {
+			continue
+		}
+		if i < from {
+			first++
+		} else {
+			rows = append(rows, i-from)
+		}
+	}
+	r := Reading{Texts: []*KVCache{text}, Lens: []int{to - from}, Places: q.Places[from:to], Prefix: q.Prefix}
+	if w := d.Config.Width; len(rows) > 0 {
+		features = t.Input(q.Features[first*w:(first+len(rows))*w], len(rows), w)
+		for _, deep := range q.Deep {
+			r.Deep = append(r.Deep, deep[first*w:(first+len(rows))*w])
+		}
+		r.DeepRows = rows
+	}
+	return d.Forward(p, d.Embed(t, q.IDs[from:to], q.Image, features), r)
+}
+
+// Teller writes on from prompts with a Decoder: it is a generate.Decoder. It serves one text at a time, on one tape.
+type Teller struct {
+	d      *Decoder
+	t      *autograd.Tape
+	shared *KVCache // what prompts begin with
+	ids    []int32  // of shared
+	texts  []*KVCache
+	next   int // place of the next token
+
+	// Chances are the probabilities that the model gave to the tokens of the text so far, while it is one text.
+	Chances []float64
+	last    []float32
+}
+
+// NewTeller makes a teller that uses the tape, and resets it at every step.
+func NewTeller(d *Decoder, t *autograd.Tape) *Teller { return &Teller{d: d, t: t} }
+
+// Forget drops what prompts had in common: their picture is another one now.
+func (w *Teller) Forget() { w.shared, w.ids, w.texts = nil, nil, nil }
+
+// Read reads a prompt and gives the logits of the token after it.
+func (w *Teller) Read(q *Prompt) ([]float32, error) {
+	n := len(q.IDs)
+	if n == 0 || n >= w.d.Config.MaxLen {
+		return nil, fmt.Errorf("nn: a prompt of %d tokens; the model reads and writes up to %d (max_position_embeddings): ask more briefly, or show a smaller picture", n, w.d.Config.MaxLen)
+	}
+	share := min(q.Shared, n-1)
+	if w.shared == nil || !slices.Equal(w.ids, q.IDs[:share]) {
+		w.Forget()
+		w.shared = NewKVCache(w.d.Config.Layers)
+		if share > 0 {
+			w.t.Reset()
+			w.d.Read(w.t, &Pass{}, w.shared, q, 0, share)
+		}
+		w.ids = slices.Clone(q.IDs[:share])
+	}
+	text := w.shared.Fork()
+	w.t.Reset()
+	h := w.d.Read(w.t, &Pass{}, text, q, share, n)
+	logits := w.d.Logits(ops.Slice(h, n-share-1, n-share))
+	w.texts, w.next, w.Chances = []*KVCache{text.Fork()}, q.Next, w.Chances[:0]
+	w.last = append(w.last[:0], logits.Data...)
+	return w.last, nil
+}
+
+// Step implements generate.Decoder.
+func (w *Teller) Step(tokens []int32) ([]float32, error) {
+	if len(tokens) != len(w.texts) {
+		return nil, fmt.Errorf("nn: %d tokens for %d texts", len(tokens), len(w.texts))
+	}
+	if n := w.texts[0].Len(); n >= w.d.Config.MaxLen {
+		return nil, fmt.Errorf("nn: the text has reached %d tokens, all that the model can read and write (max_position_embeddings)", n)
+	}
+	for _, id := range tokens {
+		if id < 0 || int(id) >= w.d.Config.Vocab {
+			return nil, fmt.Errorf("nn: token %d is not within the vocabulary of %d", id, w.d.Config.Vocab)
+		}
+	}
+	w.Chance(tokens)
+	w.t.Reset()
+	r := Reading{Texts: w.texts, Lens: make([]int, len(tokens)), Places: make([]Place, len(tokens))}
+	for i := range tokens {
+		r.Lens[i], r.Places[i] = 1, Line(w.next, 1)[0]
+	}
+	w.next++
+	logits := w.d.Logits(w.d.Forward(&Pass{}, w.d.Embed(w.t, tokens, 0, nil), r))
+	w.last = append(w.last[:0], logits.Data...)
+	return w.last, nil
+}
+
+// Chance notes the probability of the token that comes next. Step calls it; for a text's last token, which is not stepped
+// over, the caller does.
+func (w *Teller) Chance(tokens []int32) {
+	if len(tokens) != 1 || len(w.last) != w.d.Config.Vocab {
+		w.Chances = nil
+		return
+	}
+	w.Chances = append(w.Chances, math.Exp(float64(w.last[tokens[0]]-kernel.LogSumExp(w.last))))
+}
+
+// Reorder implements generate.Decoder.
+func (w *Teller) Reorder(from []int) error {
+	texts, taken := make([]*KVCache, len(from)), make([]bool, len(w.texts))
+	for i, f := range from {
+		if f < 0 || f >= len(w.texts) {
+			return fmt.Errorf("nn: text %d of %d", f, len(w.texts))
+		}
+		if texts[i] = w.texts[f]; taken[f] {
+			texts[i] = w.texts[f].Copy()
+		}
+		taken[f] = true
+	}
+	w.texts = texts
+	return nil
+}
