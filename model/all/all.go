@@ -9,6 +9,7 @@ import (
 	"fovea/model/clip"
 	"fovea/model/clipseg"
 	"fovea/model/dinov2"
+	"fovea/model/eomt"
 	"fovea/model/owlv2"
 	"fovea/model/siglip"
 	"fovea/model/vilt"
@@ -19,7 +20,7 @@ import (
 
 // Families are all of them, in alphabetical order.
 func Families() []model.Family {
-	return []model.Family{blip.Family, clip.Family, clipseg.Family, dinov2.Family, dinov2.WithRegisters, owlv2.Family, siglip.Family, siglip.NaFlex, vilt.Family, vit.Family, vitpose.Family, yolos.Family}
+	return []model.Family{blip.Family, clip.Family, clipseg.Family, dinov2.Family, dinov2.WithRegisters, eomt.Family, owlv2.Family, siglip.Family, siglip.NaFlex, vilt.Family, vit.Family, vitpose.Family, yolos.Family}
 }
 
 // Open opens a folder of any of the families, laid out as on the Hugging Face hub. See model.Load.

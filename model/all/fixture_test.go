@@ -92,6 +92,7 @@ func open(t *testing.T, folder *model.Folder) *fixture {
 	if err := json.Unmarshal(b, &x.expected); err != nil {
 		t.Fatal(err)
 	}
+	x.masked(t)
 	for _, name := range []string{"image.png", "image2.png"} {
 		img, _, err := imageproc.Open(filepath.Join(x.dir, name))
 		if err == nil {

@@ -94,7 +94,11 @@ func TestParityPictures(t *testing.T) {
 			if strings.HasPrefix(affix[0], "query") || strings.HasPrefix(affix[0], "conditional") {
 				s.Pictures = []*rgb{x.picture(t, map[string]string{"query_": "query_image.png", "conditional_": "prompt.png"}[affix[0]])}
 			}
-			got, err := net.Process(s)
+			from := net
+			if sub := x.part(t, strings.TrimSuffix(affix[0], "_")); sub != nil { // prepared otherwise
+				from, s.Pictures = sub, x.pictures[:1]
+			}
+			got, err := from.Process(s)
 			if err != nil {
 				t.Fatal(err)
 			}
