@@ -1,0 +1,31 @@
+package hub
+
+// Model is a published model that has a short name, because it is a good default for its task.
+type Model struct {
+	Name    string // short
+	Repo    string
+	Class   string // of its config.json
+	Task    string // as the command is called
+	Licence string
+	MB      int    // to download
+	Score   string // as published, with what was measured and by whom
+}
+
+// Short lists the short names. docs/reference/models.md says where the figures come from.
+func Short() []Model {
+	return []Model{
+		{"deit", "facebook/deit-base-patch16-224", "ViTForImageClassification", "classify", "Apache-2.0", 346, "ImageNet-1k top-1 81.8 % (Touvron et al. 2021)"},
+		{"deit-tiny", "facebook/deit-tiny-patch16-224", "ViTForImageClassification", "classify", "Apache-2.0", 23, "ImageNet-1k top-1 72.2 % (Touvron et al. 2021)"},
+		{"vit", "google/vit-base-patch16-224", "ViTForImageClassification", "classify", "Apache-2.0", 346, ""},
+		{"dinov2", "facebook/dinov2-base-imagenet1k-1-layer", "Dinov2ForImageClassification", "classify", "Apache-2.0", 352, "ImageNet-1k top-1 84.5 % (Oquab et al. 2024, linear)"},
+		{"clip", "openai/clip-vit-base-patch32", "CLIPModel", "embed", "MIT", 605, "ImageNet-1k zero-shot top-1 63.2 % (Radford et al. 2021)"},
+		{"siglip2", "google/siglip2-base-patch16-224", "SiglipModel", "embed", "Apache-2.0", 1501, "ImageNet-1k zero-shot top-1 78.2 % (Tschannen et al. 2025)"},
+		{"yolos", "hustvl/yolos-small", "YolosForObjectDetection", "detect", "Apache-2.0", 123, "COCO val2017 AP 36.1 (Fang et al. 2021)"},
+		{"yolos-tiny", "hustvl/yolos-tiny", "YolosForObjectDetection", "detect", "Apache-2.0", 26, "COCO val2017 AP 28.7 (Fang et al. 2021)"},
+		{"owlv2", "google/owlv2-base-patch16-ensemble", "Owlv2ForObjectDetection", "detect", "Apache-2.0", 620, ""},
+		{"clipseg", "CIDAS/clipseg-rd64-refined", "CLIPSegForImageSegmentation", "segment", "Apache-2.0", 603, ""},
+		{"vitpose", "usyd-community/vitpose-base-simple", "VitPoseForPoseEstimation", "pose", "Apache-2.0", 344, "COCO val2017 AP 75.5 (Xu et al. 2022)"},
+		{"vilt", "dandelin/vilt-b32-finetuned-vqa", "ViltForQuestionAnswering", "ask", "Apache-2.0", 470, "VQA v2 test-dev 71.26 % (Kim et al. 2021)"},
+		{"blip", "Salesforce/blip-vqa-base", "BlipForQuestionAnswering", "ask", "BSD-3-Clause", 1539, "VQA v2 test-dev 78.25 % (Li et al. 2022)"},
+	}
+}
