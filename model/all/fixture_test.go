@@ -25,7 +25,7 @@ import (
 type fixture struct {
 	dir      string
 	folder   *model.Folder
-	io       model.Inputs // pictures channels last
+	io       model.Inputs // pictures and maps of features channels last
 	expected map[string]json.RawMessage
 	pictures []*imageproc.RGB
 }
@@ -80,7 +80,7 @@ func open(t *testing.T, folder *model.Folder) *fixture {
 		if err := s.Float32(v.Data); err != nil {
 			t.Fatal(err)
 		}
-		if strings.Contains(name, "pixel_values") && len(v.Shape) == 4 {
+		if len(v.Shape) == 4 && (strings.Contains(name, "pixel_values") || strings.HasPrefix(name, "backbone.") || strings.HasPrefix(name, "encoder_out.")) {
 			v = channelsLast(v)
 		}
 		x.io[name] = v
