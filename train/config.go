@@ -23,6 +23,8 @@ type Config struct {
 	EMA         float64  `json:"ema"`          // decay of the averaged weights (.999), which evaluation and the result use; 0: none
 	WeightDecay *float64 `json:"weight_decay"` // nil: the optimiser's own; used when Loop.Optimizer is nil
 	Seed        uint64   `json:"seed"`
+	// Precision is "f32", or "bf16" for products of operands rounded to bfloat16 with sums, weights and all else in float32.
+	Precision string `json:"precision,omitempty"`
 	// Extra is anything else that decides the result (the model's configuration, the mixture of data), marshalled to JSON.
 	Extra any `json:"extra"`
 
@@ -49,6 +51,9 @@ func (c Config) checked() (Config, error) {
 			*d.v = d.n
 		}
 	}
+	if c.Precision == "f32" {
+		c.Precision = ""
+	}
 	if c.SnapshotEvery == 0 {
 		c.SnapshotEvery = 5 * time.Minute
 	}
@@ -60,6 +65,7 @@ func (c Config) checked() (Config, error) {
 	}
 	outside := func(v, lo, hi float64) bool { return !(v >= lo && v <= hi) } // NaN is outside
 	bad(c.Steps < 1, "steps is %d, want at least 1", c.Steps)
+	bad(c.Precision != "" && c.Precision != "bf16", "precision %q, want f32 or bf16", c.Precision)
 	bad(c.Accumulate < 1 || c.Replicas < 1 || c.Replicas > 1024, "accumulate is %d and replicas %d, want at least 1 each", c.Accumulate, c.Replicas)
 	if c.Accumulate >= 1 && c.Replicas >= 1 {
 		bad(c.Batch < 1 || c.Batch%(c.Replicas*c.Accumulate) != 0, "batch is %d, want a multiple of replicas × accumulate = %d", c.Batch, c.Replicas*c.Accumulate)

@@ -314,3 +314,37 @@ func TestRate(t *testing.T) {
 		}
 	}
 }
+
+// TestPrecision: with bf16 a run learns as well as in f32, with other numbers, and is another run.
+func TestPrecision(t *testing.T) {
+	losses := map[string]float64{}
+	out := t.TempDir()
+	for _, p := range []string{"", "f32", "bf16"} {
+		cfg := toyConfig("")
+		cfg.Steps, cfg.Precision = 150, p
+		if p == "bf16" {
+			cfg.Out = out
+		}
+		l := &Loop[sample]{Objective: newToy(), Next: drawSample, Config: cfg, Hooks: Hooks{Stdout: io.Discard, Stderr: io.Discard, Quiet: true}}
+		sum, n := 0.0, 0
+		l.Step = func(p Progress) {
+			if p.Step > 100 {
+				sum, n = sum+p.Loss, n+1
+			}
+		}
+		if err := l.Run(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		losses[p] = sum / float64(n)
+	}
+	if losses[""] != losses["f32"] || losses["bf16"] == losses["f32"] || math.Abs(losses["bf16"]/losses["f32"]-1) > .15 {
+		t.Errorf("mean losses %v", losses)
+	}
+	cfg := toyConfig(out)
+	cfg.Steps, cfg.Resume = 150, true
+	l := &Loop[sample]{Objective: newToy(), Next: drawSample, Config: cfg, Hooks: Hooks{Stdout: io.Discard, Stderr: io.Discard, Quiet: true}}
+	var other *OtherConfig
+	if err := l.Run(context.Background()); !errors.As(err, &other) || !strings.Contains(err.Error(), "precision") {
+		t.Errorf("resumed in f32 what ran in bf16: %v", err)
+	}
+}

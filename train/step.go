@@ -57,7 +57,11 @@ func newStepper[S any](cfg Config, objective Objective[S], opt Optimizer) *stepp
 	s.norms = make([]float32, len(s.trained))
 	for i := range cfg.Replicas {
 		pcg := rand.NewPCG(0, 0)
-		s.replicas = append(s.replicas, &replica[S]{tape: autograd.NewTape(kernel.NewWork(nil), i, true), pcg: pcg, rng: rand.New(pcg)})
+		work := kernel.NewWork(nil)
+		if cfg.Precision == "bf16" {
+			work.RoundBF16()
+		}
+		s.replicas = append(s.replicas, &replica[S]{tape: autograd.NewTape(work, i, true), pcg: pcg, rng: rand.New(pcg)})
 	}
 	s.forward = func(_, i int) { s.runReplica(s.replicas[i], i) }
 	s.clear = func(_, i int) {

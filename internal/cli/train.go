@@ -58,7 +58,7 @@ func (a *app) train() *cobra.Command {
 	f.Lookup("lora").NoOptDefVal = "8"
 	f.Float64Var(&o.lr, "lr", 0, "learning rate at its peak")
 	f.StringVar(&o.optimizer, "optimizer", "", "muon or adamw")
-	f.StringVar(&o.precision, "precision", "", "f32 (the only one so far)")
+	f.StringVar(&o.precision, "precision", "", "f32, or bf16: products of operands rounded to bfloat16 (the same numbers as on hardware that has it, no faster without)")
 	f.Uint64Var(&o.seed, "seed", 0, "other seeds give other weights and samples")
 	f.BoolVar(&o.resume, "resume", false, "go on from the newest snapshot in OUT")
 	f.StringSliceVar(&o.override, "override", nil, "keys that may differ from the snapshot's, such as lr")

@@ -71,6 +71,12 @@ func (w *Work) multiply(fn string, c, a Mat, n int, ep Epilogue) {
 		return
 	}
 	p := &w.job
+	if w.bf16 {
+		a = w.rounded(a, &w.ra)
+		if p.packed == nil {
+			p.b = w.rounded(p.b, &w.rb)
+		}
+	}
 	p.c, p.a, p.ep = c, a, ep
 	p.m, p.n, p.k = a.Rows, n, a.Cols
 	p.shape = gemmShape()

@@ -9,6 +9,10 @@ type Work struct {
 	bufs []packBuf // one for each part of a product that may run at the same time
 	job  product
 	part func(i int) // job.part, made once so that Run allocates nothing
+
+	bf16   bool // round operands, see RoundBF16
+	ra, rb []float32
+	halves []uint16
 }
 
 type packBuf struct {

@@ -71,7 +71,7 @@ type Train struct {
 	WeightDecay float64 `yaml:"weight_decay" json:"weight_decay"`
 	Clip        float64 `yaml:"clip" json:"clip"`
 	EMA         float64 `yaml:"ema" json:"ema"`
-	Precision   string  `yaml:"precision" json:"precision"` // f32
+	Precision   string  `yaml:"precision" json:"precision"` // f32, or bf16: products of rounded operands
 	LoRA        int     `yaml:"lora" json:"lora,omitempty"` // rank of adapters, which are trained in place of the blocks; 0: all weights are
 	Smooth      float64 `yaml:"label_smoothing" json:"label_smoothing"`
 	Seed        uint64  `yaml:"seed" json:"seed"`
@@ -158,7 +158,7 @@ func (c *Config) Check() error {
 	bad(t.MuonLR > 0 && t.MuonLR < 10, "train.muon_lr: %g, want a small positive number such as 0.02", t.MuonLR)
 	bad(t.Warmup >= 0 && t.Warmup <= 1, "train.warmup: %g is a share of all steps, in [0, 1]", t.Warmup)
 	bad(t.EMA >= 0 && t.EMA < 1, "train.ema: %g, want [0, 1)", t.EMA)
-	bad(t.Precision == "f32", "train.precision: %q; this version trains in f32 only", t.Precision)
+	bad(t.Precision == "f32" || t.Precision == "bf16", "train.precision: %q, want f32 or bf16", t.Precision)
 	bad(t.LoRA >= 0 && t.LoRA <= 1024, "train.lora: rank %d, want 0 … 1024; 8 is usual", t.LoRA)
 	bad(t.LoRA == 0 || c.Model.From != "", "train.lora: adapters suit a trained model; name it in model.from")
 	bad(t.Smooth >= 0 && t.Smooth < 1, "train.label_smoothing: %g, want [0, 1)", t.Smooth)

@@ -100,7 +100,7 @@ func Open(c *Config, o Options) (*Run, error) {
 		Next:      r.sampler.next,
 		Config: train.Config{
 			Steps: steps, EpochSteps: perEpoch, Batch: t.Batch, Accumulate: t.Accumulate, Replicas: t.Replicas, Optimizer: t.Optimizer,
-			LR: lr, Warmup: int(math.Ceil(t.Warmup * float64(steps))), MinLR: .01, Clip: t.Clip, EMA: t.EMA, Seed: t.Seed,
+			LR: lr, Warmup: int(math.Ceil(t.Warmup * float64(steps))), MinLR: .01, Clip: t.Clip, EMA: t.EMA, Seed: t.Seed, Precision: t.Precision,
 			SnapshotEvery: time.Duration(t.Snapshot * float64(time.Minute)), EvalEvery: t.EvalEvery * perEpoch, LogEvery: 10,
 			Out: c.Out, Extra: c, Resume: o.Resume, Override: o.Override,
 		},
