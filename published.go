@@ -60,12 +60,19 @@ func (r *Request) words(card *model.Card) error {
 		if r.Tasks&l.tasks == 0 {
 			continue
 		}
-		if len(l.asked) == 0 && len(l.own) == 0 && card.OpenVocabulary {
+		if len(l.asked) == 0 && len(l.own) == 0 && card.OpenVocabulary && !card.Anything {
 			return badInput(l.code, fmt.Errorf("fovea: the model %q has no list of its own; give at least one %s", card.Name, l.what))
 		}
 		for _, word := range l.asked {
 			if !card.OpenVocabulary && model.IndexLabel(l.own, word) < 0 {
 				return badInput(l.code, fmt.Errorf("fovea: the model %q knows a fixed list of %d names, and %q is none of them", card.Name, len(l.own), word))
+			}
+		}
+	}
+	if r.Tasks.Has(task.Ask) && card.Question != nil {
+		for _, q := range r.Questions {
+			if err := card.Question(q); err != nil {
+				return badInput("request.question", fmt.Errorf("fovea: the model %q: %w", card.Name, err))
 			}
 		}
 	}

@@ -29,10 +29,15 @@ type Card struct {
 	// Labels are the things that it detects and Classes what it recognises when nothing else is asked for.
 	Labels, Classes []string
 	OpenVocabulary  bool // other words than those can be asked for
+	Anything        bool // without a query it detects whatever it sees, though it has no list of it
 	Skeleton        *annotation.Skeleton
 	NeedsBoxes      bool // Pose is all it does with people: somebody else has to find them
 	Embed           int  // length of its vectors in the joint space, 0 without one
 	PicturesOnly    bool // that space holds pictures but no texts
+	// Threshold is the least score of objects when nothing else is asked for; 0 means the program's own.
+	Threshold float64
+	// Question says what is wrong with a question, for models that know only some; nil: any will do.
+	Question func(question string) error
 }
 
 // Runner looks at pictures and answers. It serves one goroutine at a time; runners of one model work side by side.

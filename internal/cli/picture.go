@@ -44,7 +44,9 @@ func (o *pictureOptions) check(c *cobra.Command) error {
 	if !(o.threshold >= 0 && o.threshold <= 1) {
 		return usage("", "--threshold is %g, want a probability in [0, 1]", o.threshold)
 	}
-	if o.threshold == 0 && c.Flags().Changed("threshold") {
+	if !c.Flags().Changed("threshold") {
+		o.threshold = 0 // the model's own default
+	} else if o.threshold == 0 {
 		o.threshold = 1e-9 // a request's 0 means the default
 	}
 	if o.every < 1 {

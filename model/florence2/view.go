@@ -1,0 +1,205 @@
+package florence2
+
+import (
+	"context"
+	"math"
+	"strings"
+
+	"fovea/annotation"
+	"fovea/imageproc"
+	"fovea/model"
+)
+
+// NewRunner implements model.Model.
+func (m *Model) NewRunner(threads int) model.Runner { return &runner{model.NewWorker(threads), m} }
+
+type runner struct {
+	model.Worker
+	m *Model
+}
+
+// Encode implements model.Runner.
+func (r *runner) Encode(img *imageproc.RGB) (model.View, error) {
+	in, err := r.m.Process(model.Sample{Pictures: []*imageproc.RGB{img}})
+	if err != nil {
+		return nil, err
+	}
+	r.Tape.Reset()
+	seen := r.m.Project.Forward(r.m.Vision.Forward(in.Value(r.Tape, "pixel_values"), nil))
+	return &view{r: r, seen: append([]float32(nil), seen.Data...), w: img.W, h: img.H}, nil
+}
+
+// TextVector implements model.Runner.
+func (r *runner) TextVector(string) []float32 { return nil }
+
+// view is a picture's rows [T, D] and its size in pixels.
+type view struct {
+	model.Nothing
+	r    *runner
+	seen []float32
+	w, h int
+}
+
+// write answers a task about some words.
+func (v *view) write(prompt string) answer {
+	m := v.r.m
+	return m.write(context.Background(), v.r.Tape, v.seen, prompt, m.rules(m.Config.Text.MaxLen))
+}
+
+// say answers a text that begins with a task, in words: a result with places is written as JSON.
+func (v *view) say(text string) (string, float64) {
+	m := v.r.m
+	t, _ := split(text)
+	prompt, err := Prompt(text)
+	if err != nil {
+		return "", 0
+	}
+	a := v.write(prompt)
+	if a.failed {
+		return "", a.logProb
+	}
+	spelled, _ := m.spell(a.ids)
+	kind := Text
+	if t != nil {
+		kind = t.Kind
+	}
+	r := m.parser.Parse(kind, spelled, v.w, v.h)
+	if kind == Text {
+		return r.Text, math.Exp(a.logProb)
+	}
+	b, _ := r.MarshalJSON() // numbers and words never fail
+	return string(b), math.Exp(a.logProb)
+}
+
+// places answers a task with places, each with its score.
+func (v *view) places(name, about string) ([]Place, []float64) {
+	m := v.r.m
+	t, _ := split(name)
+	a := v.write(strings.Replace(t.Prompt, "%s", about, 1))
+	if a.failed {
+		return []Place{{Box: []int{0, 0, v.w, v.h}}}, []float64{a.logProb}
+	}
+	text, spans := m.spell(a.ids)
+	found := m.parser.Parse(t.Kind, text, v.w, v.h).Regions
+	if len(found) == 0 {
+		return nil, nil
+	}
+	scores, chances := make([]float64, len(found)), m.chances(v.r.Tape, a)
+	for i := range found {
+		scores[i] = found[i].score(chances, spans)
+	}
+	return found, scores
+}
+
+// Ask implements model.View: questions are tasks, and what they are about.
+func (v *view) Ask(questions []string, step func(string)) []model.Answer {
+	out := make([]model.Answer, len(questions))
+	for i, q := range questions {
+		text, p := v.say(q)
+		out[i] = model.Answer{Question: q, Answer: text, Score: p}
+		if i == 0 && step != nil {
+			step(text) // several beginnings compete until the end
+		}
+	}
+	return out
+}
+
+// Caption implements model.View.
+func (v *view) Caption(step func(string)) model.Caption {
+	text, p := v.say("<CAPTION>")
+	if step != nil {
+		step(text)
+	}
+	return model.Caption{Text: text, Score: p}
+}
+
+// Detect implements model.View. Without a query the model names what it sees; it then outlines every box, if masks are wanted.
+// With one it is asked for each thing by itself, for boxes or for outlines.
+func (v *view) Detect(o model.DetectOptions) []model.Object {
+	var found []model.Object
+	if len(o.Query) == 0 {
+		found = o.Best(v.objects("<OD>", "", ""))
+		if o.Masks {
+			for i := range found {
+				found[i].Mask = v.mask(v.outline(found[i].Box))
+			}
+		}
+		return found
+	}
+	name := "<OPEN_VOCABULARY_DETECTION>"
+	if o.Masks {
+		name = "<REFERRING_EXPRESSION_SEGMENTATION>"
+	}
+	for _, q := range o.Query {
+		for _, x := range v.objects(name, q, q) {
+			if !o.Masks {
+				x.Mask = nil
+			} else if x.Mask == nil {
+				x.Mask = v.mask(nil)
+			}
+			found = append(found, x)
+		}
+	}
+	return o.Best(found)
+}
+
+// objects answers a task; label, when not empty, is what all objects are called.
+func (v *view) objects(name, about, label string) (out []model.Object) {
+	found, scores := v.places(name, about)
+	for i, p := range found {
+		x := model.Object{Label: p.Label, Score: scores[i]}
+		if label != "" {
+			x.Label = label
+		}
+		if p.Polygons != nil {
+			x.Box, x.Mask = bounds(p.Polygons), v.mask(p.Polygons)
+		} else {
+			x.Box = annotation.Box{X0: float64(p.Box[0]), Y0: float64(p.Box[1]), X1: float64(p.Box[2]), Y1: float64(p.Box[3])}
+		}
+		x.Box = x.Box.Clip(float64(v.w), float64(v.h))
+		out = append(out, x)
+	}
+	return out
+}
+
+// outline gives the polygons of what is in a box.
+func (v *view) outline(b annotation.Box) (polygons [][]int) {
+	found, _ := v.places("<REGION_TO_SEGMENTATION>", Region(b, v.w, v.h))
+	for _, p := range found {
+		polygons = append(polygons, p.Polygons...)
+	}
+	return polygons
+}
+
+// mask fills polygons; without any it is empty.
+func (v *view) mask(polygons [][]int) *annotation.RLE {
+	list := make([][]float64, 0, len(polygons))
+	for _, p := range polygons {
+		corners := make([]float64, len(p))
+		for i, c := range p {
+			corners[i] = float64(c)
+		}
+		if len(corners) > 0 {
+			list = append(list, corners)
+		}
+	}
+	if r, err := annotation.PolygonRLE(v.h, v.w, list...); err == nil {
+		return &r
+	}
+	return &annotation.RLE{H: v.h, W: v.w, Counts: []uint32{uint32(v.w * v.h)}}
+}
+
+// bounds is the box around polygons.
+func bounds(polygons [][]int) annotation.Box {
+	b, first := annotation.Box{}, true
+	for _, p := range polygons {
+		for i := 0; i+1 < len(p); i += 2 {
+			x, y := float64(p[i]), float64(p[i+1])
+			if first {
+				b, first = annotation.Box{X0: x, Y0: y, X1: x, Y1: y}, false
+			}
+			b = annotation.Box{X0: min(b.X0, x), Y0: min(b.Y0, y), X1: max(b.X1, x), Y1: max(b.Y1, y)}
+		}
+	}
+	return b
+}

@@ -1,0 +1,181 @@
+package nn
+
+import (
+	"fmt"
+
+	"fovea/autograd"
+	"fovea/ops"
+)
+
+// BartConfig sizes a published encoder–decoder of texts in the manner of BART (Lewis et al. 2020), under the names that its
+// config.json has.
+type BartConfig struct {
+	Width         int    `json:"d_model"`
+	EncoderLayers int    `json:"encoder_layers"`
+	EncoderHeads  int    `json:"encoder_attention_heads"`
+	EncoderInner  int    `json:"encoder_ffn_dim"`
+	DecoderLayers int    `json:"decoder_layers"`
+	DecoderHeads  int    `json:"decoder_attention_heads"`
+	DecoderInner  int    `json:"decoder_ffn_dim"`
+	Act           string `json:"activation_function"`
+	Vocab         int    `json:"vocab_size"`
+	MaxLen        int    `json:"max_position_embeddings"`
+
+	// Variants that are refused: words times √d_model, norms before the layers, a norm at the end.
+	Scaled    bool `json:"scale_embedding"`
+	PreNorm   bool `json:"normalize_before"`
+	FinalNorm bool `json:"add_final_layer_norm"`
+}
+
+const (
+	bartEps = 1e-5
+	// bartOffset is the row of the first position: the two before it stood for padding once.
+	bartOffset = 2
+)
+
+func (c *BartConfig) encoder() EncoderConfig {
+	return EncoderConfig{Width: c.Width, Layers: c.EncoderLayers, Heads: c.EncoderHeads, Inner: c.EncoderInner, Act: c.Act, Eps: bartEps}
+}
+
+func (c *BartConfig) decoder() EncoderConfig {
+	return EncoderConfig{Width: c.Width, Layers: c.DecoderLayers, Heads: c.DecoderHeads, Inner: c.DecoderInner, Act: c.Act, Eps: bartEps}
+}
+
+// Check names the first field that cannot work.
+func (c *BartConfig) Check() error {
+	if c.Scaled || c.PreNorm || c.FinalNorm {
+		return fmt.Errorf("nn: scale_embedding, normalize_before and add_final_layer_norm are not supported; want false")
+	}
+	for _, e := range []EncoderConfig{c.encoder(), c.decoder()} {
+		t := TextConfig{EncoderConfig: e, Vocab: c.Vocab, MaxLen: c.MaxLen}
+		if err := t.Check(); err != nil {
+			return fmt.Errorf("nn: an encoder and decoder of d_model features: %w", err)
+		}
+	}
+	return nil
+}
+
+// Bart reads rows, which may be words or anything else of their width, and writes words.
+type Bart struct {
+	Config  BartConfig
+	Words   *autograd.Param `weight:"words"` // [V, D]; the read-out too
+	Encoder *BartStack      `weight:"encoder"`
+	Decoder *BartStack      `weight:"decoder"`
+}
+
+// BartStack is one half of it.
+type BartStack struct {
+	Pos    *autograd.Param `weight:"pos"`  // [2 + MaxLen, D]
+	Norm   *LayerNorm      `weight:"norm"` // before the first block
+	Blocks []*PostBlock    `weight:"blocks"`
+}
+
+// NewBart makes a blank one.
+func NewBart(c BartConfig) (*Bart, error) {
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	half := func(e EncoderConfig, seen int) *BartStack {
+		s := &BartStack{Pos: Blank(autograd.Table, bartOffset+c.MaxLen, c.Width), Norm: BlankNorm(c.Width, bartEps)}
+		for range e.Layers {
+			s.Blocks = append(s.Blocks, NewPostBlock(e, seen))
+		}
+		return s
+	}
+	return &Bart{Config: c, Words: Blank(autograd.Table, c.Vocab, c.Width), Encoder: half(c.encoder(), 0), Decoder: half(c.decoder(), c.Width)}, nil
+}
+
+// Embed are the words of texts, text after text.
+func (b *Bart) Embed(t *autograd.Tape, ids [][]int32) *Value {
+	var refs []ops.Ref
+	for _, text := range ids {
+		for _, id := range text {
+			refs = append(refs, ops.Ref{Row: id})
+		}
+	}
+	return ops.Gather(t, refs, t.Use(b.Words))
+}
+
+// Encode reads sequences of lens[i] rows of x, 1 … MaxLen each, which lie one after another. It lays out the pass.
+func (b *Bart) Encode(p *Pass, x *Value, lens []int) *Value {
+	return b.Encoder.forward(p, x, lens, nil, nil, false)
+}
+
+// Decode gives the hidden states of texts of 1 … MaxLen ids, text after text, each of which sees lens[i] rows of what the
+// encoder has read, y. It lays out the pass. Logits reads them out.
+func (b *Bart) Decode(t *autograd.Tape, p *Pass, ids [][]int32, y *Value, lens []int) *Value {
+	own := make([]int, len(ids))
+	for i, text := range ids {
+		own[i] = len(text)
+	}
+	return b.Decoder.forward(p, b.Embed(t, ids), own, y, lens, true)
+}
+
+// Logits are those of the next word, [N, V].
+func (b *Bart) Logits(h *Value) *Value { return ops.Linear(h, h.Tape().Use(b.Words), nil) }
+
+// place adds positions from on to each of the sequences, whose rows lie one after another, and norms.
+func (s *BartStack) place(x *Value, lens []int, from int) *Value {
+	var pos []ops.Ref
+	for _, n := range lens {
+		for i := range n {
+			pos = append(pos, ops.Ref{Row: int32(bartOffset + from + i)})
+		}
+	}
+	t := x.Tape()
+	return s.Norm.Forward(ops.Add(x, ops.Gather(t, pos, t.Use(s.Pos))))
+}
+
+func (s *BartStack) forward(p *Pass, x *Value, own []int, y *Value, seen []int, causal bool) *Value {
+	p.Layout = &ops.Layout{}
+	var spans []ops.Span
+	row, key := 0, 0
+	for i, n := range own {
+		p.Layout.Groups = append(p.Layout.Groups, ops.Group{Image: -1, Start: row, Len: n, Causal: causal})
+		if y != nil {
+			spans = append(spans, ops.Span{Row: row, Rows: n, Key: key, Keys: seen[i]})
+			key += seen[i]
+		}
+		row += n
+	}
+	x = s.place(x, own, 0)
+	for i, b := range s.Blocks {
+		x = Frugal(p.tap(i, x), func(x *Value) *Value { return b.Forward(p, x, y, spans) })
+	}
+	return p.tap(len(s.Blocks), x)
+}
+
+// BartText is a text that the decoder writes piece by piece, in several versions at once.
+type BartText struct {
+	bart  *Bart
+	cache *PostCache
+}
+
+// Begin starts a text, in one version, that sees all rows of what the encoder has read, y.
+func (b *Bart) Begin(y *Value) *BartText {
+	return &BartText{b, NewPostCache(b.Decoder.Blocks, y)}
+}
+
+// Step appends ids[i] to version i and gives the logits of the next word, [len(ids), V]. What it computes lives on t, which
+// may have been reset since the last step; the text itself does not.
+func (x *BartText) Step(t *autograd.Tape, ids []int32) (*Value, error) {
+	n := x.cache.Len()
+	if n >= x.bart.Config.MaxLen {
+		return nil, fmt.Errorf("nn: the text is as long as max_position_embeddings, %d", n)
+	}
+	if len(ids) != x.cache.Texts() {
+		return nil, fmt.Errorf("nn: %d words for %d versions of a text", len(ids), x.cache.Texts())
+	}
+	texts, ones := make([][]int32, len(ids)), make([]int, len(ids))
+	for i, id := range ids {
+		if id < 0 || int(id) >= x.bart.Config.Vocab {
+			return nil, fmt.Errorf("nn: word %d is not within vocab_size %d", id, x.bart.Config.Vocab)
+		}
+		texts[i], ones[i] = ids[i:i+1], 1
+	}
+	h := x.bart.Decoder.place(x.bart.Embed(t, texts), ones, n)
+	return x.bart.Logits(x.cache.Step(h)), nil
+}
+
+// Reorder goes on with versions from[0], from[1], … of the text, any of them several times.
+func (x *BartText) Reorder(from []int) error { return x.cache.Reorder(from) }
