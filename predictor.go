@@ -160,9 +160,8 @@ func (r *Result) answer(ctx context.Context, v model.View, q *Request, card *mod
 				r.Objects = v.Detect(q.detect(false))
 			}
 		case task.Segment:
-			r.Objects = v.Detect(q.detect(true))
-			if q.Semantic {
-				r.Semantic = semantic(r.Objects, r.Width, r.Height)
+			if err := r.segment(v, q); err != nil {
+				return err
 			}
 		case task.Pose:
 			r.People = people(v, q, r.Objects, card.Skeleton)

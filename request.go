@@ -1,7 +1,6 @@
 package fovea
 
 import (
-	"cmp"
 	"fmt"
 	"image"
 	"math"
@@ -26,13 +25,15 @@ type Request struct {
 
 	Boxes []annotation.Box // Pose: where the people are, pixels; none means that they are looked for
 
-	Threshold float64 // least score of an object or a person, in [0, 1]; 0 means the model's own, or else DefaultThreshold
+	Threshold float64 // least score of an object or a person, in [0, 1]; 0 means DefaultThreshold
 	Overlap   float64 // of two boxes of one label with a larger IoU the lower-scored is dropped; 0 means the model's own
 	Top       int     // Classify: at most so many names; 0 means DefaultTop, negative means all
 	Max       int     // Detect, Segment, Pose: at most so many; 0 means DefaultMax
 
-	Semantic bool // Segment: a label for each pixel instead of a mask for each object
-	Polygons bool // Segment: outlines beside the run lengths in JSON
+	Semantic bool     // Segment: a label for each pixel instead of a mask for each object
+	Panoptic bool     // Segment: no pixel is in two masks; Overlap is then the least share of its mask that must be left to an object
+	Stuff    []string // Panoptic: labels that have one object each, such as sky
+	Polygons bool     // Segment: outlines beside the run lengths in JSON
 
 	// Step, when not nil, receives the text so far after every word: of the caption, or else of the first answer. It must
 	// not use the Predictor.
@@ -88,8 +89,11 @@ func (r *Request) check(card *model.Card) error {
 	if err := r.words(card); err != nil {
 		return err
 	}
+	if err := r.division(card); err != nil {
+		return err
+	}
 	if r.Threshold == 0 {
-		r.Threshold = cmp.Or(card.Threshold, DefaultThreshold)
+		r.Threshold = DefaultThreshold
 	}
 	return nil
 }

@@ -1,52 +1,102 @@
 package fovea
 
-import "fovea/annotation"
+import (
+	"fmt"
+	"slices"
 
-// semantic labels pixels with the classes of the objects that cover them; where several do, the highest score wins.
-// Objects are in the order of their scores, best first.
-func semantic(objects []Object, w, h int) *Semantic {
-	s := &Semantic{Classes: []string{}, Map: []annotation.RLE{}}
-	index, taken := map[string]int{}, empty(w, h)
-	for _, o := range objects {
-		k, ok := index[o.Label]
-		if !ok {
-			k = len(s.Classes)
-			index[o.Label] = k
-			s.Classes = append(s.Classes, o.Label)
-			s.Map = append(s.Map, empty(w, h))
+	"fovea/annotation"
+	"fovea/model"
+	"fovea/task"
+)
+
+// division says what is wrong with the way in which a request divides a picture.
+func (r *Request) division(card *model.Card) error {
+	if r.Semantic && r.Panoptic {
+		return badInput("request.panoptic", fmt.Errorf("fovea: a picture is divided by label, semantic, or among objects, panoptic, but not both"))
+	}
+	if len(r.Stuff) > 0 && !r.Panoptic {
+		return badInput("request.stuff", fmt.Errorf("fovea: what is stuff matters only when a picture is divided among objects, panoptic"))
+	}
+	if err := checkTexts("request.stuff", r.Stuff); err != nil {
+		return err
+	}
+	for _, word := range r.Stuff {
+		if !card.OpenVocabulary && model.IndexLabel(card.Labels, word) < 0 {
+			return badInput("request.stuff", fmt.Errorf("fovea: the model %q knows a fixed list of %d names, and %q is none of them", card.Name, len(card.Labels), word))
 		}
-		s.Map[k] = union(s.Map[k], without(*o.Mask, taken))
-		taken = union(taken, *o.Mask)
+	}
+	return nil
+}
+
+// segment finds objects and their masks, or divides the picture as the request says: models that can do so by themselves do
+// it their way, the masks of others are laid over each other, the best on top.
+func (r *Result) segment(v model.View, q *Request) error {
+	s, divides := v.(model.Segmenter)
+	switch {
+	case q.Semantic && divides:
+		labels, pixels, err := s.Semantic(q.Query)
+		if err != nil {
+			return badInput("image.shape", fmt.Errorf("fovea: %w", err))
+		}
+		r.Semantic = &Semantic{Classes: append([]string{}, labels...), Map: pixels}
+		if q.Tasks.Has(task.Detect) {
+			r.Objects = v.Detect(q.detect(false))
+		}
+	case q.Semantic:
+		r.Objects = v.Detect(q.detect(true))
+		r.Semantic = semantic(r.Objects)
+	case q.Panoptic && divides:
+		r.Objects = s.Panoptic(q.detect(true), q.Stuff)
+	case q.Panoptic:
+		r.Objects = panoptic(v.Detect(q.detect(true)), q.Stuff)
+	default:
+		r.Objects = v.Detect(q.detect(true))
+	}
+	return nil
+}
+
+// shared are the masks of objects, best first, cut down so that where several overlap, the best has the pixels.
+func shared(objects []Object) []annotation.RLE {
+	masks := make([]annotation.RLE, len(objects))
+	for i, o := range objects {
+		masks[i] = *o.Mask
+	}
+	model.Share(masks)
+	return masks
+}
+
+// semantic labels pixels with the classes of the objects that cover them, best first.
+func semantic(objects []Object) *Semantic {
+	s, masks := &Semantic{Classes: []string{}, Map: []annotation.RLE{}}, shared(objects)
+	for i, o := range objects {
+		if k := slices.Index(s.Classes, o.Label); k >= 0 {
+			s.Map[k] = model.Join(s.Map[k], masks[i])
+			continue
+		}
+		s.Classes, s.Map = append(s.Classes, o.Label), append(s.Map, masks[i])
 	}
 	return s
 }
 
-func empty(w, h int) annotation.RLE {
-	return annotation.RLE{H: h, W: w, Counts: []uint32{uint32(w * h)}}
-}
-
-// union is the pixels in either mask; both are of one picture.
-func union(a, b annotation.RLE) annotation.RLE {
-	u, err := a.Union(b)
-	if err != nil {
-		panic(err) // masks of one picture have one size
+// panoptic divides a picture among objects, best first: each has what those before it leave, and all objects of a label that
+// is stuff are one.
+func panoptic(objects []Object, stuff []string) []Object {
+	out, only := []Object{}, map[string]int{}
+	for i, m := range shared(objects) {
+		if m.Area() == 0 {
+			continue
+		}
+		o := objects[i]
+		if model.IndexLabel(stuff, o.Label) >= 0 {
+			if k, ok := only[o.Label]; ok {
+				m = model.Join(*out[k].Mask, m)
+				out[k].Mask, out[k].Box = &m, m.Bounds()
+				continue
+			}
+			only[o.Label] = len(out)
+		}
+		o.Mask, o.Box = &m, m.Bounds()
+		out = append(out, o)
 	}
-	return u
-}
-
-// without is the pixels of a that are not in b.
-func without(a, b annotation.RLE) annotation.RLE {
-	n, err := a.Intersect(invert(b))
-	if err != nil {
-		panic(err)
-	}
-	return n
-}
-
-// invert swaps inside and outside: runs start with 0s, so a first run of none is put in front or taken away.
-func invert(r annotation.RLE) annotation.RLE {
-	if len(r.Counts) > 1 && r.Counts[0] == 0 {
-		return annotation.RLE{H: r.H, W: r.W, Counts: r.Counts[1:]}
-	}
-	return annotation.RLE{H: r.H, W: r.W, Counts: append([]uint32{0}, r.Counts...)}
+	return out
 }
