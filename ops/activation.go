@@ -9,7 +9,7 @@ import (
 func GELU(x *Value) *Value { return unary(x, kernel.GELU, kernel.GELUGrad) }
 
 // GELUExact is x·Φ(x), with the normal distribution itself instead of its approximation (Hendrycks & Gimpel 2016).
-func GELUExact(x *Value) *Value { return unary(x, geluExact, geluExactGrad) }
+func GELUExact(x *Value) *Value { return unary(x, kernel.GELUExact, kernel.GELUExactGrad) }
 
 // QuickGELU is x·sigmoid(1.702·x), the form that CLIP has (Hendrycks & Gimpel 2016).
 func QuickGELU(x *Value) *Value { return unary(x, quickGELU, quickGELUGrad) }

@@ -28,6 +28,20 @@ func GELUGrad(dx, x, dy []float32) {
 	geluGrad(dx, x, dy)
 }
 
+// GELUExact sets dst = x·Φ(x), Φ being the normal distribution (Hendrycks and Gimpel 2016), to an absolute error of
+// 1.5e-7·|x|.
+func GELUExact(dst, x []float32) {
+	same("GELUExact", len(dst), len(x))
+	geluExact(dst, x)
+}
+
+// GELUExactGrad adds dy·(x·Φ(x))′ to dx.
+func GELUExactGrad(dx, x, dy []float32) {
+	same("GELUExactGrad", len(dx), len(x))
+	same("GELUExactGrad", len(dx), len(dy))
+	geluExactGrad(dx, x, dy)
+}
+
 // ReLU sets dst = max(x, 0).
 func ReLU(dst, x []float32) {
 	same("ReLU", len(dst), len(x))
@@ -104,6 +118,23 @@ func geluGradGeneric(dx, x, dy []float32) {
 		v := clamp(float64(v), geluGradLimit)
 		s := logistic(v * (geluA + geluB*v*v))
 		dx[i] += dy[i] * float32(s+v*s*(1-s)*(geluA+3*geluB*v*v))
+	}
+}
+
+// gaussLimit bounds |x|: beyond, Φ is 0 or 1 and its density 0 in float32, and Inf·0 does not arise.
+const gaussLimit = 40
+
+func geluExactGeneric(dst, x []float32) {
+	for i, v := range x {
+		v := max(float64(v), -gaussLimit)
+		dst[i] = float32(v * .5 * math.Erfc(-v/math.Sqrt2))
+	}
+}
+
+func geluExactGradGeneric(dx, x, dy []float32) {
+	for i, v := range x {
+		v := clamp(float64(v), gaussLimit)
+		dx[i] += dy[i] * float32(.5*math.Erfc(-v/math.Sqrt2)+v*math.Exp(-v*v/2)/(math.Sqrt2*math.SqrtPi))
 	}
 }
 

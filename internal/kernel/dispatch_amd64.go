@@ -191,6 +191,28 @@ func geluGrad(dx, x, dy []float32) {
 	}
 }
 
+func geluExact(dst, x []float32) {
+	switch {
+	case useAVX512:
+		geluExactAVX512(dst, x)
+	case useAVX2:
+		geluExactAVX2(dst, x)
+	default:
+		geluExactGeneric(dst, x)
+	}
+}
+
+func geluExactGrad(dx, x, dy []float32) {
+	switch {
+	case useAVX512:
+		geluExactGradAVX512(dx, x, dy)
+	case useAVX2:
+		geluExactGradAVX2(dx, x, dy)
+	default:
+		geluExactGradGeneric(dx, x, dy)
+	}
+}
+
 func relu(dst, x []float32) {
 	switch {
 	case useAVX512:

@@ -38,6 +38,10 @@ func gelu(dst, x []float32) { geluGeneric(dst, x) }
 
 func geluGrad(dx, x, dy []float32) { geluGradGeneric(dx, x, dy) }
 
+func geluExact(dst, x []float32) { geluExactGeneric(dst, x) }
+
+func geluExactGrad(dx, x, dy []float32) { geluExactGradGeneric(dx, x, dy) }
+
 func relu(dst, x []float32) { reluGeneric(dst, x) }
 
 func reluGrad(dx, x, dy []float32) { reluGradGeneric(dx, x, dy) }

@@ -56,6 +56,12 @@ func geluAVX2(dst []float32, x []float32)
 func geluGradAVX2(dx []float32, x []float32, dy []float32)
 
 //go:noescape
+func geluExactAVX2(dst []float32, x []float32)
+
+//go:noescape
+func geluExactGradAVX2(dx []float32, x []float32, dy []float32)
+
+//go:noescape
 func reluAVX2(dst []float32, x []float32)
 
 //go:noescape

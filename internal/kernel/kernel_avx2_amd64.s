@@ -1461,6 +1461,351 @@ DATA c3e5b33b6AVX2<>+24(SB)/4, $0x3e5b33b6
 DATA c3e5b33b6AVX2<>+28(SB)/4, $0x3e5b33b6
 GLOBL c3e5b33b6AVX2<>(SB), RODATA|NOPTR, $32
 
+// func geluExactAVX2(dst []float32, x []float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·geluExactAVX2(SB), NOSPLIT, $0-48
+	VMOVUPS cc2b00000AVX2<>+0(SB), Y0
+	VMOVUPS c42b20000AVX2<>+0(SB), Y1
+	VMOVUPS cc2200000AVX2<>+0(SB), Y2
+	VMOVUPS c7f800000AVX2<>+0(SB), Y3
+	VXORPS  Y4, Y4, Y4
+	VMOVUPS c3f800000AVX2<>+0(SB), Y5
+	MOVQ    dst_base+0(FP), AX
+	MOVQ    x_base+24(FP), CX
+	MOVQ    dst_len+8(FP), DX
+	XORQ    BX, BX
+	SUBQ    $0x00000008, DX
+	JLT     out79
+
+loop78:
+	VMOVUPS      (CX)(BX*4), Y6
+	VMINPS       Y6, Y3, Y6
+	VMAXPS       Y6, Y2, Y6
+	VANDPS       c7fffffffAVX2<>+0(SB), Y6, Y7
+	VMULPS       Y6, Y6, Y8
+	VMULPS       cbf000000AVX2<>+0(SB), Y8, Y8
+	VMINPS       Y8, Y1, Y8
+	VMAXPS       Y8, Y0, Y8
+	VMULPS       c3fb8aa3bAVX2<>+0(SB), Y8, Y9
+	VCVTPS2DQ    Y9, Y9
+	VCVTDQ2PS    Y9, Y10
+	VFNMADD231PS c3f318000AVX2<>+0(SB), Y10, Y8
+	VFNMADD231PS cb95e8083AVX2<>+0(SB), Y10, Y8
+	VMOVUPS      c3ab511a9AVX2<>+0(SB), Y11
+	VFMADD213PS  c3c091d36AVX2<>+0(SB), Y8, Y11
+	VFMADD213PS  c3d2aac7aAVX2<>+0(SB), Y8, Y11
+	VFMADD213PS  c3e2aaa48AVX2<>+0(SB), Y8, Y11
+	VFMADD213PS  c3efffffeAVX2<>+0(SB), Y8, Y11
+	VMULPS       Y8, Y8, Y10
+	VFMADD213PS  Y8, Y10, Y11
+	VADDPS       c3f800000AVX2<>+0(SB), Y11, Y11
+	VPADDD       c0000007fAVX2<>+0(SB), Y9, Y9
+	VPSLLD       $0x17, Y9, Y9
+	VMULPS       Y9, Y11, Y11
+	VMULPS       c3e6d3388AVX2<>+0(SB), Y7, Y7
+	VADDPS       Y5, Y7, Y7
+	VDIVPS       Y7, Y5, Y7
+	VMOVUPS      c3f07dc22AVX2<>+0(SB), Y8
+	VFMADD213PS  cbf3a00e3AVX2<>+0(SB), Y7, Y8
+	VFMADD213PS  c3f35f0e3AVX2<>+0(SB), Y7, Y8
+	VFMADD213PS  cbe11a98eAVX2<>+0(SB), Y7, Y8
+	VFMADD213PS  c3e027906AVX2<>+0(SB), Y7, Y8
+	VMULPS       Y7, Y8, Y8
+	VMULPS       Y11, Y8, Y8
+	VSUBPS       Y8, Y5, Y7
+	VCMPPS       $0x11, Y4, Y6, Y9
+	VBLENDVPS    Y9, Y8, Y7, Y7
+	VMULPS       Y6, Y7, Y7
+	VMOVUPS      Y7, (AX)(BX*4)
+	ADDQ         $0x00000008, BX
+	SUBQ         $0x00000008, DX
+	JGE          loop78
+
+out79:
+	ADDQ         $0x00000008, DX
+	TESTQ        DX, DX
+	JZ           end80
+	LEAQ         tailAVX2<>+0(SB), SI
+	SHLQ         $0x02, DX
+	SUBQ         DX, SI
+	SHRQ         $0x02, DX
+	VMOVUPS      32(SI), Y6
+	VMASKMOVPS   (CX)(BX*4), Y6, Y7
+	VMINPS       Y7, Y3, Y3
+	VMAXPS       Y3, Y2, Y3
+	VANDPS       c7fffffffAVX2<>+0(SB), Y3, Y2
+	VMULPS       Y3, Y3, Y7
+	VMULPS       cbf000000AVX2<>+0(SB), Y7, Y7
+	VMINPS       Y7, Y1, Y1
+	VMAXPS       Y1, Y0, Y1
+	VMULPS       c3fb8aa3bAVX2<>+0(SB), Y1, Y0
+	VCVTPS2DQ    Y0, Y0
+	VCVTDQ2PS    Y0, Y7
+	VFNMADD231PS c3f318000AVX2<>+0(SB), Y7, Y1
+	VFNMADD231PS cb95e8083AVX2<>+0(SB), Y7, Y1
+	VMOVUPS      c3ab511a9AVX2<>+0(SB), Y8
+	VFMADD213PS  c3c091d36AVX2<>+0(SB), Y1, Y8
+	VFMADD213PS  c3d2aac7aAVX2<>+0(SB), Y1, Y8
+	VFMADD213PS  c3e2aaa48AVX2<>+0(SB), Y1, Y8
+	VFMADD213PS  c3efffffeAVX2<>+0(SB), Y1, Y8
+	VMULPS       Y1, Y1, Y7
+	VFMADD213PS  Y1, Y7, Y8
+	VADDPS       c3f800000AVX2<>+0(SB), Y8, Y8
+	VPADDD       c0000007fAVX2<>+0(SB), Y0, Y0
+	VPSLLD       $0x17, Y0, Y0
+	VMULPS       Y0, Y8, Y8
+	VMULPS       c3e6d3388AVX2<>+0(SB), Y2, Y2
+	VADDPS       Y5, Y2, Y2
+	VDIVPS       Y2, Y5, Y0
+	VMOVUPS      c3f07dc22AVX2<>+0(SB), Y1
+	VFMADD213PS  cbf3a00e3AVX2<>+0(SB), Y0, Y1
+	VFMADD213PS  c3f35f0e3AVX2<>+0(SB), Y0, Y1
+	VFMADD213PS  cbe11a98eAVX2<>+0(SB), Y0, Y1
+	VFMADD213PS  c3e027906AVX2<>+0(SB), Y0, Y1
+	VMULPS       Y0, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VSUBPS       Y1, Y5, Y0
+	VCMPPS       $0x11, Y4, Y3, Y2
+	VBLENDVPS    Y2, Y1, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VMASKMOVPS   Y0, Y6, (AX)(BX*4)
+
+end80:
+	VZEROUPPER
+	RET
+
+DATA cc2200000AVX2<>+0(SB)/4, $0xc2200000
+DATA cc2200000AVX2<>+4(SB)/4, $0xc2200000
+DATA cc2200000AVX2<>+8(SB)/4, $0xc2200000
+DATA cc2200000AVX2<>+12(SB)/4, $0xc2200000
+DATA cc2200000AVX2<>+16(SB)/4, $0xc2200000
+DATA cc2200000AVX2<>+20(SB)/4, $0xc2200000
+DATA cc2200000AVX2<>+24(SB)/4, $0xc2200000
+DATA cc2200000AVX2<>+28(SB)/4, $0xc2200000
+GLOBL cc2200000AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA c7f800000AVX2<>+0(SB)/4, $0x7f800000
+DATA c7f800000AVX2<>+4(SB)/4, $0x7f800000
+DATA c7f800000AVX2<>+8(SB)/4, $0x7f800000
+DATA c7f800000AVX2<>+12(SB)/4, $0x7f800000
+DATA c7f800000AVX2<>+16(SB)/4, $0x7f800000
+DATA c7f800000AVX2<>+20(SB)/4, $0x7f800000
+DATA c7f800000AVX2<>+24(SB)/4, $0x7f800000
+DATA c7f800000AVX2<>+28(SB)/4, $0x7f800000
+GLOBL c7f800000AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA cbf000000AVX2<>+0(SB)/4, $0xbf000000
+DATA cbf000000AVX2<>+4(SB)/4, $0xbf000000
+DATA cbf000000AVX2<>+8(SB)/4, $0xbf000000
+DATA cbf000000AVX2<>+12(SB)/4, $0xbf000000
+DATA cbf000000AVX2<>+16(SB)/4, $0xbf000000
+DATA cbf000000AVX2<>+20(SB)/4, $0xbf000000
+DATA cbf000000AVX2<>+24(SB)/4, $0xbf000000
+DATA cbf000000AVX2<>+28(SB)/4, $0xbf000000
+GLOBL cbf000000AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA c3e6d3388AVX2<>+0(SB)/4, $0x3e6d3388
+DATA c3e6d3388AVX2<>+4(SB)/4, $0x3e6d3388
+DATA c3e6d3388AVX2<>+8(SB)/4, $0x3e6d3388
+DATA c3e6d3388AVX2<>+12(SB)/4, $0x3e6d3388
+DATA c3e6d3388AVX2<>+16(SB)/4, $0x3e6d3388
+DATA c3e6d3388AVX2<>+20(SB)/4, $0x3e6d3388
+DATA c3e6d3388AVX2<>+24(SB)/4, $0x3e6d3388
+DATA c3e6d3388AVX2<>+28(SB)/4, $0x3e6d3388
+GLOBL c3e6d3388AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA c3f07dc22AVX2<>+0(SB)/4, $0x3f07dc22
+DATA c3f07dc22AVX2<>+4(SB)/4, $0x3f07dc22
+DATA c3f07dc22AVX2<>+8(SB)/4, $0x3f07dc22
+DATA c3f07dc22AVX2<>+12(SB)/4, $0x3f07dc22
+DATA c3f07dc22AVX2<>+16(SB)/4, $0x3f07dc22
+DATA c3f07dc22AVX2<>+20(SB)/4, $0x3f07dc22
+DATA c3f07dc22AVX2<>+24(SB)/4, $0x3f07dc22
+DATA c3f07dc22AVX2<>+28(SB)/4, $0x3f07dc22
+GLOBL c3f07dc22AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA cbf3a00e3AVX2<>+0(SB)/4, $0xbf3a00e3
+DATA cbf3a00e3AVX2<>+4(SB)/4, $0xbf3a00e3
+DATA cbf3a00e3AVX2<>+8(SB)/4, $0xbf3a00e3
+DATA cbf3a00e3AVX2<>+12(SB)/4, $0xbf3a00e3
+DATA cbf3a00e3AVX2<>+16(SB)/4, $0xbf3a00e3
+DATA cbf3a00e3AVX2<>+20(SB)/4, $0xbf3a00e3
+DATA cbf3a00e3AVX2<>+24(SB)/4, $0xbf3a00e3
+DATA cbf3a00e3AVX2<>+28(SB)/4, $0xbf3a00e3
+GLOBL cbf3a00e3AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA c3f35f0e3AVX2<>+0(SB)/4, $0x3f35f0e3
+DATA c3f35f0e3AVX2<>+4(SB)/4, $0x3f35f0e3
+DATA c3f35f0e3AVX2<>+8(SB)/4, $0x3f35f0e3
+DATA c3f35f0e3AVX2<>+12(SB)/4, $0x3f35f0e3
+DATA c3f35f0e3AVX2<>+16(SB)/4, $0x3f35f0e3
+DATA c3f35f0e3AVX2<>+20(SB)/4, $0x3f35f0e3
+DATA c3f35f0e3AVX2<>+24(SB)/4, $0x3f35f0e3
+DATA c3f35f0e3AVX2<>+28(SB)/4, $0x3f35f0e3
+GLOBL c3f35f0e3AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA cbe11a98eAVX2<>+0(SB)/4, $0xbe11a98e
+DATA cbe11a98eAVX2<>+4(SB)/4, $0xbe11a98e
+DATA cbe11a98eAVX2<>+8(SB)/4, $0xbe11a98e
+DATA cbe11a98eAVX2<>+12(SB)/4, $0xbe11a98e
+DATA cbe11a98eAVX2<>+16(SB)/4, $0xbe11a98e
+DATA cbe11a98eAVX2<>+20(SB)/4, $0xbe11a98e
+DATA cbe11a98eAVX2<>+24(SB)/4, $0xbe11a98e
+DATA cbe11a98eAVX2<>+28(SB)/4, $0xbe11a98e
+GLOBL cbe11a98eAVX2<>(SB), RODATA|NOPTR, $32
+
+DATA c3e027906AVX2<>+0(SB)/4, $0x3e027906
+DATA c3e027906AVX2<>+4(SB)/4, $0x3e027906
+DATA c3e027906AVX2<>+8(SB)/4, $0x3e027906
+DATA c3e027906AVX2<>+12(SB)/4, $0x3e027906
+DATA c3e027906AVX2<>+16(SB)/4, $0x3e027906
+DATA c3e027906AVX2<>+20(SB)/4, $0x3e027906
+DATA c3e027906AVX2<>+24(SB)/4, $0x3e027906
+DATA c3e027906AVX2<>+28(SB)/4, $0x3e027906
+GLOBL c3e027906AVX2<>(SB), RODATA|NOPTR, $32
+
+// func geluExactGradAVX2(dx []float32, x []float32, dy []float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·geluExactGradAVX2(SB), NOSPLIT, $0-72
+	VMOVUPS cc2b00000AVX2<>+0(SB), Y0
+	VMOVUPS c42b20000AVX2<>+0(SB), Y1
+	VMOVUPS cc2200000AVX2<>+0(SB), Y2
+	VMOVUPS c42200000AVX2<>+0(SB), Y3
+	VXORPS  Y4, Y4, Y4
+	VMOVUPS c3f800000AVX2<>+0(SB), Y5
+	MOVQ    dx_base+0(FP), AX
+	MOVQ    x_base+24(FP), CX
+	MOVQ    dy_base+48(FP), DX
+	MOVQ    dx_len+8(FP), BX
+	XORQ    SI, SI
+	SUBQ    $0x00000008, BX
+	JLT     out82
+
+loop81:
+	VMOVUPS      (CX)(SI*4), Y6
+	VMINPS       Y6, Y3, Y6
+	VMAXPS       Y6, Y2, Y6
+	VANDPS       c7fffffffAVX2<>+0(SB), Y6, Y7
+	VMULPS       Y6, Y6, Y8
+	VMULPS       cbf000000AVX2<>+0(SB), Y8, Y8
+	VMINPS       Y8, Y1, Y8
+	VMAXPS       Y8, Y0, Y8
+	VMULPS       c3fb8aa3bAVX2<>+0(SB), Y8, Y9
+	VCVTPS2DQ    Y9, Y9
+	VCVTDQ2PS    Y9, Y10
+	VFNMADD231PS c3f318000AVX2<>+0(SB), Y10, Y8
+	VFNMADD231PS cb95e8083AVX2<>+0(SB), Y10, Y8
+	VMOVUPS      c3ab511a9AVX2<>+0(SB), Y11
+	VFMADD213PS  c3c091d36AVX2<>+0(SB), Y8, Y11
+	VFMADD213PS  c3d2aac7aAVX2<>+0(SB), Y8, Y11
+	VFMADD213PS  c3e2aaa48AVX2<>+0(SB), Y8, Y11
+	VFMADD213PS  c3efffffeAVX2<>+0(SB), Y8, Y11
+	VMULPS       Y8, Y8, Y10
+	VFMADD213PS  Y8, Y10, Y11
+	VADDPS       c3f800000AVX2<>+0(SB), Y11, Y11
+	VPADDD       c0000007fAVX2<>+0(SB), Y9, Y9
+	VPSLLD       $0x17, Y9, Y9
+	VMULPS       Y9, Y11, Y11
+	VMULPS       c3e6d3388AVX2<>+0(SB), Y7, Y7
+	VADDPS       Y5, Y7, Y7
+	VDIVPS       Y7, Y5, Y7
+	VMOVUPS      c3f07dc22AVX2<>+0(SB), Y8
+	VFMADD213PS  cbf3a00e3AVX2<>+0(SB), Y7, Y8
+	VFMADD213PS  c3f35f0e3AVX2<>+0(SB), Y7, Y8
+	VFMADD213PS  cbe11a98eAVX2<>+0(SB), Y7, Y8
+	VFMADD213PS  c3e027906AVX2<>+0(SB), Y7, Y8
+	VMULPS       Y7, Y8, Y8
+	VMULPS       Y11, Y8, Y8
+	VSUBPS       Y8, Y5, Y7
+	VCMPPS       $0x11, Y4, Y6, Y9
+	VBLENDVPS    Y9, Y8, Y7, Y7
+	VMULPS       Y6, Y11, Y11
+	VFMADD231PS  c3ecc422aAVX2<>+0(SB), Y11, Y7
+	VMOVUPS      (AX)(SI*4), Y6
+	VMOVUPS      (DX)(SI*4), Y8
+	VFMADD231PS  Y8, Y7, Y6
+	VMOVUPS      Y6, (AX)(SI*4)
+	ADDQ         $0x00000008, SI
+	SUBQ         $0x00000008, BX
+	JGE          loop81
+
+out82:
+	ADDQ         $0x00000008, BX
+	TESTQ        BX, BX
+	JZ           end83
+	LEAQ         tailAVX2<>+0(SB), DI
+	SHLQ         $0x02, BX
+	SUBQ         BX, DI
+	SHRQ         $0x02, BX
+	VMOVUPS      32(DI), Y6
+	VMASKMOVPS   (CX)(SI*4), Y6, Y7
+	VMINPS       Y7, Y3, Y3
+	VMAXPS       Y3, Y2, Y3
+	VANDPS       c7fffffffAVX2<>+0(SB), Y3, Y2
+	VMULPS       Y3, Y3, Y7
+	VMULPS       cbf000000AVX2<>+0(SB), Y7, Y7
+	VMINPS       Y7, Y1, Y1
+	VMAXPS       Y1, Y0, Y1
+	VMULPS       c3fb8aa3bAVX2<>+0(SB), Y1, Y0
+	VCVTPS2DQ    Y0, Y0
+	VCVTDQ2PS    Y0, Y7
+	VFNMADD231PS c3f318000AVX2<>+0(SB), Y7, Y1
+	VFNMADD231PS cb95e8083AVX2<>+0(SB), Y7, Y1
+	VMOVUPS      c3ab511a9AVX2<>+0(SB), Y8
+	VFMADD213PS  c3c091d36AVX2<>+0(SB), Y1, Y8
+	VFMADD213PS  c3d2aac7aAVX2<>+0(SB), Y1, Y8
+	VFMADD213PS  c3e2aaa48AVX2<>+0(SB), Y1, Y8
+	VFMADD213PS  c3efffffeAVX2<>+0(SB), Y1, Y8
+	VMULPS       Y1, Y1, Y7
+	VFMADD213PS  Y1, Y7, Y8
+	VADDPS       c3f800000AVX2<>+0(SB), Y8, Y8
+	VPADDD       c0000007fAVX2<>+0(SB), Y0, Y0
+	VPSLLD       $0x17, Y0, Y0
+	VMULPS       Y0, Y8, Y8
+	VMULPS       c3e6d3388AVX2<>+0(SB), Y2, Y2
+	VADDPS       Y5, Y2, Y2
+	VDIVPS       Y2, Y5, Y0
+	VMOVUPS      c3f07dc22AVX2<>+0(SB), Y1
+	VFMADD213PS  cbf3a00e3AVX2<>+0(SB), Y0, Y1
+	VFMADD213PS  c3f35f0e3AVX2<>+0(SB), Y0, Y1
+	VFMADD213PS  cbe11a98eAVX2<>+0(SB), Y0, Y1
+	VFMADD213PS  c3e027906AVX2<>+0(SB), Y0, Y1
+	VMULPS       Y0, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VSUBPS       Y1, Y5, Y0
+	VCMPPS       $0x11, Y4, Y3, Y2
+	VBLENDVPS    Y2, Y1, Y0, Y0
+	VMULPS       Y3, Y8, Y8
+	VFMADD231PS  c3ecc422aAVX2<>+0(SB), Y8, Y0
+	VMASKMOVPS   (AX)(SI*4), Y6, Y1
+	VMASKMOVPS   (DX)(SI*4), Y6, Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VMASKMOVPS   Y1, Y6, (AX)(SI*4)
+
+end83:
+	VZEROUPPER
+	RET
+
+DATA c42200000AVX2<>+0(SB)/4, $0x42200000
+DATA c42200000AVX2<>+4(SB)/4, $0x42200000
+DATA c42200000AVX2<>+8(SB)/4, $0x42200000
+DATA c42200000AVX2<>+12(SB)/4, $0x42200000
+DATA c42200000AVX2<>+16(SB)/4, $0x42200000
+DATA c42200000AVX2<>+20(SB)/4, $0x42200000
+DATA c42200000AVX2<>+24(SB)/4, $0x42200000
+DATA c42200000AVX2<>+28(SB)/4, $0x42200000
+GLOBL c42200000AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA c3ecc422aAVX2<>+0(SB)/4, $0x3ecc422a
+DATA c3ecc422aAVX2<>+4(SB)/4, $0x3ecc422a
+DATA c3ecc422aAVX2<>+8(SB)/4, $0x3ecc422a
+DATA c3ecc422aAVX2<>+12(SB)/4, $0x3ecc422a
+DATA c3ecc422aAVX2<>+16(SB)/4, $0x3ecc422a
+DATA c3ecc422aAVX2<>+20(SB)/4, $0x3ecc422a
+DATA c3ecc422aAVX2<>+24(SB)/4, $0x3ecc422a
+DATA c3ecc422aAVX2<>+28(SB)/4, $0x3ecc422a
+GLOBL c3ecc422aAVX2<>(SB), RODATA|NOPTR, $32
+
 // func reluAVX2(dst []float32, x []float32)
 // Requires: AVX
 TEXT ·reluAVX2(SB), NOSPLIT, $0-48
@@ -1470,20 +1815,20 @@ TEXT ·reluAVX2(SB), NOSPLIT, $0-48
 	MOVQ   dst_len+8(FP), DX
 	XORQ   BX, BX
 	SUBQ   $0x00000008, DX
-	JLT    out79
+	JLT    out85
 
-loop78:
+loop84:
 	VMOVUPS (CX)(BX*4), Y1
 	VMAXPS  Y1, Y0, Y1
 	VMOVUPS Y1, (AX)(BX*4)
 	ADDQ    $0x00000008, BX
 	SUBQ    $0x00000008, DX
-	JGE     loop78
+	JGE     loop84
 
-out79:
+out85:
 	ADDQ       $0x00000008, DX
 	TESTQ      DX, DX
-	JZ         end80
+	JZ         end86
 	LEAQ       tailAVX2<>+0(SB), SI
 	SHLQ       $0x02, DX
 	SUBQ       DX, SI
@@ -1493,7 +1838,7 @@ out79:
 	VMAXPS     Y2, Y0, Y2
 	VMASKMOVPS Y2, Y1, (AX)(BX*4)
 
-end80:
+end86:
 	VZEROUPPER
 	RET
 
@@ -1507,9 +1852,9 @@ TEXT ·reluGradAVX2(SB), NOSPLIT, $0-72
 	MOVQ   dx_len+8(FP), BX
 	XORQ   SI, SI
 	SUBQ   $0x00000010, BX
-	JLT    out82
+	JLT    out88
 
-loop81:
+loop87:
 	VMOVUPS   (CX)(SI*4), Y1
 	VMOVUPS   (DX)(SI*4), Y2
 	VCMPPS    $0x11, Y1, Y0, Y1
@@ -1526,14 +1871,14 @@ loop81:
 	VMOVUPS   Y2, 32(AX)(SI*4)
 	ADDQ      $0x00000010, SI
 	SUBQ      $0x00000010, BX
-	JGE       loop81
+	JGE       loop87
 
-out82:
+out88:
 	ADDQ $0x00000010, BX
 	SUBQ $0x00000008, BX
-	JLT  out84
+	JLT  out90
 
-loop83:
+loop89:
 	VMOVUPS   (CX)(SI*4), Y1
 	VMOVUPS   (DX)(SI*4), Y2
 	VCMPPS    $0x11, Y1, Y0, Y1
@@ -1543,12 +1888,12 @@ loop83:
 	VMOVUPS   Y2, (AX)(SI*4)
 	ADDQ      $0x00000008, SI
 	SUBQ      $0x00000008, BX
-	JGE       loop83
+	JGE       loop89
 
-out84:
+out90:
 	ADDQ       $0x00000008, BX
 	TESTQ      BX, BX
-	JZ         end85
+	JZ         end91
 	LEAQ       tailAVX2<>+0(SB), DI
 	SHLQ       $0x02, BX
 	SUBQ       BX, DI
@@ -1562,7 +1907,7 @@ out84:
 	VADDPS     Y0, Y2, Y2
 	VMASKMOVPS Y2, Y1, (AX)(SI*4)
 
-end85:
+end91:
 	VZEROUPPER
 	RET
 
@@ -1576,9 +1921,9 @@ TEXT ·siluAVX2(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000008, DX
-	JLT     out87
+	JLT     out93
 
-loop86:
+loop92:
 	VMOVUPS      (CX)(BX*4), Y2
 	VXORPS       c80000000AVX2<>+0(SB), Y2, Y3
 	VMINPS       Y3, Y1, Y3
@@ -1604,12 +1949,12 @@ loop86:
 	VMOVUPS      Y6, (AX)(BX*4)
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, DX
-	JGE          loop86
+	JGE          loop92
 
-out87:
+out93:
 	ADDQ         $0x00000008, DX
 	TESTQ        DX, DX
-	JZ           end88
+	JZ           end94
 	LEAQ         tailAVX2<>+0(SB), SI
 	SHLQ         $0x02, DX
 	SUBQ         DX, SI
@@ -1639,7 +1984,7 @@ out87:
 	VDIVPS       Y5, Y3, Y5
 	VMASKMOVPS   Y5, Y2, (AX)(BX*4)
 
-end88:
+end94:
 	VZEROUPPER
 	RET
 
@@ -1657,9 +2002,9 @@ TEXT ·siluGradAVX2(SB), NOSPLIT, $0-72
 	MOVQ    dx_len+8(FP), BX
 	XORQ    SI, SI
 	SUBQ    $0x00000008, BX
-	JLT     out90
+	JLT     out96
 
-loop89:
+loop95:
 	VMOVUPS      (CX)(SI*4), Y5
 	VMINPS       Y5, Y4, Y5
 	VMAXPS       Y5, Y3, Y5
@@ -1693,12 +2038,12 @@ loop89:
 	VMOVUPS      Y5, (AX)(SI*4)
 	ADDQ         $0x00000008, SI
 	SUBQ         $0x00000008, BX
-	JGE          loop89
+	JGE          loop95
 
-out90:
+out96:
 	ADDQ         $0x00000008, BX
 	TESTQ        BX, BX
-	JZ           end91
+	JZ           end97
 	LEAQ         tailAVX2<>+0(SB), DI
 	SHLQ         $0x02, BX
 	SUBQ         BX, DI
@@ -1736,7 +2081,7 @@ out90:
 	VFMADD231PS  Y1, Y6, Y0
 	VMASKMOVPS   Y0, Y5, (AX)(SI*4)
 
-end91:
+end97:
 	VZEROUPPER
 	RET
 
@@ -1761,9 +2106,9 @@ TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000008, DX
-	JLT     out93
+	JLT     out99
 
-loop92:
+loop98:
 	VMOVUPS      (CX)(BX*4), Y3
 	VXORPS       c80000000AVX2<>+0(SB), Y3, Y3
 	VMINPS       Y3, Y1, Y3
@@ -1789,12 +2134,12 @@ loop92:
 	VMOVUPS      Y6, (AX)(BX*4)
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, DX
-	JGE          loop92
+	JGE          loop98
 
-out93:
+out99:
 	ADDQ         $0x00000008, DX
 	TESTQ        DX, DX
-	JZ           end94
+	JZ           end100
 	LEAQ         tailAVX2<>+0(SB), SI
 	SHLQ         $0x02, DX
 	SUBQ         DX, SI
@@ -1824,7 +2169,7 @@ out93:
 	VDIVPS       Y5, Y2, Y5
 	VMASKMOVPS   Y5, Y3, (AX)(BX*4)
 
-end94:
+end100:
 	VZEROUPPER
 	RET
 
@@ -1840,9 +2185,9 @@ TEXT ·tanhAVX2(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000008, DX
-	JLT     out96
+	JLT     out102
 
-loop95:
+loop101:
 	VMOVUPS      (CX)(BX*4), Y4
 	VMULPS       Y4, Y4, Y6
 	VANDPS       c7fffffffAVX2<>+0(SB), Y4, Y5
@@ -1883,12 +2228,12 @@ loop95:
 	VMOVUPS      Y5, (AX)(BX*4)
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, DX
-	JGE          loop95
+	JGE          loop101
 
-out96:
+out102:
 	ADDQ         $0x00000008, DX
 	TESTQ        DX, DX
-	JZ           end97
+	JZ           end103
 	LEAQ         tailAVX2<>+0(SB), SI
 	SHLQ         $0x02, DX
 	SUBQ         DX, SI
@@ -1933,7 +2278,7 @@ out96:
 	VORPS        Y5, Y0, Y0
 	VMASKMOVPS   Y0, Y4, (AX)(BX*4)
 
-end97:
+end103:
 	VZEROUPPER
 	RET
 
@@ -2019,9 +2364,9 @@ TEXT ·layerNormRowAVX2(SB), NOSPLIT, $0-112
 	XORQ   DX, DX
 	MOVQ   CX, BX
 	SUBQ   $0x00000020, BX
-	JLT    out99
+	JLT    out105
 
-loop98:
+loop104:
 	VMOVUPS (AX)(DX*4), Y4
 	VADDPS  Y4, Y0, Y0
 	VMOVUPS 32(AX)(DX*4), Y4
@@ -2032,24 +2377,24 @@ loop98:
 	VADDPS  Y4, Y3, Y3
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x00000020, BX
-	JGE     loop98
+	JGE     loop104
 
-out99:
+out105:
 	ADDQ $0x00000020, BX
 	SUBQ $0x00000008, BX
-	JLT  out101
+	JLT  out107
 
-loop100:
+loop106:
 	VMOVUPS (AX)(DX*4), Y4
 	VADDPS  Y4, Y0, Y0
 	ADDQ    $0x00000008, DX
 	SUBQ    $0x00000008, BX
-	JGE     loop100
+	JGE     loop106
 
-out101:
+out107:
 	ADDQ       $0x00000008, BX
 	TESTQ      BX, BX
-	JZ         end102
+	JZ         end108
 	LEAQ       tailAVX2<>+0(SB), SI
 	SHLQ       $0x02, BX
 	SUBQ       BX, SI
@@ -2058,7 +2403,7 @@ out101:
 	VMASKMOVPS (AX)(DX*4), Y4, Y4
 	VADDPS     Y4, Y0, Y0
 
-end102:
+end108:
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -2081,9 +2426,9 @@ end102:
 	XORQ         DX, DX
 	MOVQ         CX, BX
 	SUBQ         $0x00000020, BX
-	JLT          out104
+	JLT          out110
 
-loop103:
+loop109:
 	VMOVUPS     (AX)(DX*4), Y6
 	VSUBPS      Y0, Y6, Y6
 	VFMADD231PS Y6, Y6, Y1
@@ -2098,25 +2443,25 @@ loop103:
 	VFMADD231PS Y6, Y6, Y4
 	ADDQ        $0x00000020, DX
 	SUBQ        $0x00000020, BX
-	JGE         loop103
+	JGE         loop109
 
-out104:
+out110:
 	ADDQ $0x00000020, BX
 	SUBQ $0x00000008, BX
-	JLT  out106
+	JLT  out112
 
-loop105:
+loop111:
 	VMOVUPS     (AX)(DX*4), Y6
 	VSUBPS      Y0, Y6, Y6
 	VFMADD231PS Y6, Y6, Y1
 	ADDQ        $0x00000008, DX
 	SUBQ        $0x00000008, BX
-	JGE         loop105
+	JGE         loop111
 
-out106:
+out112:
 	ADDQ        $0x00000008, BX
 	TESTQ       BX, BX
-	JZ          end107
+	JZ          end113
 	LEAQ        tailAVX2<>+0(SB), SI
 	SHLQ        $0x02, BX
 	SUBQ        BX, SI
@@ -2127,7 +2472,7 @@ out106:
 	VBLENDVPS   Y6, Y7, Y5, Y5
 	VFMADD231PS Y5, Y5, Y1
 
-end107:
+end113:
 	VADDPS       Y4, Y1, Y1
 	VADDPS       Y3, Y2, Y2
 	VADDPS       Y2, Y1, Y1
@@ -2152,49 +2497,7 @@ end107:
 	MOVQ         b_base+72(FP), SI
 	XORQ         DI, DI
 	SUBQ         $0x00000010, CX
-	JLT          out109
-
-loop108:
-	VMOVUPS (AX)(DI*4), Y2
-	VSUBPS  Y0, Y2, Y2
-	VMULPS  Y1, Y2, Y2
-	TESTQ   BX, BX
-	JZ      nil110
-	VMOVUPS (BX)(DI*4), Y3
-	VMULPS  Y3, Y2, Y2
-
-nil110:
-	TESTQ   SI, SI
-	JZ      nil111
-	VMOVUPS (SI)(DI*4), Y3
-	VADDPS  Y3, Y2, Y2
-
-nil111:
-	VMOVUPS Y2, (DX)(DI*4)
-	VMOVUPS 32(AX)(DI*4), Y2
-	VSUBPS  Y0, Y2, Y2
-	VMULPS  Y1, Y2, Y2
-	TESTQ   BX, BX
-	JZ      nil112
-	VMOVUPS 32(BX)(DI*4), Y3
-	VMULPS  Y3, Y2, Y2
-
-nil112:
-	TESTQ   SI, SI
-	JZ      nil113
-	VMOVUPS 32(SI)(DI*4), Y3
-	VADDPS  Y3, Y2, Y2
-
-nil113:
-	VMOVUPS Y2, 32(DX)(DI*4)
-	ADDQ    $0x00000010, DI
-	SUBQ    $0x00000010, CX
-	JGE     loop108
-
-out109:
-	ADDQ $0x00000010, CX
-	SUBQ $0x00000008, CX
-	JLT  out115
+	JLT          out115
 
 loop114:
 	VMOVUPS (AX)(DI*4), Y2
@@ -2213,14 +2516,56 @@ nil116:
 
 nil117:
 	VMOVUPS Y2, (DX)(DI*4)
-	ADDQ    $0x00000008, DI
-	SUBQ    $0x00000008, CX
+	VMOVUPS 32(AX)(DI*4), Y2
+	VSUBPS  Y0, Y2, Y2
+	VMULPS  Y1, Y2, Y2
+	TESTQ   BX, BX
+	JZ      nil118
+	VMOVUPS 32(BX)(DI*4), Y3
+	VMULPS  Y3, Y2, Y2
+
+nil118:
+	TESTQ   SI, SI
+	JZ      nil119
+	VMOVUPS 32(SI)(DI*4), Y3
+	VADDPS  Y3, Y2, Y2
+
+nil119:
+	VMOVUPS Y2, 32(DX)(DI*4)
+	ADDQ    $0x00000010, DI
+	SUBQ    $0x00000010, CX
 	JGE     loop114
 
 out115:
+	ADDQ $0x00000010, CX
+	SUBQ $0x00000008, CX
+	JLT  out121
+
+loop120:
+	VMOVUPS (AX)(DI*4), Y2
+	VSUBPS  Y0, Y2, Y2
+	VMULPS  Y1, Y2, Y2
+	TESTQ   BX, BX
+	JZ      nil122
+	VMOVUPS (BX)(DI*4), Y3
+	VMULPS  Y3, Y2, Y2
+
+nil122:
+	TESTQ   SI, SI
+	JZ      nil123
+	VMOVUPS (SI)(DI*4), Y3
+	VADDPS  Y3, Y2, Y2
+
+nil123:
+	VMOVUPS Y2, (DX)(DI*4)
+	ADDQ    $0x00000008, DI
+	SUBQ    $0x00000008, CX
+	JGE     loop120
+
+out121:
 	ADDQ       $0x00000008, CX
 	TESTQ      CX, CX
-	JZ         end118
+	JZ         end124
 	LEAQ       tailAVX2<>+0(SB), R8
 	SHLQ       $0x02, CX
 	SUBQ       CX, R8
@@ -2230,20 +2575,20 @@ out115:
 	VSUBPS     Y0, Y3, Y3
 	VMULPS     Y1, Y3, Y3
 	TESTQ      BX, BX
-	JZ         nil119
+	JZ         nil125
 	VMASKMOVPS (BX)(DI*4), Y2, Y0
 	VMULPS     Y0, Y3, Y3
 
-nil119:
+nil125:
 	TESTQ      SI, SI
-	JZ         nil120
+	JZ         nil126
 	VMASKMOVPS (SI)(DI*4), Y2, Y0
 	VADDPS     Y0, Y3, Y3
 
-nil120:
+nil126:
 	VMASKMOVPS Y3, Y2, (DX)(DI*4)
 
-end118:
+end124:
 	VZEROUPPER
 	RET
 
@@ -2267,33 +2612,33 @@ TEXT ·layerNormGradRowAVX2(SB), NOSPLIT, $0-152
 	XORQ         R8, R8
 	MOVQ         DX, R9
 	SUBQ         $0x00000010, R9
-	JLT          out122
+	JLT          out128
 
-loop121:
+loop127:
 	VMOVUPS     (AX)(R8*4), Y6
 	VMOVUPS     (CX)(R8*4), Y7
 	VSUBPS      Y0, Y6, Y6
 	VMULPS      Y1, Y6, Y6
 	TESTQ       BX, BX
-	JZ          nil123
+	JZ          nil129
 	VMOVUPS     (BX)(R8*4), Y8
 	VFMADD231PS Y6, Y7, Y8
 	VMOVUPS     Y8, (BX)(R8*4)
 
-nil123:
+nil129:
 	TESTQ   SI, SI
-	JZ      nil124
+	JZ      nil130
 	VMOVUPS (SI)(R8*4), Y8
 	VADDPS  Y7, Y8, Y8
 	VMOVUPS Y8, (SI)(R8*4)
 
-nil124:
+nil130:
 	TESTQ   DI, DI
-	JZ      nil125
+	JZ      nil131
 	VMOVUPS (DI)(R8*4), Y8
 	VMULPS  Y8, Y7, Y7
 
-nil125:
+nil131:
 	VADDPS      Y7, Y2, Y2
 	VFMADD231PS Y6, Y7, Y4
 	VMOVUPS     32(AX)(R8*4), Y6
@@ -2301,71 +2646,71 @@ nil125:
 	VSUBPS      Y0, Y6, Y6
 	VMULPS      Y1, Y6, Y6
 	TESTQ       BX, BX
-	JZ          nil126
+	JZ          nil132
 	VMOVUPS     32(BX)(R8*4), Y8
 	VFMADD231PS Y6, Y7, Y8
 	VMOVUPS     Y8, 32(BX)(R8*4)
 
-nil126:
+nil132:
 	TESTQ   SI, SI
-	JZ      nil127
+	JZ      nil133
 	VMOVUPS 32(SI)(R8*4), Y8
 	VADDPS  Y7, Y8, Y8
 	VMOVUPS Y8, 32(SI)(R8*4)
 
-nil127:
+nil133:
 	TESTQ   DI, DI
-	JZ      nil128
+	JZ      nil134
 	VMOVUPS 32(DI)(R8*4), Y8
 	VMULPS  Y8, Y7, Y7
 
-nil128:
+nil134:
 	VADDPS      Y7, Y3, Y3
 	VFMADD231PS Y6, Y7, Y5
 	ADDQ        $0x00000010, R8
 	SUBQ        $0x00000010, R9
-	JGE         loop121
+	JGE         loop127
 
-out122:
+out128:
 	ADDQ $0x00000010, R9
 	SUBQ $0x00000008, R9
-	JLT  out130
+	JLT  out136
 
-loop129:
+loop135:
 	VMOVUPS     (AX)(R8*4), Y6
 	VMOVUPS     (CX)(R8*4), Y7
 	VSUBPS      Y0, Y6, Y6
 	VMULPS      Y1, Y6, Y6
 	TESTQ       BX, BX
-	JZ          nil131
+	JZ          nil137
 	VMOVUPS     (BX)(R8*4), Y8
 	VFMADD231PS Y6, Y7, Y8
 	VMOVUPS     Y8, (BX)(R8*4)
 
-nil131:
+nil137:
 	TESTQ   SI, SI
-	JZ      nil132
+	JZ      nil138
 	VMOVUPS (SI)(R8*4), Y8
 	VADDPS  Y7, Y8, Y8
 	VMOVUPS Y8, (SI)(R8*4)
 
-nil132:
+nil138:
 	TESTQ   DI, DI
-	JZ      nil133
+	JZ      nil139
 	VMOVUPS (DI)(R8*4), Y8
 	VMULPS  Y8, Y7, Y7
 
-nil133:
+nil139:
 	VADDPS      Y7, Y2, Y2
 	VFMADD231PS Y6, Y7, Y4
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, R9
-	JGE         loop129
+	JGE         loop135
 
-out130:
+out136:
 	ADDQ        $0x00000008, R9
 	TESTQ       R9, R9
-	JZ          end134
+	JZ          end140
 	LEAQ        tailAVX2<>+0(SB), R10
 	SHLQ        $0x02, R9
 	SUBQ        R9, R10
@@ -2376,32 +2721,32 @@ out130:
 	VSUBPS      Y0, Y7, Y7
 	VMULPS      Y1, Y7, Y7
 	TESTQ       BX, BX
-	JZ          nil135
+	JZ          nil141
 	VMASKMOVPS  (BX)(R8*4), Y6, Y9
 	VFMADD231PS Y7, Y8, Y9
 	VMASKMOVPS  Y9, Y6, (BX)(R8*4)
 
-nil135:
+nil141:
 	TESTQ      SI, SI
-	JZ         nil136
+	JZ         nil142
 	VMASKMOVPS (SI)(R8*4), Y6, Y9
 	VADDPS     Y8, Y9, Y9
 	VMASKMOVPS Y9, Y6, (SI)(R8*4)
 
-nil136:
+nil142:
 	TESTQ      DI, DI
-	JZ         nil137
+	JZ         nil143
 	VMASKMOVPS (DI)(R8*4), Y6, Y6
 	VMULPS     Y6, Y8, Y8
 
-nil137:
+nil143:
 	VADDPS      Y8, Y2, Y2
 	VFMADD231PS Y7, Y8, Y4
 
-end134:
+end140:
 	MOVQ         dx_base+0(FP), BX
 	TESTQ        BX, BX
-	JZ           nil138
+	JZ           nil144
 	VADDPS       Y3, Y2, Y2
 	VEXTRACTF128 $0x01, Y2, X3
 	VADDPS       X3, X2, X2
@@ -2427,17 +2772,17 @@ end134:
 	VMULPS       Y1, Y3, Y3
 	XORQ         SI, SI
 	SUBQ         $0x00000010, DX
-	JLT          out140
+	JLT          out146
 
-loop139:
+loop145:
 	VMOVUPS (AX)(SI*4), Y4
 	VMOVUPS (CX)(SI*4), Y5
 	TESTQ   DI, DI
-	JZ      nil141
+	JZ      nil147
 	VMOVUPS (DI)(SI*4), Y6
 	VMULPS  Y6, Y5, Y5
 
-nil141:
+nil147:
 	VSUBPS       Y0, Y4, Y4
 	VSUBPS       Y2, Y5, Y5
 	VFNMADD231PS Y4, Y3, Y5
@@ -2447,11 +2792,11 @@ nil141:
 	VMOVUPS      32(AX)(SI*4), Y4
 	VMOVUPS      32(CX)(SI*4), Y5
 	TESTQ        DI, DI
-	JZ           nil142
+	JZ           nil148
 	VMOVUPS      32(DI)(SI*4), Y6
 	VMULPS       Y6, Y5, Y5
 
-nil142:
+nil148:
 	VSUBPS       Y0, Y4, Y4
 	VSUBPS       Y2, Y5, Y5
 	VFNMADD231PS Y4, Y3, Y5
@@ -2460,22 +2805,22 @@ nil142:
 	VMOVUPS      Y4, 32(BX)(SI*4)
 	ADDQ         $0x00000010, SI
 	SUBQ         $0x00000010, DX
-	JGE          loop139
+	JGE          loop145
 
-out140:
+out146:
 	ADDQ $0x00000010, DX
 	SUBQ $0x00000008, DX
-	JLT  out144
+	JLT  out150
 
-loop143:
+loop149:
 	VMOVUPS (AX)(SI*4), Y4
 	VMOVUPS (CX)(SI*4), Y5
 	TESTQ   DI, DI
-	JZ      nil145
+	JZ      nil151
 	VMOVUPS (DI)(SI*4), Y6
 	VMULPS  Y6, Y5, Y5
 
-nil145:
+nil151:
 	VSUBPS       Y0, Y4, Y4
 	VSUBPS       Y2, Y5, Y5
 	VFNMADD231PS Y4, Y3, Y5
@@ -2484,12 +2829,12 @@ nil145:
 	VMOVUPS      Y4, (BX)(SI*4)
 	ADDQ         $0x00000008, SI
 	SUBQ         $0x00000008, DX
-	JGE          loop143
+	JGE          loop149
 
-out144:
+out150:
 	ADDQ       $0x00000008, DX
 	TESTQ      DX, DX
-	JZ         end146
+	JZ         end152
 	LEAQ       tailAVX2<>+0(SB), R8
 	SHLQ       $0x02, DX
 	SUBQ       DX, R8
@@ -2498,11 +2843,11 @@ out144:
 	VMASKMOVPS (AX)(SI*4), Y4, Y5
 	VMASKMOVPS (CX)(SI*4), Y4, Y6
 	TESTQ      DI, DI
-	JZ         nil147
+	JZ         nil153
 	VMASKMOVPS (DI)(SI*4), Y4, Y7
 	VMULPS     Y7, Y6, Y6
 
-nil147:
+nil153:
 	VSUBPS       Y0, Y5, Y5
 	VSUBPS       Y2, Y6, Y6
 	VFNMADD231PS Y5, Y3, Y6
@@ -2510,8 +2855,8 @@ nil147:
 	VFMADD231PS  Y6, Y1, Y0
 	VMASKMOVPS   Y0, Y4, (BX)(SI*4)
 
-end146:
-nil138:
+end152:
+nil144:
 	VZEROUPPER
 	RET
 
@@ -2527,9 +2872,9 @@ TEXT ·rmsNormRowAVX2(SB), NOSPLIT, $0-84
 	XORQ   DX, DX
 	MOVQ   CX, BX
 	SUBQ   $0x00000020, BX
-	JLT    out149
+	JLT    out155
 
-loop148:
+loop154:
 	VMOVUPS     (AX)(DX*4), Y4
 	VFMADD231PS Y4, Y4, Y0
 	VMOVUPS     32(AX)(DX*4), Y4
@@ -2540,24 +2885,24 @@ loop148:
 	VFMADD231PS Y4, Y4, Y3
 	ADDQ        $0x00000020, DX
 	SUBQ        $0x00000020, BX
-	JGE         loop148
+	JGE         loop154
 
-out149:
+out155:
 	ADDQ $0x00000020, BX
 	SUBQ $0x00000008, BX
-	JLT  out151
+	JLT  out157
 
-loop150:
+loop156:
 	VMOVUPS     (AX)(DX*4), Y4
 	VFMADD231PS Y4, Y4, Y0
 	ADDQ        $0x00000008, DX
 	SUBQ        $0x00000008, BX
-	JGE         loop150
+	JGE         loop156
 
-out151:
+out157:
 	ADDQ        $0x00000008, BX
 	TESTQ       BX, BX
-	JZ          end152
+	JZ          end158
 	LEAQ        tailAVX2<>+0(SB), SI
 	SHLQ        $0x02, BX
 	SUBQ        BX, SI
@@ -2566,7 +2911,7 @@ out151:
 	VMASKMOVPS  (AX)(DX*4), Y4, Y4
 	VFMADD231PS Y4, Y4, Y0
 
-end152:
+end158:
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -2590,54 +2935,54 @@ end152:
 	MOVQ         g_base+48(FP), BX
 	XORQ         SI, SI
 	SUBQ         $0x00000010, CX
-	JLT          out154
+	JLT          out160
 
-loop153:
+loop159:
 	VMOVUPS (AX)(SI*4), Y1
 	VMULPS  Y0, Y1, Y1
 	TESTQ   BX, BX
-	JZ      nil155
+	JZ      nil161
 	VMOVUPS (BX)(SI*4), Y2
 	VMULPS  Y2, Y1, Y1
 
-nil155:
+nil161:
 	VMOVUPS Y1, (DX)(SI*4)
 	VMOVUPS 32(AX)(SI*4), Y1
 	VMULPS  Y0, Y1, Y1
 	TESTQ   BX, BX
-	JZ      nil156
+	JZ      nil162
 	VMOVUPS 32(BX)(SI*4), Y2
 	VMULPS  Y2, Y1, Y1
 
-nil156:
+nil162:
 	VMOVUPS Y1, 32(DX)(SI*4)
 	ADDQ    $0x00000010, SI
 	SUBQ    $0x00000010, CX
-	JGE     loop153
+	JGE     loop159
 
-out154:
+out160:
 	ADDQ $0x00000010, CX
 	SUBQ $0x00000008, CX
-	JLT  out158
+	JLT  out164
 
-loop157:
+loop163:
 	VMOVUPS (AX)(SI*4), Y1
 	VMULPS  Y0, Y1, Y1
 	TESTQ   BX, BX
-	JZ      nil159
+	JZ      nil165
 	VMOVUPS (BX)(SI*4), Y2
 	VMULPS  Y2, Y1, Y1
 
-nil159:
+nil165:
 	VMOVUPS Y1, (DX)(SI*4)
 	ADDQ    $0x00000008, SI
 	SUBQ    $0x00000008, CX
-	JGE     loop157
+	JGE     loop163
 
-out158:
+out164:
 	ADDQ       $0x00000008, CX
 	TESTQ      CX, CX
-	JZ         end160
+	JZ         end166
 	LEAQ       tailAVX2<>+0(SB), DI
 	SHLQ       $0x02, CX
 	SUBQ       CX, DI
@@ -2646,14 +2991,14 @@ out158:
 	VMASKMOVPS (AX)(SI*4), Y1, Y2
 	VMULPS     Y0, Y2, Y0
 	TESTQ      BX, BX
-	JZ         nil161
+	JZ         nil167
 	VMASKMOVPS (BX)(SI*4), Y1, Y2
 	VMULPS     Y2, Y0, Y0
 
-nil161:
+nil167:
 	VMASKMOVPS Y0, Y1, (DX)(SI*4)
 
-end160:
+end166:
 	VZEROUPPER
 	RET
 
@@ -2672,51 +3017,7 @@ TEXT ·rmsNormGradRowAVX2(SB), NOSPLIT, $0-124
 	XORQ         DI, DI
 	MOVQ         DX, R8
 	SUBQ         $0x00000010, R8
-	JLT          out163
-
-loop162:
-	VMOVUPS     (AX)(DI*4), Y3
-	VMOVUPS     (CX)(DI*4), Y4
-	TESTQ       BX, BX
-	JZ          nil164
-	VMOVUPS     (BX)(DI*4), Y5
-	VMULPS      Y0, Y3, Y6
-	VFMADD231PS Y6, Y4, Y5
-	VMOVUPS     Y5, (BX)(DI*4)
-
-nil164:
-	TESTQ   SI, SI
-	JZ      nil165
-	VMOVUPS (SI)(DI*4), Y5
-	VMULPS  Y5, Y4, Y4
-
-nil165:
-	VFMADD231PS Y3, Y4, Y1
-	VMOVUPS     32(AX)(DI*4), Y3
-	VMOVUPS     32(CX)(DI*4), Y4
-	TESTQ       BX, BX
-	JZ          nil166
-	VMOVUPS     32(BX)(DI*4), Y5
-	VMULPS      Y0, Y3, Y6
-	VFMADD231PS Y6, Y4, Y5
-	VMOVUPS     Y5, 32(BX)(DI*4)
-
-nil166:
-	TESTQ   SI, SI
-	JZ      nil167
-	VMOVUPS 32(SI)(DI*4), Y5
-	VMULPS  Y5, Y4, Y4
-
-nil167:
-	VFMADD231PS Y3, Y4, Y2
-	ADDQ        $0x00000010, DI
-	SUBQ        $0x00000010, R8
-	JGE         loop162
-
-out163:
-	ADDQ $0x00000010, R8
-	SUBQ $0x00000008, R8
-	JLT  out169
+	JLT          out169
 
 loop168:
 	VMOVUPS     (AX)(DI*4), Y3
@@ -2736,14 +3037,58 @@ nil170:
 
 nil171:
 	VFMADD231PS Y3, Y4, Y1
-	ADDQ        $0x00000008, DI
-	SUBQ        $0x00000008, R8
+	VMOVUPS     32(AX)(DI*4), Y3
+	VMOVUPS     32(CX)(DI*4), Y4
+	TESTQ       BX, BX
+	JZ          nil172
+	VMOVUPS     32(BX)(DI*4), Y5
+	VMULPS      Y0, Y3, Y6
+	VFMADD231PS Y6, Y4, Y5
+	VMOVUPS     Y5, 32(BX)(DI*4)
+
+nil172:
+	TESTQ   SI, SI
+	JZ      nil173
+	VMOVUPS 32(SI)(DI*4), Y5
+	VMULPS  Y5, Y4, Y4
+
+nil173:
+	VFMADD231PS Y3, Y4, Y2
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, R8
 	JGE         loop168
 
 out169:
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000008, R8
+	JLT  out175
+
+loop174:
+	VMOVUPS     (AX)(DI*4), Y3
+	VMOVUPS     (CX)(DI*4), Y4
+	TESTQ       BX, BX
+	JZ          nil176
+	VMOVUPS     (BX)(DI*4), Y5
+	VMULPS      Y0, Y3, Y6
+	VFMADD231PS Y6, Y4, Y5
+	VMOVUPS     Y5, (BX)(DI*4)
+
+nil176:
+	TESTQ   SI, SI
+	JZ      nil177
+	VMOVUPS (SI)(DI*4), Y5
+	VMULPS  Y5, Y4, Y4
+
+nil177:
+	VFMADD231PS Y3, Y4, Y1
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R8
+	JGE         loop174
+
+out175:
 	ADDQ        $0x00000008, R8
 	TESTQ       R8, R8
-	JZ          end172
+	JZ          end178
 	LEAQ        tailAVX2<>+0(SB), R9
 	SHLQ        $0x02, R8
 	SUBQ        R8, R9
@@ -2752,25 +3097,25 @@ out169:
 	VMASKMOVPS  (AX)(DI*4), Y3, Y4
 	VMASKMOVPS  (CX)(DI*4), Y3, Y5
 	TESTQ       BX, BX
-	JZ          nil173
+	JZ          nil179
 	VMASKMOVPS  (BX)(DI*4), Y3, Y6
 	VMULPS      Y0, Y4, Y7
 	VFMADD231PS Y7, Y5, Y6
 	VMASKMOVPS  Y6, Y3, (BX)(DI*4)
 
-nil173:
+nil179:
 	TESTQ      SI, SI
-	JZ         nil174
+	JZ         nil180
 	VMASKMOVPS (SI)(DI*4), Y3, Y3
 	VMULPS     Y3, Y5, Y5
 
-nil174:
+nil180:
 	VFMADD231PS Y4, Y5, Y1
 
-end172:
+end178:
 	MOVQ         dx_base+0(FP), BX
 	TESTQ        BX, BX
-	JZ           nil175
+	JZ           nil181
 	VADDPS       Y2, Y1, Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPS       X2, X1, X1
@@ -2786,16 +3131,16 @@ end172:
 	VMULPS       Y0, Y1, Y1
 	XORQ         DI, DI
 	SUBQ         $0x00000010, DX
-	JLT          out177
+	JLT          out183
 
-loop176:
+loop182:
 	VMOVUPS (CX)(DI*4), Y2
 	TESTQ   SI, SI
-	JZ      nil178
+	JZ      nil184
 	VMOVUPS (SI)(DI*4), Y3
 	VMULPS  Y3, Y2, Y2
 
-nil178:
+nil184:
 	VMOVUPS      (AX)(DI*4), Y3
 	VFNMADD231PS Y3, Y1, Y2
 	VMOVUPS      (BX)(DI*4), Y3
@@ -2803,11 +3148,11 @@ nil178:
 	VMOVUPS      Y3, (BX)(DI*4)
 	VMOVUPS      32(CX)(DI*4), Y2
 	TESTQ        SI, SI
-	JZ           nil179
+	JZ           nil185
 	VMOVUPS      32(SI)(DI*4), Y3
 	VMULPS       Y3, Y2, Y2
 
-nil179:
+nil185:
 	VMOVUPS      32(AX)(DI*4), Y3
 	VFNMADD231PS Y3, Y1, Y2
 	VMOVUPS      32(BX)(DI*4), Y3
@@ -2815,21 +3160,21 @@ nil179:
 	VMOVUPS      Y3, 32(BX)(DI*4)
 	ADDQ         $0x00000010, DI
 	SUBQ         $0x00000010, DX
-	JGE          loop176
+	JGE          loop182
 
-out177:
+out183:
 	ADDQ $0x00000010, DX
 	SUBQ $0x00000008, DX
-	JLT  out181
+	JLT  out187
 
-loop180:
+loop186:
 	VMOVUPS (CX)(DI*4), Y2
 	TESTQ   SI, SI
-	JZ      nil182
+	JZ      nil188
 	VMOVUPS (SI)(DI*4), Y3
 	VMULPS  Y3, Y2, Y2
 
-nil182:
+nil188:
 	VMOVUPS      (AX)(DI*4), Y3
 	VFNMADD231PS Y3, Y1, Y2
 	VMOVUPS      (BX)(DI*4), Y3
@@ -2837,12 +3182,12 @@ nil182:
 	VMOVUPS      Y3, (BX)(DI*4)
 	ADDQ         $0x00000008, DI
 	SUBQ         $0x00000008, DX
-	JGE          loop180
+	JGE          loop186
 
-out181:
+out187:
 	ADDQ       $0x00000008, DX
 	TESTQ      DX, DX
-	JZ         end183
+	JZ         end189
 	LEAQ       tailAVX2<>+0(SB), R8
 	SHLQ       $0x02, DX
 	SUBQ       DX, R8
@@ -2850,19 +3195,19 @@ out181:
 	VMOVUPS    32(R8), Y2
 	VMASKMOVPS (CX)(DI*4), Y2, Y3
 	TESTQ      SI, SI
-	JZ         nil184
+	JZ         nil190
 	VMASKMOVPS (SI)(DI*4), Y2, Y4
 	VMULPS     Y4, Y3, Y3
 
-nil184:
+nil190:
 	VMASKMOVPS   (AX)(DI*4), Y2, Y4
 	VFNMADD231PS Y4, Y1, Y3
 	VMASKMOVPS   (BX)(DI*4), Y2, Y1
 	VFMADD231PS  Y3, Y0, Y1
 	VMASKMOVPS   Y1, Y2, (BX)(DI*4)
 
-end183:
-nil175:
+end189:
+nil181:
 	VZEROUPPER
 	RET
 
@@ -2881,9 +3226,9 @@ TEXT ·softmaxRowAVX2(SB), NOSPLIT, $0-28
 	XORQ         DX, DX
 	MOVQ         CX, BX
 	SUBQ         $0x00000020, BX
-	JLT          out186
+	JLT          out192
 
-loop185:
+loop191:
 	VMOVUPS (AX)(DX*4), Y6
 	VMULPS  Y0, Y6, Y6
 	VMAXPS  Y2, Y6, Y2
@@ -2898,25 +3243,25 @@ loop185:
 	VMAXPS  Y5, Y6, Y5
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x00000020, BX
-	JGE     loop185
+	JGE     loop191
 
-out186:
+out192:
 	ADDQ $0x00000020, BX
 	SUBQ $0x00000008, BX
-	JLT  out188
+	JLT  out194
 
-loop187:
+loop193:
 	VMOVUPS (AX)(DX*4), Y6
 	VMULPS  Y0, Y6, Y6
 	VMAXPS  Y2, Y6, Y2
 	ADDQ    $0x00000008, DX
 	SUBQ    $0x00000008, BX
-	JGE     loop187
+	JGE     loop193
 
-out188:
+out194:
 	ADDQ       $0x00000008, BX
 	TESTQ      BX, BX
-	JZ         end189
+	JZ         end195
 	LEAQ       tailAVX2<>+0(SB), SI
 	SHLQ       $0x02, BX
 	SUBQ       BX, SI
@@ -2927,7 +3272,7 @@ out188:
 	VBLENDVPS  Y6, Y7, Y1, Y1
 	VMAXPS     Y2, Y1, Y2
 
-end189:
+end195:
 	VMAXPS       Y5, Y2, Y2
 	VMAXPS       Y4, Y3, Y3
 	VMAXPS       Y3, Y2, Y2
@@ -2945,9 +3290,9 @@ end189:
 	XORQ         DX, DX
 	MOVQ         CX, BX
 	SUBQ         $0x00000008, BX
-	JLT          out191
+	JLT          out197
 
-loop190:
+loop196:
 	VMOVUPS      (AX)(DX*4), Y6
 	VFMSUB213PS  Y1, Y0, Y6
 	VMINPS       Y6, Y5, Y6
@@ -2972,12 +3317,12 @@ loop190:
 	VADDPS       Y9, Y2, Y2
 	ADDQ         $0x00000008, DX
 	SUBQ         $0x00000008, BX
-	JGE          loop190
+	JGE          loop196
 
-out191:
+out197:
 	ADDQ         $0x00000008, BX
 	TESTQ        BX, BX
-	JZ           end192
+	JZ           end198
 	LEAQ         tailAVX2<>+0(SB), SI
 	SHLQ         $0x02, BX
 	SUBQ         BX, SI
@@ -3007,7 +3352,7 @@ out191:
 	VBLENDVPS    Y6, Y5, Y3, Y0
 	VADDPS       Y0, Y2, Y2
 
-end192:
+end198:
 	VEXTRACTF128 $0x01, Y2, X0
 	VADDPS       X0, X2, X1
 	VPERMILPS    $0x4e, X1, X0
@@ -3019,9 +3364,9 @@ end192:
 	VBROADCASTSS X1, Y0
 	XORQ         DX, DX
 	SUBQ         $0x00000020, CX
-	JLT          out194
+	JLT          out200
 
-loop193:
+loop199:
 	VMOVUPS (AX)(DX*4), Y1
 	VMULPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)(DX*4)
@@ -3036,25 +3381,25 @@ loop193:
 	VMOVUPS Y1, 96(AX)(DX*4)
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x00000020, CX
-	JGE     loop193
+	JGE     loop199
 
-out194:
+out200:
 	ADDQ $0x00000020, CX
 	SUBQ $0x00000008, CX
-	JLT  out196
+	JLT  out202
 
-loop195:
+loop201:
 	VMOVUPS (AX)(DX*4), Y1
 	VMULPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)(DX*4)
 	ADDQ    $0x00000008, DX
 	SUBQ    $0x00000008, CX
-	JGE     loop195
+	JGE     loop201
 
-out196:
+out202:
 	ADDQ       $0x00000008, CX
 	TESTQ      CX, CX
-	JZ         end197
+	JZ         end203
 	LEAQ       tailAVX2<>+0(SB), BX
 	SHLQ       $0x02, CX
 	SUBQ       CX, BX
@@ -3064,7 +3409,7 @@ out196:
 	VMULPS     Y0, Y2, Y0
 	VMASKMOVPS Y0, Y1, (AX)(DX*4)
 
-end197:
+end203:
 	VZEROUPPER
 	RET
 
@@ -3081,9 +3426,9 @@ TEXT ·softmaxGradRowAVX2(SB), NOSPLIT, $0-76
 	XORQ   BX, BX
 	MOVQ   DX, SI
 	SUBQ   $0x00000020, SI
-	JLT    out199
+	JLT    out205
 
-loop198:
+loop204:
 	VMOVUPS     (AX)(BX*4), Y4
 	VMOVUPS     (CX)(BX*4), Y5
 	VFMADD231PS Y4, Y5, Y0
@@ -3098,25 +3443,25 @@ loop198:
 	VFMADD231PS Y4, Y5, Y3
 	ADDQ        $0x00000020, BX
 	SUBQ        $0x00000020, SI
-	JGE         loop198
+	JGE         loop204
 
-out199:
+out205:
 	ADDQ $0x00000020, SI
 	SUBQ $0x00000008, SI
-	JLT  out201
+	JLT  out207
 
-loop200:
+loop206:
 	VMOVUPS     (AX)(BX*4), Y4
 	VMOVUPS     (CX)(BX*4), Y5
 	VFMADD231PS Y4, Y5, Y0
 	ADDQ        $0x00000008, BX
 	SUBQ        $0x00000008, SI
-	JGE         loop200
+	JGE         loop206
 
-out201:
+out207:
 	ADDQ        $0x00000008, SI
 	TESTQ       SI, SI
-	JZ          end202
+	JZ          end208
 	LEAQ        tailAVX2<>+0(SB), DI
 	SHLQ        $0x02, SI
 	SUBQ        SI, DI
@@ -3126,7 +3471,7 @@ out201:
 	VMASKMOVPS  (CX)(BX*4), Y4, Y4
 	VFMADD231PS Y5, Y4, Y0
 
-end202:
+end208:
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -3142,9 +3487,9 @@ end202:
 	VBROADCASTSS X1, Y1
 	XORQ         SI, SI
 	SUBQ         $0x00000010, DX
-	JLT          out204
+	JLT          out210
 
-loop203:
+loop209:
 	VMOVUPS (CX)(SI*4), Y2
 	VMOVUPS (AX)(SI*4), Y3
 	VSUBPS  Y0, Y2, Y2
@@ -3159,14 +3504,14 @@ loop203:
 	VMOVUPS Y2, 32(BX)(SI*4)
 	ADDQ    $0x00000010, SI
 	SUBQ    $0x00000010, DX
-	JGE     loop203
+	JGE     loop209
 
-out204:
+out210:
 	ADDQ $0x00000010, DX
 	SUBQ $0x00000008, DX
-	JLT  out206
+	JLT  out212
 
-loop205:
+loop211:
 	VMOVUPS (CX)(SI*4), Y2
 	VMOVUPS (AX)(SI*4), Y3
 	VSUBPS  Y0, Y2, Y2
@@ -3175,12 +3520,12 @@ loop205:
 	VMOVUPS Y2, (BX)(SI*4)
 	ADDQ    $0x00000008, SI
 	SUBQ    $0x00000008, DX
-	JGE     loop205
+	JGE     loop211
 
-out206:
+out212:
 	ADDQ       $0x00000008, DX
 	TESTQ      DX, DX
-	JZ         end207
+	JZ         end213
 	LEAQ       tailAVX2<>+0(SB), DI
 	SHLQ       $0x02, DX
 	SUBQ       DX, DI
@@ -3193,7 +3538,7 @@ out206:
 	VMULPS     Y1, Y3, Y3
 	VMASKMOVPS Y3, Y2, (BX)(SI*4)
 
-end207:
+end213:
 	VZEROUPPER
 	RET
 
@@ -3221,9 +3566,9 @@ TEXT ·adamWAVX2(SB), NOSPLIT, $0-116
 	MOVQ         p_len+8(FP), SI
 	XORQ         DI, DI
 	SUBQ         $0x00000008, SI
-	JLT          out209
+	JLT          out215
 
-loop208:
+loop214:
 	VMOVUPS      (CX)(DI*4), Y5
 	VMOVUPS      (DX)(DI*4), Y6
 	VMOVUPS      (BX)(DI*4), Y7
@@ -3243,12 +3588,12 @@ loop208:
 	VMOVUPS      Y5, (AX)(DI*4)
 	ADDQ         $0x00000008, DI
 	SUBQ         $0x00000008, SI
-	JGE          loop208
+	JGE          loop214
 
-out209:
+out215:
 	ADDQ         $0x00000008, SI
 	TESTQ        SI, SI
-	JZ           end210
+	JZ           end216
 	LEAQ         tailAVX2<>+0(SB), R8
 	SHLQ         $0x02, SI
 	SUBQ         SI, R8
@@ -3272,7 +3617,7 @@ out209:
 	VFNMADD231PS Y7, Y1, Y0
 	VMASKMOVPS   Y0, Y5, (AX)(DI*4)
 
-end210:
+end216:
 	VZEROUPPER
 	RET
 
@@ -3287,9 +3632,9 @@ TEXT ·toBF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ    src_len+32(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000008, DX
-	JLT     out212
+	JLT     out218
 
-loop211:
+loop217:
 	VMOVUPS      (CX)(BX*4), Y3
 	VPSRLD       $0x10, Y3, Y4
 	VANDPS       Y0, Y4, Y4
@@ -3304,13 +3649,13 @@ loop211:
 	VMOVDQU      X4, (AX)(BX*2)
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, DX
-	JGE          loop211
+	JGE          loop217
 
-out212:
+out218:
 	ADDQ $0x00000008, DX
-	JZ   end214
+	JZ   end220
 
-one213:
+one219:
 	VMOVD     (CX)(BX*4), X6
 	VPSRLD    $0x10, Y6, Y3
 	VANDPS    Y0, Y3, Y3
@@ -3324,9 +3669,9 @@ one213:
 	MOVW      SI, (AX)(BX*2)
 	INCQ      BX
 	DECQ      DX
-	JNZ       one213
+	JNZ       one219
 
-end214:
+end220:
 	VZEROUPPER
 	RET
 
@@ -3368,29 +3713,29 @@ TEXT ·fromBF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ dst_len+8(FP), DX
 	XORQ BX, BX
 	SUBQ $0x00000008, DX
-	JLT  out216
+	JLT  out222
 
-loop215:
+loop221:
 	VPMOVZXWD (CX)(BX*2), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   Y0, (AX)(BX*4)
 	ADDQ      $0x00000008, BX
 	SUBQ      $0x00000008, DX
-	JGE       loop215
+	JGE       loop221
 
-out216:
+out222:
 	ADDQ $0x00000008, DX
-	JZ   end218
+	JZ   end224
 
-one217:
+one223:
 	MOVWLZX (CX)(BX*2), SI
 	SHLL    $0x10, SI
 	MOVL    SI, (AX)(BX*4)
 	INCQ    BX
 	DECQ    DX
-	JNZ     one217
+	JNZ     one223
 
-end218:
+end224:
 	VZEROUPPER
 	RET
 
@@ -3404,22 +3749,22 @@ TEXT ·dequantInt8AVX2(SB), NOSPLIT, $0-52
 	MOVQ         dst_len+8(FP), DX
 	XORQ         BX, BX
 	SUBQ         $0x00000008, DX
-	JLT          out220
+	JLT          out226
 
-loop219:
+loop225:
 	VPMOVSXBD (CX)(BX*1), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y0, Y1, Y1
 	VMOVUPS   Y1, (AX)(BX*4)
 	ADDQ      $0x00000008, BX
 	SUBQ      $0x00000008, DX
-	JGE       loop219
+	JGE       loop225
 
-out220:
+out226:
 	ADDQ $0x00000008, DX
-	JZ   end222
+	JZ   end228
 
-one221:
+one227:
 	MOVBLSX    (CX)(BX*1), SI
 	VXORPS     X1, X1, X1
 	VCVTSI2SSL SI, X1, X1
@@ -3427,9 +3772,9 @@ one221:
 	VMOVSS     X1, (AX)(BX*4)
 	INCQ       BX
 	DECQ       DX
-	JNZ        one221
+	JNZ        one227
 
-end222:
+end228:
 	VZEROUPPER
 	RET
 
@@ -3451,14 +3796,14 @@ TEXT ·packRowsAVX2(SB), NOSPLIT, $0-80
 	SHRQ    $0x02, SI
 	VMOVUPS 32(DI), Y0
 
-row223:
+row229:
 	PREFETCHT0 (CX)(BX*8)
 	VMASKMOVPS (CX), Y0, Y1
 	VMOVUPS    Y1, (AX)
 	ADDQ       BX, CX
 	ADDQ       $0x00000020, AX
 	DECQ       DX
-	JNZ        row223
+	JNZ        row229
 	JMP        done
 
 wide:
@@ -3473,7 +3818,7 @@ wide:
 	SHRQ    $0x02, SI
 	VMOVUPS 32(DI), Y0
 
-row224:
+row230:
 	PREFETCHT0 (CX)(BX*8)
 	VMOVUPS    (CX), Y1
 	VMOVUPS    Y1, (AX)
@@ -3482,7 +3827,7 @@ row224:
 	ADDQ       BX, CX
 	ADDQ       $0x00000040, AX
 	DECQ       DX
-	JNZ        row224
+	JNZ        row230
 	JMP        done
 
 half:
@@ -3493,18 +3838,18 @@ half:
 	VMOVUPS 32(DI), Y0
 	VXORPS  Y1, Y1, Y1
 
-row225:
+row231:
 	VMASKMOVPS (CX), Y0, Y2
 	VMOVUPS    Y2, (AX)
 	VMOVUPS    Y1, 32(AX)
 	ADDQ       BX, CX
 	ADDQ       $0x00000040, AX
 	DECQ       DX
-	JNZ        row225
+	JNZ        row231
 	JMP        done
 
 full:
-row226:
+row232:
 	PREFETCHT0 (CX)(BX*8)
 	VMOVUPS    (CX), Y0
 	VMOVUPS    Y0, (AX)
@@ -3513,7 +3858,7 @@ row226:
 	ADDQ       BX, CX
 	ADDQ       $0x00000040, AX
 	DECQ       DX
-	JNZ        row226
+	JNZ        row232
 
 done:
 	VZEROUPPER
@@ -3670,18 +4015,18 @@ k1x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial1x1
 	TESTQ        R9, R9
-	JZ           nobias227
+	JZ           nobias233
 	VMOVUPS      (R9), Y1
 	VADDPS       Y1, Y0, Y0
 
-nobias227:
+nobias233:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta228
+	JEQ    nobeta234
 	MOVQ   DI, R9
 	VADDPS (R9), Y0, Y0
 	ADDQ   R8, R9
 
-nobeta228:
+nobeta234:
 	VMOVUPS Y0, (DI)
 	ADDQ    R8, DI
 	JMP     next1x1
@@ -3695,19 +4040,19 @@ partial1x1:
 	SHRQ       $0x02, R10
 	VMOVUPS    32(R11), Y1
 	TESTQ      R9, R9
-	JZ         nobias229
+	JZ         nobias235
 	VMASKMOVPS (R9), Y1, Y2
 	VADDPS     Y2, Y0, Y0
 
-nobias229:
+nobias235:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta230
+	JEQ        nobeta236
 	MOVQ       DI, R9
 	VMASKMOVPS (R9), Y1, Y2
 	VADDPS     Y2, Y0, Y0
 	ADDQ       R8, R9
 
-nobeta230:
+nobeta236:
 	VMASKMOVPS Y0, Y1, (DI)
 	ADDQ       R8, DI
 
@@ -3765,21 +4110,21 @@ k2x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial2x1
 	TESTQ        R10, R10
-	JZ           nobias231
+	JZ           nobias237
 	VMOVUPS      (R10), Y2
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y2, Y1, Y1
 
-nobias231:
+nobias237:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta232
+	JEQ    nobeta238
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
 	VADDPS (R10), Y1, Y1
 	ADDQ   R9, R10
 
-nobeta232:
+nobeta238:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -3795,14 +4140,14 @@ partial2x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y2
 	TESTQ      R10, R10
-	JZ         nobias233
+	JZ         nobias239
 	VMASKMOVPS (R10), Y2, Y3
 	VADDPS     Y3, Y0, Y0
 	VADDPS     Y3, Y1, Y1
 
-nobias233:
+nobias239:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta234
+	JEQ        nobeta240
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y2, Y3
 	VADDPS     Y3, Y0, Y0
@@ -3811,7 +4156,7 @@ nobias233:
 	VADDPS     Y3, Y1, Y1
 	ADDQ       R9, R10
 
-nobeta234:
+nobeta240:
 	VMASKMOVPS Y0, Y2, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y2, (R8)
@@ -3874,15 +4219,15 @@ k3x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial3x1
 	TESTQ        R10, R10
-	JZ           nobias235
+	JZ           nobias241
 	VMOVUPS      (R10), Y3
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y3, Y1, Y1
 	VADDPS       Y3, Y2, Y2
 
-nobias235:
+nobias241:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta236
+	JEQ    nobeta242
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -3891,7 +4236,7 @@ nobias235:
 	VADDPS (R10), Y2, Y2
 	ADDQ   R9, R10
 
-nobeta236:
+nobeta242:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -3909,15 +4254,15 @@ partial3x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y3
 	TESTQ      R10, R10
-	JZ         nobias237
+	JZ         nobias243
 	VMASKMOVPS (R10), Y3, Y4
 	VADDPS     Y4, Y0, Y0
 	VADDPS     Y4, Y1, Y1
 	VADDPS     Y4, Y2, Y2
 
-nobias237:
+nobias243:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta238
+	JEQ        nobeta244
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y3, Y4
 	VADDPS     Y4, Y0, Y0
@@ -3929,7 +4274,7 @@ nobias237:
 	VADDPS     Y4, Y2, Y2
 	ADDQ       R9, R10
 
-nobeta238:
+nobeta244:
 	VMASKMOVPS Y0, Y3, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y3, (R8)
@@ -4000,16 +4345,16 @@ k4x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial4x1
 	TESTQ        R10, R10
-	JZ           nobias239
+	JZ           nobias245
 	VMOVUPS      (R10), Y4
 	VADDPS       Y4, Y0, Y0
 	VADDPS       Y4, Y1, Y1
 	VADDPS       Y4, Y2, Y2
 	VADDPS       Y4, Y3, Y3
 
-nobias239:
+nobias245:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta240
+	JEQ    nobeta246
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -4020,7 +4365,7 @@ nobias239:
 	VADDPS (R10), Y3, Y3
 	ADDQ   R9, R10
 
-nobeta240:
+nobeta246:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -4040,16 +4385,16 @@ partial4x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y4
 	TESTQ      R10, R10
-	JZ         nobias241
+	JZ         nobias247
 	VMASKMOVPS (R10), Y4, Y5
 	VADDPS     Y5, Y0, Y0
 	VADDPS     Y5, Y1, Y1
 	VADDPS     Y5, Y2, Y2
 	VADDPS     Y5, Y3, Y3
 
-nobias241:
+nobias247:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta242
+	JEQ        nobeta248
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y4, Y5
 	VADDPS     Y5, Y0, Y0
@@ -4064,7 +4409,7 @@ nobias241:
 	VADDPS     Y5, Y3, Y3
 	ADDQ       R9, R10
 
-nobeta242:
+nobeta248:
 	VMASKMOVPS Y0, Y4, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y4, (R8)
@@ -4140,7 +4485,7 @@ k5x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial5x1
 	TESTQ        R10, R10
-	JZ           nobias243
+	JZ           nobias249
 	VMOVUPS      (R10), Y5
 	VADDPS       Y5, Y0, Y0
 	VADDPS       Y5, Y1, Y1
@@ -4148,9 +4493,9 @@ k5x1:
 	VADDPS       Y5, Y3, Y3
 	VADDPS       Y5, Y4, Y4
 
-nobias243:
+nobias249:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta244
+	JEQ    nobeta250
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -4163,7 +4508,7 @@ nobias243:
 	VADDPS (R10), Y4, Y4
 	ADDQ   R9, R10
 
-nobeta244:
+nobeta250:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -4185,7 +4530,7 @@ partial5x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y5
 	TESTQ      R10, R10
-	JZ         nobias245
+	JZ         nobias251
 	VMASKMOVPS (R10), Y5, Y6
 	VADDPS     Y6, Y0, Y0
 	VADDPS     Y6, Y1, Y1
@@ -4193,9 +4538,9 @@ partial5x1:
 	VADDPS     Y6, Y3, Y3
 	VADDPS     Y6, Y4, Y4
 
-nobias245:
+nobias251:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta246
+	JEQ        nobeta252
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y5, Y6
 	VADDPS     Y6, Y0, Y0
@@ -4213,7 +4558,7 @@ nobias245:
 	VADDPS     Y6, Y4, Y4
 	ADDQ       R9, R10
 
-nobeta246:
+nobeta252:
 	VMASKMOVPS Y0, Y5, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y5, (R8)
@@ -4294,7 +4639,7 @@ k6x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial6x1
 	TESTQ        R10, R10
-	JZ           nobias247
+	JZ           nobias253
 	VMOVUPS      (R10), Y6
 	VADDPS       Y6, Y0, Y0
 	VADDPS       Y6, Y1, Y1
@@ -4303,9 +4648,9 @@ k6x1:
 	VADDPS       Y6, Y4, Y4
 	VADDPS       Y6, Y5, Y5
 
-nobias247:
+nobias253:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta248
+	JEQ    nobeta254
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -4320,7 +4665,7 @@ nobias247:
 	VADDPS (R10), Y5, Y5
 	ADDQ   R9, R10
 
-nobeta248:
+nobeta254:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -4344,7 +4689,7 @@ partial6x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y6
 	TESTQ      R10, R10
-	JZ         nobias249
+	JZ         nobias255
 	VMASKMOVPS (R10), Y6, Y7
 	VADDPS     Y7, Y0, Y0
 	VADDPS     Y7, Y1, Y1
@@ -4353,9 +4698,9 @@ partial6x1:
 	VADDPS     Y7, Y4, Y4
 	VADDPS     Y7, Y5, Y5
 
-nobias249:
+nobias255:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta250
+	JEQ        nobeta256
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y6, Y7
 	VADDPS     Y7, Y0, Y0
@@ -4376,7 +4721,7 @@ nobias249:
 	VADDPS     Y7, Y5, Y5
 	ADDQ       R9, R10
 
-nobeta250:
+nobeta256:
 	VMASKMOVPS Y0, Y6, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y6, (R8)
@@ -4444,21 +4789,21 @@ k1x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial1x2
 	TESTQ        R9, R9
-	JZ           nobias251
+	JZ           nobias257
 	VMOVUPS      (R9), Y2
 	VADDPS       Y2, Y0, Y0
 	VMOVUPS      32(R9), Y2
 	VADDPS       Y2, Y1, Y1
 
-nobias251:
+nobias257:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta252
+	JEQ    nobeta258
 	MOVQ   DI, R9
 	VADDPS (R9), Y0, Y0
 	VADDPS 32(R9), Y1, Y1
 	ADDQ   R8, R9
 
-nobeta252:
+nobeta258:
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	ADDQ    R8, DI
@@ -4473,22 +4818,22 @@ partial1x2:
 	SHRQ       $0x02, R10
 	VMOVUPS    32(R11), Y2
 	TESTQ      R9, R9
-	JZ         nobias253
+	JZ         nobias259
 	VMOVUPS    (R9), Y3
 	VADDPS     Y3, Y0, Y0
 	VMASKMOVPS 32(R9), Y2, Y3
 	VADDPS     Y3, Y1, Y1
 
-nobias253:
+nobias259:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta254
+	JEQ        nobeta260
 	MOVQ       DI, R9
 	VADDPS     (R9), Y0, Y0
 	VMASKMOVPS 32(R9), Y2, Y3
 	VADDPS     Y3, Y1, Y1
 	ADDQ       R8, R9
 
-nobeta254:
+nobeta260:
 	VMOVUPS    Y0, (DI)
 	VMASKMOVPS Y1, Y2, 32(DI)
 	ADDQ       R8, DI
@@ -4552,7 +4897,7 @@ k2x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial2x2
 	TESTQ        R10, R10
-	JZ           nobias255
+	JZ           nobias261
 	VMOVUPS      (R10), Y4
 	VADDPS       Y4, Y0, Y0
 	VADDPS       Y4, Y2, Y2
@@ -4560,9 +4905,9 @@ k2x2:
 	VADDPS       Y4, Y1, Y1
 	VADDPS       Y4, Y3, Y3
 
-nobias255:
+nobias261:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta256
+	JEQ    nobeta262
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -4571,7 +4916,7 @@ nobias255:
 	VADDPS 32(R10), Y3, Y3
 	ADDQ   R9, R10
 
-nobeta256:
+nobeta262:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -4589,7 +4934,7 @@ partial2x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y4
 	TESTQ      R10, R10
-	JZ         nobias257
+	JZ         nobias263
 	VMOVUPS    (R10), Y5
 	VADDPS     Y5, Y0, Y0
 	VADDPS     Y5, Y2, Y2
@@ -4597,9 +4942,9 @@ partial2x2:
 	VADDPS     Y5, Y1, Y1
 	VADDPS     Y5, Y3, Y3
 
-nobias257:
+nobias263:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta258
+	JEQ        nobeta264
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y4, Y5
@@ -4610,7 +4955,7 @@ nobias257:
 	VADDPS     Y5, Y3, Y3
 	ADDQ       R9, R10
 
-nobeta258:
+nobeta264:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y4, 32(R8)
 	ADDQ       R9, R8
@@ -4682,7 +5027,7 @@ k3x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial3x2
 	TESTQ        R10, R10
-	JZ           nobias259
+	JZ           nobias265
 	VMOVUPS      (R10), Y6
 	VADDPS       Y6, Y0, Y0
 	VADDPS       Y6, Y2, Y2
@@ -4692,9 +5037,9 @@ k3x2:
 	VADDPS       Y6, Y3, Y3
 	VADDPS       Y6, Y5, Y5
 
-nobias259:
+nobias265:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta260
+	JEQ    nobeta266
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -4706,7 +5051,7 @@ nobias259:
 	VADDPS 32(R10), Y5, Y5
 	ADDQ   R9, R10
 
-nobeta260:
+nobeta266:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -4727,7 +5072,7 @@ partial3x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y6
 	TESTQ      R10, R10
-	JZ         nobias261
+	JZ         nobias267
 	VMOVUPS    (R10), Y7
 	VADDPS     Y7, Y0, Y0
 	VADDPS     Y7, Y2, Y2
@@ -4737,9 +5082,9 @@ partial3x2:
 	VADDPS     Y7, Y3, Y3
 	VADDPS     Y7, Y5, Y5
 
-nobias261:
+nobias267:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta262
+	JEQ        nobeta268
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y6, Y7
@@ -4754,7 +5099,7 @@ nobias261:
 	VADDPS     Y7, Y5, Y5
 	ADDQ       R9, R10
 
-nobeta262:
+nobeta268:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y6, 32(R8)
 	ADDQ       R9, R8
@@ -4837,7 +5182,7 @@ k4x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial4x2
 	TESTQ        R10, R10
-	JZ           nobias263
+	JZ           nobias269
 	VMOVUPS      (R10), Y8
 	VADDPS       Y8, Y0, Y0
 	VADDPS       Y8, Y2, Y2
@@ -4849,9 +5194,9 @@ k4x2:
 	VADDPS       Y8, Y5, Y5
 	VADDPS       Y8, Y7, Y7
 
-nobias263:
+nobias269:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta264
+	JEQ    nobeta270
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -4866,7 +5211,7 @@ nobias263:
 	VADDPS 32(R10), Y7, Y7
 	ADDQ   R9, R10
 
-nobeta264:
+nobeta270:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -4890,7 +5235,7 @@ partial4x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y8
 	TESTQ      R10, R10
-	JZ         nobias265
+	JZ         nobias271
 	VMOVUPS    (R10), Y9
 	VADDPS     Y9, Y0, Y0
 	VADDPS     Y9, Y2, Y2
@@ -4902,9 +5247,9 @@ partial4x2:
 	VADDPS     Y9, Y5, Y5
 	VADDPS     Y9, Y7, Y7
 
-nobias265:
+nobias271:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta266
+	JEQ        nobeta272
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y8, Y9
@@ -4923,7 +5268,7 @@ nobias265:
 	VADDPS     Y9, Y7, Y7
 	ADDQ       R9, R10
 
-nobeta266:
+nobeta272:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y8, 32(R8)
 	ADDQ       R9, R8
@@ -5014,7 +5359,7 @@ k5x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial5x2
 	TESTQ        R10, R10
-	JZ           nobias267
+	JZ           nobias273
 	VMOVUPS      (R10), Y10
 	VADDPS       Y10, Y0, Y0
 	VADDPS       Y10, Y2, Y2
@@ -5028,9 +5373,9 @@ k5x2:
 	VADDPS       Y10, Y7, Y7
 	VADDPS       Y10, Y9, Y9
 
-nobias267:
+nobias273:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta268
+	JEQ    nobeta274
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -5048,7 +5393,7 @@ nobias267:
 	VADDPS 32(R10), Y9, Y9
 	ADDQ   R9, R10
 
-nobeta268:
+nobeta274:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -5075,7 +5420,7 @@ partial5x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y10
 	TESTQ      R10, R10
-	JZ         nobias269
+	JZ         nobias275
 	VMOVUPS    (R10), Y11
 	VADDPS     Y11, Y0, Y0
 	VADDPS     Y11, Y2, Y2
@@ -5089,9 +5434,9 @@ partial5x2:
 	VADDPS     Y11, Y7, Y7
 	VADDPS     Y11, Y9, Y9
 
-nobias269:
+nobias275:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta270
+	JEQ        nobeta276
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y10, Y11
@@ -5114,7 +5459,7 @@ nobias269:
 	VADDPS     Y11, Y9, Y9
 	ADDQ       R9, R10
 
-nobeta270:
+nobeta276:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y10, 32(R8)
 	ADDQ       R9, R8
@@ -5213,7 +5558,7 @@ k6x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial6x2
 	TESTQ        R10, R10
-	JZ           nobias271
+	JZ           nobias277
 	VMOVUPS      (R10), Y12
 	VADDPS       Y12, Y0, Y0
 	VADDPS       Y12, Y2, Y2
@@ -5229,9 +5574,9 @@ k6x2:
 	VADDPS       Y12, Y9, Y9
 	VADDPS       Y12, Y11, Y11
 
-nobias271:
+nobias277:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta272
+	JEQ    nobeta278
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -5252,7 +5597,7 @@ nobias271:
 	VADDPS 32(R10), Y11, Y11
 	ADDQ   R9, R10
 
-nobeta272:
+nobeta278:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -5282,7 +5627,7 @@ partial6x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y12
 	TESTQ      R10, R10
-	JZ         nobias273
+	JZ         nobias279
 	VMOVUPS    (R10), Y13
 	VADDPS     Y13, Y0, Y0
 	VADDPS     Y13, Y2, Y2
@@ -5298,9 +5643,9 @@ partial6x2:
 	VADDPS     Y13, Y9, Y9
 	VADDPS     Y13, Y11, Y11
 
-nobias273:
+nobias279:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta274
+	JEQ        nobeta280
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y12, Y13
@@ -5327,7 +5672,7 @@ nobias273:
 	VADDPS     Y13, Y11, Y11
 	ADDQ       R9, R10
 
-nobeta274:
+nobeta280:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y12, 32(R8)
 	ADDQ       R9, R8

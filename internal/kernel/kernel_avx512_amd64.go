@@ -56,6 +56,12 @@ func geluAVX512(dst []float32, x []float32)
 func geluGradAVX512(dx []float32, x []float32, dy []float32)
 
 //go:noescape
+func geluExactAVX512(dst []float32, x []float32)
+
+//go:noescape
+func geluExactGradAVX512(dx []float32, x []float32, dy []float32)
+
+//go:noescape
 func reluAVX512(dst []float32, x []float32)
 
 //go:noescape

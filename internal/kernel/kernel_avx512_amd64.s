@@ -1599,6 +1599,435 @@ DATA c3e5b33b6AVX512<>+56(SB)/4, $0x3e5b33b6
 DATA c3e5b33b6AVX512<>+60(SB)/4, $0x3e5b33b6
 GLOBL c3e5b33b6AVX512<>(SB), RODATA|NOPTR, $64
 
+// func geluExactAVX512(dst []float32, x []float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·geluExactAVX512(SB), NOSPLIT, $0-48
+	VMOVUPS cc2b00000AVX512<>+0(SB), Z0
+	VMOVUPS c42b20000AVX512<>+0(SB), Z1
+	VMOVUPS cc2200000AVX512<>+0(SB), Z2
+	VMOVUPS c7f800000AVX512<>+0(SB), Z3
+	VXORPS  Z4, Z4, Z4
+	VMOVUPS c3f800000AVX512<>+0(SB), Z5
+	MOVQ    dst_base+0(FP), AX
+	MOVQ    x_base+24(FP), CX
+	MOVQ    dst_len+8(FP), DX
+	XORQ    BX, BX
+	SUBQ    $0x00000010, DX
+	JLT     out79
+
+loop78:
+	VMOVUPS      (CX)(BX*4), Z6
+	VMINPS       Z6, Z3, Z6
+	VMAXPS       Z6, Z2, Z6
+	VANDPS       c7fffffffAVX512<>+0(SB), Z6, Z9
+	VMULPS       Z6, Z6, Z10
+	VMULPS       cbf000000AVX512<>+0(SB), Z10, Z10
+	VMINPS       Z10, Z1, Z10
+	VMAXPS       Z10, Z0, Z10
+	VMULPS       c3fb8aa3bAVX512<>+0(SB), Z10, Z11
+	VCVTPS2DQ    Z11, Z11
+	VCVTDQ2PS    Z11, Z12
+	VFNMADD231PS c3f318000AVX512<>+0(SB), Z12, Z10
+	VFNMADD231PS cb95e8083AVX512<>+0(SB), Z12, Z10
+	VMOVUPS      c3ab511a9AVX512<>+0(SB), Z13
+	VFMADD213PS  c3c091d36AVX512<>+0(SB), Z10, Z13
+	VFMADD213PS  c3d2aac7aAVX512<>+0(SB), Z10, Z13
+	VFMADD213PS  c3e2aaa48AVX512<>+0(SB), Z10, Z13
+	VFMADD213PS  c3efffffeAVX512<>+0(SB), Z10, Z13
+	VMULPS       Z10, Z10, Z12
+	VFMADD213PS  Z10, Z12, Z13
+	VADDPS       c3f800000AVX512<>+0(SB), Z13, Z13
+	VPADDD       c0000007fAVX512<>+0(SB), Z11, Z11
+	VPSLLD       $0x17, Z11, Z11
+	VMULPS       Z11, Z13, Z13
+	VMULPS       c3e6d3388AVX512<>+0(SB), Z9, Z9
+	VADDPS       Z5, Z9, Z9
+	VDIVPS       Z9, Z5, Z9
+	VMOVUPS      c3f07dc22AVX512<>+0(SB), Z10
+	VFMADD213PS  cbf3a00e3AVX512<>+0(SB), Z9, Z10
+	VFMADD213PS  c3f35f0e3AVX512<>+0(SB), Z9, Z10
+	VFMADD213PS  cbe11a98eAVX512<>+0(SB), Z9, Z10
+	VFMADD213PS  c3e027906AVX512<>+0(SB), Z9, Z10
+	VMULPS       Z9, Z10, Z10
+	VMULPS       Z13, Z10, Z10
+	VSUBPS       Z10, Z5, Z9
+	VCMPPS       $0x11, Z4, Z6, K1
+	VBLENDMPS    Z10, Z9, K1, Z7
+	VMULPS       Z6, Z7, Z7
+	VMOVUPS      Z7, (AX)(BX*4)
+	ADDQ         $0x00000010, BX
+	SUBQ         $0x00000010, DX
+	JGE          loop78
+
+out79:
+	ADDQ         $0x00000010, DX
+	TESTQ        DX, DX
+	JZ           end80
+	MOVL         $0xffffffff, SI
+	BZHIL        DX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX)(BX*4), K1, Z6
+	VMINPS       Z6, Z3, Z3
+	VMAXPS       Z3, Z2, Z3
+	VANDPS       c7fffffffAVX512<>+0(SB), Z3, Z2
+	VMULPS       Z3, Z3, Z6
+	VMULPS       cbf000000AVX512<>+0(SB), Z6, Z6
+	VMINPS       Z6, Z1, Z1
+	VMAXPS       Z1, Z0, Z1
+	VMULPS       c3fb8aa3bAVX512<>+0(SB), Z1, Z0
+	VCVTPS2DQ    Z0, Z0
+	VCVTDQ2PS    Z0, Z6
+	VFNMADD231PS c3f318000AVX512<>+0(SB), Z6, Z1
+	VFNMADD231PS cb95e8083AVX512<>+0(SB), Z6, Z1
+	VMOVUPS      c3ab511a9AVX512<>+0(SB), Z7
+	VFMADD213PS  c3c091d36AVX512<>+0(SB), Z1, Z7
+	VFMADD213PS  c3d2aac7aAVX512<>+0(SB), Z1, Z7
+	VFMADD213PS  c3e2aaa48AVX512<>+0(SB), Z1, Z7
+	VFMADD213PS  c3efffffeAVX512<>+0(SB), Z1, Z7
+	VMULPS       Z1, Z1, Z6
+	VFMADD213PS  Z1, Z6, Z7
+	VADDPS       c3f800000AVX512<>+0(SB), Z7, Z7
+	VPADDD       c0000007fAVX512<>+0(SB), Z0, Z0
+	VPSLLD       $0x17, Z0, Z0
+	VMULPS       Z0, Z7, Z7
+	VMULPS       c3e6d3388AVX512<>+0(SB), Z2, Z2
+	VADDPS       Z5, Z2, Z2
+	VDIVPS       Z2, Z5, Z0
+	VMOVUPS      c3f07dc22AVX512<>+0(SB), Z1
+	VFMADD213PS  cbf3a00e3AVX512<>+0(SB), Z0, Z1
+	VFMADD213PS  c3f35f0e3AVX512<>+0(SB), Z0, Z1
+	VFMADD213PS  cbe11a98eAVX512<>+0(SB), Z0, Z1
+	VFMADD213PS  c3e027906AVX512<>+0(SB), Z0, Z1
+	VMULPS       Z0, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VSUBPS       Z1, Z5, Z0
+	VCMPPS       $0x11, Z4, Z3, K2
+	VBLENDMPS    Z1, Z0, K2, Z8
+	VMULPS       Z3, Z8, Z8
+	VMOVUPS      Z8, K1, (AX)(BX*4)
+
+end80:
+	VZEROUPPER
+	RET
+
+DATA cc2200000AVX512<>+0(SB)/4, $0xc2200000
+DATA cc2200000AVX512<>+4(SB)/4, $0xc2200000
+DATA cc2200000AVX512<>+8(SB)/4, $0xc2200000
+DATA cc2200000AVX512<>+12(SB)/4, $0xc2200000
+DATA cc2200000AVX512<>+16(SB)/4, $0xc2200000
+DATA cc2200000AVX512<>+20(SB)/4, $0xc2200000
+DATA cc2200000AVX512<>+24(SB)/4, $0xc2200000
+DATA cc2200000AVX512<>+28(SB)/4, $0xc2200000
+DATA cc2200000AVX512<>+32(SB)/4, $0xc2200000
+DATA cc2200000AVX512<>+36(SB)/4, $0xc2200000
+DATA cc2200000AVX512<>+40(SB)/4, $0xc2200000
+DATA cc2200000AVX512<>+44(SB)/4, $0xc2200000
+DATA cc2200000AVX512<>+48(SB)/4, $0xc2200000
+DATA cc2200000AVX512<>+52(SB)/4, $0xc2200000
+DATA cc2200000AVX512<>+56(SB)/4, $0xc2200000
+DATA cc2200000AVX512<>+60(SB)/4, $0xc2200000
+GLOBL cc2200000AVX512<>(SB), RODATA|NOPTR, $64
+
+DATA c7f800000AVX512<>+0(SB)/4, $0x7f800000
+DATA c7f800000AVX512<>+4(SB)/4, $0x7f800000
+DATA c7f800000AVX512<>+8(SB)/4, $0x7f800000
+DATA c7f800000AVX512<>+12(SB)/4, $0x7f800000
+DATA c7f800000AVX512<>+16(SB)/4, $0x7f800000
+DATA c7f800000AVX512<>+20(SB)/4, $0x7f800000
+DATA c7f800000AVX512<>+24(SB)/4, $0x7f800000
+DATA c7f800000AVX512<>+28(SB)/4, $0x7f800000
+DATA c7f800000AVX512<>+32(SB)/4, $0x7f800000
+DATA c7f800000AVX512<>+36(SB)/4, $0x7f800000
+DATA c7f800000AVX512<>+40(SB)/4, $0x7f800000
+DATA c7f800000AVX512<>+44(SB)/4, $0x7f800000
+DATA c7f800000AVX512<>+48(SB)/4, $0x7f800000
+DATA c7f800000AVX512<>+52(SB)/4, $0x7f800000
+DATA c7f800000AVX512<>+56(SB)/4, $0x7f800000
+DATA c7f800000AVX512<>+60(SB)/4, $0x7f800000
+GLOBL c7f800000AVX512<>(SB), RODATA|NOPTR, $64
+
+DATA cbf000000AVX512<>+0(SB)/4, $0xbf000000
+DATA cbf000000AVX512<>+4(SB)/4, $0xbf000000
+DATA cbf000000AVX512<>+8(SB)/4, $0xbf000000
+DATA cbf000000AVX512<>+12(SB)/4, $0xbf000000
+DATA cbf000000AVX512<>+16(SB)/4, $0xbf000000
+DATA cbf000000AVX512<>+20(SB)/4, $0xbf000000
+DATA cbf000000AVX512<>+24(SB)/4, $0xbf000000
+DATA cbf000000AVX512<>+28(SB)/4, $0xbf000000
+DATA cbf000000AVX512<>+32(SB)/4, $0xbf000000
+DATA cbf000000AVX512<>+36(SB)/4, $0xbf000000
+DATA cbf000000AVX512<>+40(SB)/4, $0xbf000000
+DATA cbf000000AVX512<>+44(SB)/4, $0xbf000000
+DATA cbf000000AVX512<>+48(SB)/4, $0xbf000000
+DATA cbf000000AVX512<>+52(SB)/4, $0xbf000000
+DATA cbf000000AVX512<>+56(SB)/4, $0xbf000000
+DATA cbf000000AVX512<>+60(SB)/4, $0xbf000000
+GLOBL cbf000000AVX512<>(SB), RODATA|NOPTR, $64
+
+DATA c3e6d3388AVX512<>+0(SB)/4, $0x3e6d3388
+DATA c3e6d3388AVX512<>+4(SB)/4, $0x3e6d3388
+DATA c3e6d3388AVX512<>+8(SB)/4, $0x3e6d3388
+DATA c3e6d3388AVX512<>+12(SB)/4, $0x3e6d3388
+DATA c3e6d3388AVX512<>+16(SB)/4, $0x3e6d3388
+DATA c3e6d3388AVX512<>+20(SB)/4, $0x3e6d3388
+DATA c3e6d3388AVX512<>+24(SB)/4, $0x3e6d3388
+DATA c3e6d3388AVX512<>+28(SB)/4, $0x3e6d3388
+DATA c3e6d3388AVX512<>+32(SB)/4, $0x3e6d3388
+DATA c3e6d3388AVX512<>+36(SB)/4, $0x3e6d3388
+DATA c3e6d3388AVX512<>+40(SB)/4, $0x3e6d3388
+DATA c3e6d3388AVX512<>+44(SB)/4, $0x3e6d3388
+DATA c3e6d3388AVX512<>+48(SB)/4, $0x3e6d3388
+DATA c3e6d3388AVX512<>+52(SB)/4, $0x3e6d3388
+DATA c3e6d3388AVX512<>+56(SB)/4, $0x3e6d3388
+DATA c3e6d3388AVX512<>+60(SB)/4, $0x3e6d3388
+GLOBL c3e6d3388AVX512<>(SB), RODATA|NOPTR, $64
+
+DATA c3f07dc22AVX512<>+0(SB)/4, $0x3f07dc22
+DATA c3f07dc22AVX512<>+4(SB)/4, $0x3f07dc22
+DATA c3f07dc22AVX512<>+8(SB)/4, $0x3f07dc22
+DATA c3f07dc22AVX512<>+12(SB)/4, $0x3f07dc22
+DATA c3f07dc22AVX512<>+16(SB)/4, $0x3f07dc22
+DATA c3f07dc22AVX512<>+20(SB)/4, $0x3f07dc22
+DATA c3f07dc22AVX512<>+24(SB)/4, $0x3f07dc22
+DATA c3f07dc22AVX512<>+28(SB)/4, $0x3f07dc22
+DATA c3f07dc22AVX512<>+32(SB)/4, $0x3f07dc22
+DATA c3f07dc22AVX512<>+36(SB)/4, $0x3f07dc22
+DATA c3f07dc22AVX512<>+40(SB)/4, $0x3f07dc22
+DATA c3f07dc22AVX512<>+44(SB)/4, $0x3f07dc22
+DATA c3f07dc22AVX512<>+48(SB)/4, $0x3f07dc22
+DATA c3f07dc22AVX512<>+52(SB)/4, $0x3f07dc22
+DATA c3f07dc22AVX512<>+56(SB)/4, $0x3f07dc22
+DATA c3f07dc22AVX512<>+60(SB)/4, $0x3f07dc22
+GLOBL c3f07dc22AVX512<>(SB), RODATA|NOPTR, $64
+
+DATA cbf3a00e3AVX512<>+0(SB)/4, $0xbf3a00e3
+DATA cbf3a00e3AVX512<>+4(SB)/4, $0xbf3a00e3
+DATA cbf3a00e3AVX512<>+8(SB)/4, $0xbf3a00e3
+DATA cbf3a00e3AVX512<>+12(SB)/4, $0xbf3a00e3
+DATA cbf3a00e3AVX512<>+16(SB)/4, $0xbf3a00e3
+DATA cbf3a00e3AVX512<>+20(SB)/4, $0xbf3a00e3
+DATA cbf3a00e3AVX512<>+24(SB)/4, $0xbf3a00e3
+DATA cbf3a00e3AVX512<>+28(SB)/4, $0xbf3a00e3
+DATA cbf3a00e3AVX512<>+32(SB)/4, $0xbf3a00e3
+DATA cbf3a00e3AVX512<>+36(SB)/4, $0xbf3a00e3
+DATA cbf3a00e3AVX512<>+40(SB)/4, $0xbf3a00e3
+DATA cbf3a00e3AVX512<>+44(SB)/4, $0xbf3a00e3
+DATA cbf3a00e3AVX512<>+48(SB)/4, $0xbf3a00e3
+DATA cbf3a00e3AVX512<>+52(SB)/4, $0xbf3a00e3
+DATA cbf3a00e3AVX512<>+56(SB)/4, $0xbf3a00e3
+DATA cbf3a00e3AVX512<>+60(SB)/4, $0xbf3a00e3
+GLOBL cbf3a00e3AVX512<>(SB), RODATA|NOPTR, $64
+
+DATA c3f35f0e3AVX512<>+0(SB)/4, $0x3f35f0e3
+DATA c3f35f0e3AVX512<>+4(SB)/4, $0x3f35f0e3
+DATA c3f35f0e3AVX512<>+8(SB)/4, $0x3f35f0e3
+DATA c3f35f0e3AVX512<>+12(SB)/4, $0x3f35f0e3
+DATA c3f35f0e3AVX512<>+16(SB)/4, $0x3f35f0e3
+DATA c3f35f0e3AVX512<>+20(SB)/4, $0x3f35f0e3
+DATA c3f35f0e3AVX512<>+24(SB)/4, $0x3f35f0e3
+DATA c3f35f0e3AVX512<>+28(SB)/4, $0x3f35f0e3
+DATA c3f35f0e3AVX512<>+32(SB)/4, $0x3f35f0e3
+DATA c3f35f0e3AVX512<>+36(SB)/4, $0x3f35f0e3
+DATA c3f35f0e3AVX512<>+40(SB)/4, $0x3f35f0e3
+DATA c3f35f0e3AVX512<>+44(SB)/4, $0x3f35f0e3
+DATA c3f35f0e3AVX512<>+48(SB)/4, $0x3f35f0e3
+DATA c3f35f0e3AVX512<>+52(SB)/4, $0x3f35f0e3
+DATA c3f35f0e3AVX512<>+56(SB)/4, $0x3f35f0e3
+DATA c3f35f0e3AVX512<>+60(SB)/4, $0x3f35f0e3
+GLOBL c3f35f0e3AVX512<>(SB), RODATA|NOPTR, $64
+
+DATA cbe11a98eAVX512<>+0(SB)/4, $0xbe11a98e
+DATA cbe11a98eAVX512<>+4(SB)/4, $0xbe11a98e
+DATA cbe11a98eAVX512<>+8(SB)/4, $0xbe11a98e
+DATA cbe11a98eAVX512<>+12(SB)/4, $0xbe11a98e
+DATA cbe11a98eAVX512<>+16(SB)/4, $0xbe11a98e
+DATA cbe11a98eAVX512<>+20(SB)/4, $0xbe11a98e
+DATA cbe11a98eAVX512<>+24(SB)/4, $0xbe11a98e
+DATA cbe11a98eAVX512<>+28(SB)/4, $0xbe11a98e
+DATA cbe11a98eAVX512<>+32(SB)/4, $0xbe11a98e
+DATA cbe11a98eAVX512<>+36(SB)/4, $0xbe11a98e
+DATA cbe11a98eAVX512<>+40(SB)/4, $0xbe11a98e
+DATA cbe11a98eAVX512<>+44(SB)/4, $0xbe11a98e
+DATA cbe11a98eAVX512<>+48(SB)/4, $0xbe11a98e
+DATA cbe11a98eAVX512<>+52(SB)/4, $0xbe11a98e
+DATA cbe11a98eAVX512<>+56(SB)/4, $0xbe11a98e
+DATA cbe11a98eAVX512<>+60(SB)/4, $0xbe11a98e
+GLOBL cbe11a98eAVX512<>(SB), RODATA|NOPTR, $64
+
+DATA c3e027906AVX512<>+0(SB)/4, $0x3e027906
+DATA c3e027906AVX512<>+4(SB)/4, $0x3e027906
+DATA c3e027906AVX512<>+8(SB)/4, $0x3e027906
+DATA c3e027906AVX512<>+12(SB)/4, $0x3e027906
+DATA c3e027906AVX512<>+16(SB)/4, $0x3e027906
+DATA c3e027906AVX512<>+20(SB)/4, $0x3e027906
+DATA c3e027906AVX512<>+24(SB)/4, $0x3e027906
+DATA c3e027906AVX512<>+28(SB)/4, $0x3e027906
+DATA c3e027906AVX512<>+32(SB)/4, $0x3e027906
+DATA c3e027906AVX512<>+36(SB)/4, $0x3e027906
+DATA c3e027906AVX512<>+40(SB)/4, $0x3e027906
+DATA c3e027906AVX512<>+44(SB)/4, $0x3e027906
+DATA c3e027906AVX512<>+48(SB)/4, $0x3e027906
+DATA c3e027906AVX512<>+52(SB)/4, $0x3e027906
+DATA c3e027906AVX512<>+56(SB)/4, $0x3e027906
+DATA c3e027906AVX512<>+60(SB)/4, $0x3e027906
+GLOBL c3e027906AVX512<>(SB), RODATA|NOPTR, $64
+
+// func geluExactGradAVX512(dx []float32, x []float32, dy []float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·geluExactGradAVX512(SB), NOSPLIT, $0-72
+	VMOVUPS cc2b00000AVX512<>+0(SB), Z0
+	VMOVUPS c42b20000AVX512<>+0(SB), Z1
+	VMOVUPS cc2200000AVX512<>+0(SB), Z2
+	VMOVUPS c42200000AVX512<>+0(SB), Z3
+	VXORPS  Z4, Z4, Z4
+	VMOVUPS c3f800000AVX512<>+0(SB), Z5
+	MOVQ    dx_base+0(FP), AX
+	MOVQ    x_base+24(FP), CX
+	MOVQ    dy_base+48(FP), DX
+	MOVQ    dx_len+8(FP), BX
+	XORQ    SI, SI
+	SUBQ    $0x00000010, BX
+	JLT     out82
+
+loop81:
+	VMOVUPS      (CX)(SI*4), Z6
+	VMINPS       Z6, Z3, Z6
+	VMAXPS       Z6, Z2, Z6
+	VANDPS       c7fffffffAVX512<>+0(SB), Z6, Z9
+	VMULPS       Z6, Z6, Z10
+	VMULPS       cbf000000AVX512<>+0(SB), Z10, Z10
+	VMINPS       Z10, Z1, Z10
+	VMAXPS       Z10, Z0, Z10
+	VMULPS       c3fb8aa3bAVX512<>+0(SB), Z10, Z11
+	VCVTPS2DQ    Z11, Z11
+	VCVTDQ2PS    Z11, Z12
+	VFNMADD231PS c3f318000AVX512<>+0(SB), Z12, Z10
+	VFNMADD231PS cb95e8083AVX512<>+0(SB), Z12, Z10
+	VMOVUPS      c3ab511a9AVX512<>+0(SB), Z13
+	VFMADD213PS  c3c091d36AVX512<>+0(SB), Z10, Z13
+	VFMADD213PS  c3d2aac7aAVX512<>+0(SB), Z10, Z13
+	VFMADD213PS  c3e2aaa48AVX512<>+0(SB), Z10, Z13
+	VFMADD213PS  c3efffffeAVX512<>+0(SB), Z10, Z13
+	VMULPS       Z10, Z10, Z12
+	VFMADD213PS  Z10, Z12, Z13
+	VADDPS       c3f800000AVX512<>+0(SB), Z13, Z13
+	VPADDD       c0000007fAVX512<>+0(SB), Z11, Z11
+	VPSLLD       $0x17, Z11, Z11
+	VMULPS       Z11, Z13, Z13
+	VMULPS       c3e6d3388AVX512<>+0(SB), Z9, Z9
+	VADDPS       Z5, Z9, Z9
+	VDIVPS       Z9, Z5, Z9
+	VMOVUPS      c3f07dc22AVX512<>+0(SB), Z10
+	VFMADD213PS  cbf3a00e3AVX512<>+0(SB), Z9, Z10
+	VFMADD213PS  c3f35f0e3AVX512<>+0(SB), Z9, Z10
+	VFMADD213PS  cbe11a98eAVX512<>+0(SB), Z9, Z10
+	VFMADD213PS  c3e027906AVX512<>+0(SB), Z9, Z10
+	VMULPS       Z9, Z10, Z10
+	VMULPS       Z13, Z10, Z10
+	VSUBPS       Z10, Z5, Z9
+	VCMPPS       $0x11, Z4, Z6, K1
+	VBLENDMPS    Z10, Z9, K1, Z7
+	VMULPS       Z6, Z13, Z13
+	VFMADD231PS  c3ecc422aAVX512<>+0(SB), Z13, Z7
+	VMOVUPS      (AX)(SI*4), Z6
+	VMOVUPS      (DX)(SI*4), Z9
+	VFMADD231PS  Z9, Z7, Z6
+	VMOVUPS      Z6, (AX)(SI*4)
+	ADDQ         $0x00000010, SI
+	SUBQ         $0x00000010, BX
+	JGE          loop81
+
+out82:
+	ADDQ         $0x00000010, BX
+	TESTQ        BX, BX
+	JZ           end83
+	MOVL         $0xffffffff, DI
+	BZHIL        BX, DI, DI
+	KMOVW        DI, K1
+	VMOVUPS.Z    (CX)(SI*4), K1, Z6
+	VMINPS       Z6, Z3, Z3
+	VMAXPS       Z3, Z2, Z3
+	VANDPS       c7fffffffAVX512<>+0(SB), Z3, Z2
+	VMULPS       Z3, Z3, Z6
+	VMULPS       cbf000000AVX512<>+0(SB), Z6, Z6
+	VMINPS       Z6, Z1, Z1
+	VMAXPS       Z1, Z0, Z1
+	VMULPS       c3fb8aa3bAVX512<>+0(SB), Z1, Z0
+	VCVTPS2DQ    Z0, Z0
+	VCVTDQ2PS    Z0, Z6
+	VFNMADD231PS c3f318000AVX512<>+0(SB), Z6, Z1
+	VFNMADD231PS cb95e8083AVX512<>+0(SB), Z6, Z1
+	VMOVUPS      c3ab511a9AVX512<>+0(SB), Z7
+	VFMADD213PS  c3c091d36AVX512<>+0(SB), Z1, Z7
+	VFMADD213PS  c3d2aac7aAVX512<>+0(SB), Z1, Z7
+	VFMADD213PS  c3e2aaa48AVX512<>+0(SB), Z1, Z7
+	VFMADD213PS  c3efffffeAVX512<>+0(SB), Z1, Z7
+	VMULPS       Z1, Z1, Z6
+	VFMADD213PS  Z1, Z6, Z7
+	VADDPS       c3f800000AVX512<>+0(SB), Z7, Z7
+	VPADDD       c0000007fAVX512<>+0(SB), Z0, Z0
+	VPSLLD       $0x17, Z0, Z0
+	VMULPS       Z0, Z7, Z7
+	VMULPS       c3e6d3388AVX512<>+0(SB), Z2, Z2
+	VADDPS       Z5, Z2, Z2
+	VDIVPS       Z2, Z5, Z0
+	VMOVUPS      c3f07dc22AVX512<>+0(SB), Z1
+	VFMADD213PS  cbf3a00e3AVX512<>+0(SB), Z0, Z1
+	VFMADD213PS  c3f35f0e3AVX512<>+0(SB), Z0, Z1
+	VFMADD213PS  cbe11a98eAVX512<>+0(SB), Z0, Z1
+	VFMADD213PS  c3e027906AVX512<>+0(SB), Z0, Z1
+	VMULPS       Z0, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VSUBPS       Z1, Z5, Z0
+	VCMPPS       $0x11, Z4, Z3, K2
+	VBLENDMPS    Z1, Z0, K2, Z8
+	VMULPS       Z3, Z7, Z7
+	VFMADD231PS  c3ecc422aAVX512<>+0(SB), Z7, Z8
+	VMOVUPS.Z    (AX)(SI*4), K1, Z0
+	VMOVUPS.Z    (DX)(SI*4), K1, Z1
+	VFMADD231PS  Z1, Z8, Z0
+	VMOVUPS      Z0, K1, (AX)(SI*4)
+
+end83:
+	VZEROUPPER
+	RET
+
+DATA c42200000AVX512<>+0(SB)/4, $0x42200000
+DATA c42200000AVX512<>+4(SB)/4, $0x42200000
+DATA c42200000AVX512<>+8(SB)/4, $0x42200000
+DATA c42200000AVX512<>+12(SB)/4, $0x42200000
+DATA c42200000AVX512<>+16(SB)/4, $0x42200000
+DATA c42200000AVX512<>+20(SB)/4, $0x42200000
+DATA c42200000AVX512<>+24(SB)/4, $0x42200000
+DATA c42200000AVX512<>+28(SB)/4, $0x42200000
+DATA c42200000AVX512<>+32(SB)/4, $0x42200000
+DATA c42200000AVX512<>+36(SB)/4, $0x42200000
+DATA c42200000AVX512<>+40(SB)/4, $0x42200000
+DATA c42200000AVX512<>+44(SB)/4, $0x42200000
+DATA c42200000AVX512<>+48(SB)/4, $0x42200000
+DATA c42200000AVX512<>+52(SB)/4, $0x42200000
+DATA c42200000AVX512<>+56(SB)/4, $0x42200000
+DATA c42200000AVX512<>+60(SB)/4, $0x42200000
+GLOBL c42200000AVX512<>(SB), RODATA|NOPTR, $64
+
+DATA c3ecc422aAVX512<>+0(SB)/4, $0x3ecc422a
+DATA c3ecc422aAVX512<>+4(SB)/4, $0x3ecc422a
+DATA c3ecc422aAVX512<>+8(SB)/4, $0x3ecc422a
+DATA c3ecc422aAVX512<>+12(SB)/4, $0x3ecc422a
+DATA c3ecc422aAVX512<>+16(SB)/4, $0x3ecc422a
+DATA c3ecc422aAVX512<>+20(SB)/4, $0x3ecc422a
+DATA c3ecc422aAVX512<>+24(SB)/4, $0x3ecc422a
+DATA c3ecc422aAVX512<>+28(SB)/4, $0x3ecc422a
+DATA c3ecc422aAVX512<>+32(SB)/4, $0x3ecc422a
+DATA c3ecc422aAVX512<>+36(SB)/4, $0x3ecc422a
+DATA c3ecc422aAVX512<>+40(SB)/4, $0x3ecc422a
+DATA c3ecc422aAVX512<>+44(SB)/4, $0x3ecc422a
+DATA c3ecc422aAVX512<>+48(SB)/4, $0x3ecc422a
+DATA c3ecc422aAVX512<>+52(SB)/4, $0x3ecc422a
+DATA c3ecc422aAVX512<>+56(SB)/4, $0x3ecc422a
+DATA c3ecc422aAVX512<>+60(SB)/4, $0x3ecc422a
+GLOBL c3ecc422aAVX512<>(SB), RODATA|NOPTR, $64
+
 // func reluAVX512(dst []float32, x []float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·reluAVX512(SB), NOSPLIT, $0-48
@@ -1608,20 +2037,20 @@ TEXT ·reluAVX512(SB), NOSPLIT, $0-48
 	MOVQ   dst_len+8(FP), DX
 	XORQ   BX, BX
 	SUBQ   $0x00000010, DX
-	JLT    out79
+	JLT    out85
 
-loop78:
+loop84:
 	VMOVUPS (CX)(BX*4), Z1
 	VMAXPS  Z1, Z0, Z1
 	VMOVUPS Z1, (AX)(BX*4)
 	ADDQ    $0x00000010, BX
 	SUBQ    $0x00000010, DX
-	JGE     loop78
+	JGE     loop84
 
-out79:
+out85:
 	ADDQ      $0x00000010, DX
 	TESTQ     DX, DX
-	JZ        end80
+	JZ        end86
 	MOVL      $0xffffffff, SI
 	BZHIL     DX, SI, SI
 	KMOVW     SI, K1
@@ -1629,7 +2058,7 @@ out79:
 	VMAXPS    Z1, Z0, Z1
 	VMOVUPS   Z1, K1, (AX)(BX*4)
 
-end80:
+end86:
 	VZEROUPPER
 	RET
 
@@ -1643,9 +2072,9 @@ TEXT ·reluGradAVX512(SB), NOSPLIT, $0-72
 	MOVQ   dx_len+8(FP), BX
 	XORQ   SI, SI
 	SUBQ   $0x00000020, BX
-	JLT    out82
+	JLT    out88
 
-loop81:
+loop87:
 	VMOVUPS   (CX)(SI*4), Z1
 	VMOVUPS   (DX)(SI*4), Z2
 	VCMPPS    $0x11, Z1, Z0, K1
@@ -1662,14 +2091,14 @@ loop81:
 	VMOVUPS   Z1, 64(AX)(SI*4)
 	ADDQ      $0x00000020, SI
 	SUBQ      $0x00000020, BX
-	JGE       loop81
+	JGE       loop87
 
-out82:
+out88:
 	ADDQ $0x00000020, BX
 	SUBQ $0x00000010, BX
-	JLT  out84
+	JLT  out90
 
-loop83:
+loop89:
 	VMOVUPS   (CX)(SI*4), Z1
 	VMOVUPS   (DX)(SI*4), Z2
 	VCMPPS    $0x11, Z1, Z0, K1
@@ -1679,12 +2108,12 @@ loop83:
 	VMOVUPS   Z1, (AX)(SI*4)
 	ADDQ      $0x00000010, SI
 	SUBQ      $0x00000010, BX
-	JGE       loop83
+	JGE       loop89
 
-out84:
+out90:
 	ADDQ      $0x00000010, BX
 	TESTQ     BX, BX
-	JZ        end85
+	JZ        end91
 	MOVL      $0xffffffff, DI
 	BZHIL     BX, DI, DI
 	KMOVW     DI, K1
@@ -1696,7 +2125,7 @@ out84:
 	VADDPS    Z6, Z0, Z0
 	VMOVUPS   Z0, K1, (AX)(SI*4)
 
-end85:
+end91:
 	VZEROUPPER
 	RET
 
@@ -1710,9 +2139,9 @@ TEXT ·siluAVX512(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out87
+	JLT     out93
 
-loop86:
+loop92:
 	VMOVUPS      (CX)(BX*4), Z2
 	VXORPS       c80000000AVX512<>+0(SB), Z2, Z3
 	VMINPS       Z3, Z1, Z3
@@ -1738,12 +2167,12 @@ loop86:
 	VMOVUPS      Z6, (AX)(BX*4)
 	ADDQ         $0x00000010, BX
 	SUBQ         $0x00000010, DX
-	JGE          loop86
+	JGE          loop92
 
-out87:
+out93:
 	ADDQ         $0x00000010, DX
 	TESTQ        DX, DX
-	JZ           end88
+	JZ           end94
 	MOVL         $0xffffffff, SI
 	BZHIL        DX, SI, SI
 	KMOVW        SI, K1
@@ -1771,7 +2200,7 @@ out87:
 	VDIVPS       Z4, Z2, Z4
 	VMOVUPS      Z4, K1, (AX)(BX*4)
 
-end88:
+end94:
 	VZEROUPPER
 	RET
 
@@ -1789,9 +2218,9 @@ TEXT ·siluGradAVX512(SB), NOSPLIT, $0-72
 	MOVQ    dx_len+8(FP), BX
 	XORQ    SI, SI
 	SUBQ    $0x00000010, BX
-	JLT     out90
+	JLT     out96
 
-loop89:
+loop95:
 	VMOVUPS      (CX)(SI*4), Z5
 	VMINPS       Z5, Z4, Z5
 	VMAXPS       Z5, Z3, Z5
@@ -1825,12 +2254,12 @@ loop89:
 	VMOVUPS      Z5, (AX)(SI*4)
 	ADDQ         $0x00000010, SI
 	SUBQ         $0x00000010, BX
-	JGE          loop89
+	JGE          loop95
 
-out90:
+out96:
 	ADDQ         $0x00000010, BX
 	TESTQ        BX, BX
-	JZ           end91
+	JZ           end97
 	MOVL         $0xffffffff, DI
 	BZHIL        BX, DI, DI
 	KMOVW        DI, K1
@@ -1866,7 +2295,7 @@ out90:
 	VFMADD231PS  Z1, Z5, Z0
 	VMOVUPS      Z0, K1, (AX)(SI*4)
 
-end91:
+end97:
 	VZEROUPPER
 	RET
 
@@ -1899,9 +2328,9 @@ TEXT ·sigmoidAVX512(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out93
+	JLT     out99
 
-loop92:
+loop98:
 	VMOVUPS      (CX)(BX*4), Z3
 	VXORPS       c80000000AVX512<>+0(SB), Z3, Z3
 	VMINPS       Z3, Z1, Z3
@@ -1927,12 +2356,12 @@ loop92:
 	VMOVUPS      Z6, (AX)(BX*4)
 	ADDQ         $0x00000010, BX
 	SUBQ         $0x00000010, DX
-	JGE          loop92
+	JGE          loop98
 
-out93:
+out99:
 	ADDQ         $0x00000010, DX
 	TESTQ        DX, DX
-	JZ           end94
+	JZ           end100
 	MOVL         $0xffffffff, SI
 	BZHIL        DX, SI, SI
 	KMOVW        SI, K1
@@ -1960,7 +2389,7 @@ out93:
 	VDIVPS       Z4, Z2, Z4
 	VMOVUPS      Z4, K1, (AX)(BX*4)
 
-end94:
+end100:
 	VZEROUPPER
 	RET
 
@@ -1976,9 +2405,9 @@ TEXT ·tanhAVX512(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out96
+	JLT     out102
 
-loop95:
+loop101:
 	VMOVUPS      (CX)(BX*4), Z4
 	VMULPS       Z4, Z4, Z6
 	VANDPS       c7fffffffAVX512<>+0(SB), Z4, Z5
@@ -2019,12 +2448,12 @@ loop95:
 	VMOVUPS      Z7, (AX)(BX*4)
 	ADDQ         $0x00000010, BX
 	SUBQ         $0x00000010, DX
-	JGE          loop95
+	JGE          loop101
 
-out96:
+out102:
 	ADDQ         $0x00000010, DX
 	TESTQ        DX, DX
-	JZ           end97
+	JZ           end103
 	MOVL         $0xffffffff, SI
 	BZHIL        DX, SI, SI
 	KMOVW        SI, K1
@@ -2067,7 +2496,7 @@ out96:
 	VORPS        Z4, Z8, Z8
 	VMOVUPS      Z8, K1, (AX)(BX*4)
 
-end97:
+end103:
 	VZEROUPPER
 	RET
 
@@ -2209,9 +2638,9 @@ TEXT ·layerNormRowAVX512(SB), NOSPLIT, $0-112
 	XORQ   DX, DX
 	MOVQ   CX, BX
 	SUBQ   $0x00000040, BX
-	JLT    out99
+	JLT    out105
 
-loop98:
+loop104:
 	VMOVUPS (AX)(DX*4), Z4
 	VADDPS  Z4, Z0, Z0
 	VMOVUPS 64(AX)(DX*4), Z4
@@ -2222,31 +2651,31 @@ loop98:
 	VADDPS  Z4, Z3, Z3
 	ADDQ    $0x00000040, DX
 	SUBQ    $0x00000040, BX
-	JGE     loop98
+	JGE     loop104
 
-out99:
+out105:
 	ADDQ $0x00000040, BX
 	SUBQ $0x00000010, BX
-	JLT  out101
+	JLT  out107
 
-loop100:
+loop106:
 	VMOVUPS (AX)(DX*4), Z4
 	VADDPS  Z4, Z0, Z0
 	ADDQ    $0x00000010, DX
 	SUBQ    $0x00000010, BX
-	JGE     loop100
+	JGE     loop106
 
-out101:
+out107:
 	ADDQ      $0x00000010, BX
 	TESTQ     BX, BX
-	JZ        end102
+	JZ        end108
 	MOVL      $0xffffffff, SI
 	BZHIL     BX, SI, SI
 	KMOVW     SI, K1
 	VMOVUPS.Z (AX)(DX*4), K1, Z4
 	VADDPS    Z4, Z0, Z0
 
-end102:
+end108:
 	VADDPS        Z3, Z0, Z0
 	VADDPS        Z2, Z1, Z1
 	VADDPS        Z1, Z0, Z0
@@ -2271,9 +2700,9 @@ end102:
 	XORQ          DX, DX
 	MOVQ          CX, BX
 	SUBQ          $0x00000040, BX
-	JLT           out104
+	JLT           out110
 
-loop103:
+loop109:
 	VMOVUPS     (AX)(DX*4), Z7
 	VSUBPS      Z0, Z7, Z7
 	VFMADD231PS Z7, Z7, Z1
@@ -2288,25 +2717,25 @@ loop103:
 	VFMADD231PS Z7, Z7, Z4
 	ADDQ        $0x00000040, DX
 	SUBQ        $0x00000040, BX
-	JGE         loop103
+	JGE         loop109
 
-out104:
+out110:
 	ADDQ $0x00000040, BX
 	SUBQ $0x00000010, BX
-	JLT  out106
+	JLT  out112
 
-loop105:
+loop111:
 	VMOVUPS     (AX)(DX*4), Z7
 	VSUBPS      Z0, Z7, Z7
 	VFMADD231PS Z7, Z7, Z1
 	ADDQ        $0x00000010, DX
 	SUBQ        $0x00000010, BX
-	JGE         loop105
+	JGE         loop111
 
-out106:
+out112:
 	ADDQ        $0x00000010, BX
 	TESTQ       BX, BX
-	JZ          end107
+	JZ          end113
 	MOVL        $0xffffffff, SI
 	BZHIL       BX, SI, SI
 	KMOVW       SI, K1
@@ -2315,7 +2744,7 @@ out106:
 	VBLENDMPS   Z7, Z6, K1, Z5
 	VFMADD231PS Z5, Z5, Z1
 
-end107:
+end113:
 	VADDPS        Z4, Z1, Z1
 	VADDPS        Z3, Z2, Z2
 	VADDPS        Z2, Z1, Z1
@@ -2342,49 +2771,7 @@ end107:
 	MOVQ          b_base+72(FP), SI
 	XORQ          DI, DI
 	SUBQ          $0x00000020, CX
-	JLT           out109
-
-loop108:
-	VMOVUPS (AX)(DI*4), Z2
-	VSUBPS  Z0, Z2, Z2
-	VMULPS  Z1, Z2, Z2
-	TESTQ   BX, BX
-	JZ      nil110
-	VMOVUPS (BX)(DI*4), Z3
-	VMULPS  Z3, Z2, Z2
-
-nil110:
-	TESTQ   SI, SI
-	JZ      nil111
-	VMOVUPS (SI)(DI*4), Z3
-	VADDPS  Z3, Z2, Z2
-
-nil111:
-	VMOVUPS Z2, (DX)(DI*4)
-	VMOVUPS 64(AX)(DI*4), Z2
-	VSUBPS  Z0, Z2, Z2
-	VMULPS  Z1, Z2, Z2
-	TESTQ   BX, BX
-	JZ      nil112
-	VMOVUPS 64(BX)(DI*4), Z3
-	VMULPS  Z3, Z2, Z2
-
-nil112:
-	TESTQ   SI, SI
-	JZ      nil113
-	VMOVUPS 64(SI)(DI*4), Z3
-	VADDPS  Z3, Z2, Z2
-
-nil113:
-	VMOVUPS Z2, 64(DX)(DI*4)
-	ADDQ    $0x00000020, DI
-	SUBQ    $0x00000020, CX
-	JGE     loop108
-
-out109:
-	ADDQ $0x00000020, CX
-	SUBQ $0x00000010, CX
-	JLT  out115
+	JLT           out115
 
 loop114:
 	VMOVUPS (AX)(DI*4), Z2
@@ -2403,14 +2790,56 @@ nil116:
 
 nil117:
 	VMOVUPS Z2, (DX)(DI*4)
-	ADDQ    $0x00000010, DI
-	SUBQ    $0x00000010, CX
+	VMOVUPS 64(AX)(DI*4), Z2
+	VSUBPS  Z0, Z2, Z2
+	VMULPS  Z1, Z2, Z2
+	TESTQ   BX, BX
+	JZ      nil118
+	VMOVUPS 64(BX)(DI*4), Z3
+	VMULPS  Z3, Z2, Z2
+
+nil118:
+	TESTQ   SI, SI
+	JZ      nil119
+	VMOVUPS 64(SI)(DI*4), Z3
+	VADDPS  Z3, Z2, Z2
+
+nil119:
+	VMOVUPS Z2, 64(DX)(DI*4)
+	ADDQ    $0x00000020, DI
+	SUBQ    $0x00000020, CX
 	JGE     loop114
 
 out115:
+	ADDQ $0x00000020, CX
+	SUBQ $0x00000010, CX
+	JLT  out121
+
+loop120:
+	VMOVUPS (AX)(DI*4), Z2
+	VSUBPS  Z0, Z2, Z2
+	VMULPS  Z1, Z2, Z2
+	TESTQ   BX, BX
+	JZ      nil122
+	VMOVUPS (BX)(DI*4), Z3
+	VMULPS  Z3, Z2, Z2
+
+nil122:
+	TESTQ   SI, SI
+	JZ      nil123
+	VMOVUPS (SI)(DI*4), Z3
+	VADDPS  Z3, Z2, Z2
+
+nil123:
+	VMOVUPS Z2, (DX)(DI*4)
+	ADDQ    $0x00000010, DI
+	SUBQ    $0x00000010, CX
+	JGE     loop120
+
+out121:
 	ADDQ      $0x00000010, CX
 	TESTQ     CX, CX
-	JZ        end118
+	JZ        end124
 	MOVL      $0xffffffff, R8
 	BZHIL     CX, R8, R8
 	KMOVW     R8, K1
@@ -2418,20 +2847,20 @@ out115:
 	VSUBPS    Z0, Z2, Z2
 	VMULPS    Z1, Z2, Z2
 	TESTQ     BX, BX
-	JZ        nil119
+	JZ        nil125
 	VMOVUPS.Z (BX)(DI*4), K1, Z0
 	VMULPS    Z0, Z2, Z2
 
-nil119:
+nil125:
 	TESTQ     SI, SI
-	JZ        nil120
+	JZ        nil126
 	VMOVUPS.Z (SI)(DI*4), K1, Z0
 	VADDPS    Z0, Z2, Z2
 
-nil120:
+nil126:
 	VMOVUPS Z2, K1, (DX)(DI*4)
 
-end118:
+end124:
 	VZEROUPPER
 	RET
 
@@ -2455,33 +2884,33 @@ TEXT ·layerNormGradRowAVX512(SB), NOSPLIT, $0-152
 	XORQ         R8, R8
 	MOVQ         DX, R9
 	SUBQ         $0x00000020, R9
-	JLT          out122
+	JLT          out128
 
-loop121:
+loop127:
 	VMOVUPS     (AX)(R8*4), Z6
 	VMOVUPS     (CX)(R8*4), Z7
 	VSUBPS      Z0, Z6, Z6
 	VMULPS      Z1, Z6, Z6
 	TESTQ       BX, BX
-	JZ          nil123
+	JZ          nil129
 	VMOVUPS     (BX)(R8*4), Z8
 	VFMADD231PS Z6, Z7, Z8
 	VMOVUPS     Z8, (BX)(R8*4)
 
-nil123:
+nil129:
 	TESTQ   SI, SI
-	JZ      nil124
+	JZ      nil130
 	VMOVUPS (SI)(R8*4), Z8
 	VADDPS  Z7, Z8, Z8
 	VMOVUPS Z8, (SI)(R8*4)
 
-nil124:
+nil130:
 	TESTQ   DI, DI
-	JZ      nil125
+	JZ      nil131
 	VMOVUPS (DI)(R8*4), Z8
 	VMULPS  Z8, Z7, Z7
 
-nil125:
+nil131:
 	VADDPS      Z7, Z2, Z2
 	VFMADD231PS Z6, Z7, Z4
 	VMOVUPS     64(AX)(R8*4), Z6
@@ -2489,71 +2918,71 @@ nil125:
 	VSUBPS      Z0, Z6, Z6
 	VMULPS      Z1, Z6, Z6
 	TESTQ       BX, BX
-	JZ          nil126
+	JZ          nil132
 	VMOVUPS     64(BX)(R8*4), Z8
 	VFMADD231PS Z6, Z7, Z8
 	VMOVUPS     Z8, 64(BX)(R8*4)
 
-nil126:
+nil132:
 	TESTQ   SI, SI
-	JZ      nil127
+	JZ      nil133
 	VMOVUPS 64(SI)(R8*4), Z8
 	VADDPS  Z7, Z8, Z8
 	VMOVUPS Z8, 64(SI)(R8*4)
 
-nil127:
+nil133:
 	TESTQ   DI, DI
-	JZ      nil128
+	JZ      nil134
 	VMOVUPS 64(DI)(R8*4), Z8
 	VMULPS  Z8, Z7, Z7
 
-nil128:
+nil134:
 	VADDPS      Z7, Z3, Z3
 	VFMADD231PS Z6, Z7, Z5
 	ADDQ        $0x00000020, R8
 	SUBQ        $0x00000020, R9
-	JGE         loop121
+	JGE         loop127
 
-out122:
+out128:
 	ADDQ $0x00000020, R9
 	SUBQ $0x00000010, R9
-	JLT  out130
+	JLT  out136
 
-loop129:
+loop135:
 	VMOVUPS     (AX)(R8*4), Z6
 	VMOVUPS     (CX)(R8*4), Z7
 	VSUBPS      Z0, Z6, Z6
 	VMULPS      Z1, Z6, Z6
 	TESTQ       BX, BX
-	JZ          nil131
+	JZ          nil137
 	VMOVUPS     (BX)(R8*4), Z8
 	VFMADD231PS Z6, Z7, Z8
 	VMOVUPS     Z8, (BX)(R8*4)
 
-nil131:
+nil137:
 	TESTQ   SI, SI
-	JZ      nil132
+	JZ      nil138
 	VMOVUPS (SI)(R8*4), Z8
 	VADDPS  Z7, Z8, Z8
 	VMOVUPS Z8, (SI)(R8*4)
 
-nil132:
+nil138:
 	TESTQ   DI, DI
-	JZ      nil133
+	JZ      nil139
 	VMOVUPS (DI)(R8*4), Z8
 	VMULPS  Z8, Z7, Z7
 
-nil133:
+nil139:
 	VADDPS      Z7, Z2, Z2
 	VFMADD231PS Z6, Z7, Z4
 	ADDQ        $0x00000010, R8
 	SUBQ        $0x00000010, R9
-	JGE         loop129
+	JGE         loop135
 
-out130:
+out136:
 	ADDQ        $0x00000010, R9
 	TESTQ       R9, R9
-	JZ          end134
+	JZ          end140
 	MOVL        $0xffffffff, R10
 	BZHIL       R9, R10, R10
 	KMOVW       R10, K1
@@ -2562,32 +2991,32 @@ out130:
 	VSUBPS      Z0, Z6, Z6
 	VMULPS      Z1, Z6, Z6
 	TESTQ       BX, BX
-	JZ          nil135
+	JZ          nil141
 	VMOVUPS.Z   (BX)(R8*4), K1, Z8
 	VFMADD231PS Z6, Z7, Z8
 	VMOVUPS     Z8, K1, (BX)(R8*4)
 
-nil135:
+nil141:
 	TESTQ     SI, SI
-	JZ        nil136
+	JZ        nil142
 	VMOVUPS.Z (SI)(R8*4), K1, Z8
 	VADDPS    Z7, Z8, Z8
 	VMOVUPS   Z8, K1, (SI)(R8*4)
 
-nil136:
+nil142:
 	TESTQ     DI, DI
-	JZ        nil137
+	JZ        nil143
 	VMOVUPS.Z (DI)(R8*4), K1, Z8
 	VMULPS    Z8, Z7, Z7
 
-nil137:
+nil143:
 	VADDPS      Z7, Z2, Z2
 	VFMADD231PS Z6, Z7, Z4
 
-end134:
+end140:
 	MOVQ          dx_base+0(FP), BX
 	TESTQ         BX, BX
-	JZ            nil138
+	JZ            nil144
 	VADDPS        Z3, Z2, Z2
 	VEXTRACTF32X8 $0x01, Z2, Y3
 	VADDPS        Y3, Y2, Y2
@@ -2617,17 +3046,17 @@ end134:
 	VMULPS        Z1, Z3, Z3
 	XORQ          SI, SI
 	SUBQ          $0x00000020, DX
-	JLT           out140
+	JLT           out146
 
-loop139:
+loop145:
 	VMOVUPS (AX)(SI*4), Z4
 	VMOVUPS (CX)(SI*4), Z5
 	TESTQ   DI, DI
-	JZ      nil141
+	JZ      nil147
 	VMOVUPS (DI)(SI*4), Z6
 	VMULPS  Z6, Z5, Z5
 
-nil141:
+nil147:
 	VSUBPS       Z0, Z4, Z4
 	VSUBPS       Z2, Z5, Z5
 	VFNMADD231PS Z4, Z3, Z5
@@ -2637,11 +3066,11 @@ nil141:
 	VMOVUPS      64(AX)(SI*4), Z4
 	VMOVUPS      64(CX)(SI*4), Z5
 	TESTQ        DI, DI
-	JZ           nil142
+	JZ           nil148
 	VMOVUPS      64(DI)(SI*4), Z6
 	VMULPS       Z6, Z5, Z5
 
-nil142:
+nil148:
 	VSUBPS       Z0, Z4, Z4
 	VSUBPS       Z2, Z5, Z5
 	VFNMADD231PS Z4, Z3, Z5
@@ -2650,22 +3079,22 @@ nil142:
 	VMOVUPS      Z4, 64(BX)(SI*4)
 	ADDQ         $0x00000020, SI
 	SUBQ         $0x00000020, DX
-	JGE          loop139
+	JGE          loop145
 
-out140:
+out146:
 	ADDQ $0x00000020, DX
 	SUBQ $0x00000010, DX
-	JLT  out144
+	JLT  out150
 
-loop143:
+loop149:
 	VMOVUPS (AX)(SI*4), Z4
 	VMOVUPS (CX)(SI*4), Z5
 	TESTQ   DI, DI
-	JZ      nil145
+	JZ      nil151
 	VMOVUPS (DI)(SI*4), Z6
 	VMULPS  Z6, Z5, Z5
 
-nil145:
+nil151:
 	VSUBPS       Z0, Z4, Z4
 	VSUBPS       Z2, Z5, Z5
 	VFNMADD231PS Z4, Z3, Z5
@@ -2674,23 +3103,23 @@ nil145:
 	VMOVUPS      Z4, (BX)(SI*4)
 	ADDQ         $0x00000010, SI
 	SUBQ         $0x00000010, DX
-	JGE          loop143
+	JGE          loop149
 
-out144:
+out150:
 	ADDQ      $0x00000010, DX
 	TESTQ     DX, DX
-	JZ        end146
+	JZ        end152
 	MOVL      $0xffffffff, R8
 	BZHIL     DX, R8, R8
 	KMOVW     R8, K1
 	VMOVUPS.Z (AX)(SI*4), K1, Z4
 	VMOVUPS.Z (CX)(SI*4), K1, Z5
 	TESTQ     DI, DI
-	JZ        nil147
+	JZ        nil153
 	VMOVUPS.Z (DI)(SI*4), K1, Z6
 	VMULPS    Z6, Z5, Z5
 
-nil147:
+nil153:
 	VSUBPS       Z0, Z4, Z4
 	VSUBPS       Z2, Z5, Z5
 	VFNMADD231PS Z4, Z3, Z5
@@ -2698,8 +3127,8 @@ nil147:
 	VFMADD231PS  Z5, Z1, Z0
 	VMOVUPS      Z0, K1, (BX)(SI*4)
 
-end146:
-nil138:
+end152:
+nil144:
 	VZEROUPPER
 	RET
 
@@ -2715,9 +3144,9 @@ TEXT ·rmsNormRowAVX512(SB), NOSPLIT, $0-84
 	XORQ   DX, DX
 	MOVQ   CX, BX
 	SUBQ   $0x00000040, BX
-	JLT    out149
+	JLT    out155
 
-loop148:
+loop154:
 	VMOVUPS     (AX)(DX*4), Z4
 	VFMADD231PS Z4, Z4, Z0
 	VMOVUPS     64(AX)(DX*4), Z4
@@ -2728,31 +3157,31 @@ loop148:
 	VFMADD231PS Z4, Z4, Z3
 	ADDQ        $0x00000040, DX
 	SUBQ        $0x00000040, BX
-	JGE         loop148
+	JGE         loop154
 
-out149:
+out155:
 	ADDQ $0x00000040, BX
 	SUBQ $0x00000010, BX
-	JLT  out151
+	JLT  out157
 
-loop150:
+loop156:
 	VMOVUPS     (AX)(DX*4), Z4
 	VFMADD231PS Z4, Z4, Z0
 	ADDQ        $0x00000010, DX
 	SUBQ        $0x00000010, BX
-	JGE         loop150
+	JGE         loop156
 
-out151:
+out157:
 	ADDQ        $0x00000010, BX
 	TESTQ       BX, BX
-	JZ          end152
+	JZ          end158
 	MOVL        $0xffffffff, SI
 	BZHIL       BX, SI, SI
 	KMOVW       SI, K1
 	VMOVUPS.Z   (AX)(DX*4), K1, Z4
 	VFMADD231PS Z4, Z4, Z0
 
-end152:
+end158:
 	VADDPS        Z3, Z0, Z0
 	VADDPS        Z2, Z1, Z1
 	VADDPS        Z1, Z0, Z0
@@ -2778,68 +3207,68 @@ end152:
 	MOVQ          g_base+48(FP), BX
 	XORQ          SI, SI
 	SUBQ          $0x00000020, CX
-	JLT           out154
+	JLT           out160
 
-loop153:
+loop159:
 	VMOVUPS (AX)(SI*4), Z1
 	VMULPS  Z0, Z1, Z1
 	TESTQ   BX, BX
-	JZ      nil155
+	JZ      nil161
 	VMOVUPS (BX)(SI*4), Z2
 	VMULPS  Z2, Z1, Z1
 
-nil155:
+nil161:
 	VMOVUPS Z1, (DX)(SI*4)
 	VMOVUPS 64(AX)(SI*4), Z1
 	VMULPS  Z0, Z1, Z1
 	TESTQ   BX, BX
-	JZ      nil156
+	JZ      nil162
 	VMOVUPS 64(BX)(SI*4), Z2
 	VMULPS  Z2, Z1, Z1
 
-nil156:
+nil162:
 	VMOVUPS Z1, 64(DX)(SI*4)
 	ADDQ    $0x00000020, SI
 	SUBQ    $0x00000020, CX
-	JGE     loop153
+	JGE     loop159
 
-out154:
+out160:
 	ADDQ $0x00000020, CX
 	SUBQ $0x00000010, CX
-	JLT  out158
+	JLT  out164
 
-loop157:
+loop163:
 	VMOVUPS (AX)(SI*4), Z1
 	VMULPS  Z0, Z1, Z1
 	TESTQ   BX, BX
-	JZ      nil159
+	JZ      nil165
 	VMOVUPS (BX)(SI*4), Z2
 	VMULPS  Z2, Z1, Z1
 
-nil159:
+nil165:
 	VMOVUPS Z1, (DX)(SI*4)
 	ADDQ    $0x00000010, SI
 	SUBQ    $0x00000010, CX
-	JGE     loop157
+	JGE     loop163
 
-out158:
+out164:
 	ADDQ      $0x00000010, CX
 	TESTQ     CX, CX
-	JZ        end160
+	JZ        end166
 	MOVL      $0xffffffff, DI
 	BZHIL     CX, DI, DI
 	KMOVW     DI, K1
 	VMOVUPS.Z (AX)(SI*4), K1, Z1
 	VMULPS    Z0, Z1, Z0
 	TESTQ     BX, BX
-	JZ        nil161
+	JZ        nil167
 	VMOVUPS.Z (BX)(SI*4), K1, Z1
 	VMULPS    Z1, Z0, Z0
 
-nil161:
+nil167:
 	VMOVUPS Z0, K1, (DX)(SI*4)
 
-end160:
+end166:
 	VZEROUPPER
 	RET
 
@@ -2858,51 +3287,7 @@ TEXT ·rmsNormGradRowAVX512(SB), NOSPLIT, $0-124
 	XORQ         DI, DI
 	MOVQ         DX, R8
 	SUBQ         $0x00000020, R8
-	JLT          out163
-
-loop162:
-	VMOVUPS     (AX)(DI*4), Z3
-	VMOVUPS     (CX)(DI*4), Z4
-	TESTQ       BX, BX
-	JZ          nil164
-	VMOVUPS     (BX)(DI*4), Z5
-	VMULPS      Z0, Z3, Z6
-	VFMADD231PS Z6, Z4, Z5
-	VMOVUPS     Z5, (BX)(DI*4)
-
-nil164:
-	TESTQ   SI, SI
-	JZ      nil165
-	VMOVUPS (SI)(DI*4), Z5
-	VMULPS  Z5, Z4, Z4
-
-nil165:
-	VFMADD231PS Z3, Z4, Z1
-	VMOVUPS     64(AX)(DI*4), Z3
-	VMOVUPS     64(CX)(DI*4), Z4
-	TESTQ       BX, BX
-	JZ          nil166
-	VMOVUPS     64(BX)(DI*4), Z5
-	VMULPS      Z0, Z3, Z6
-	VFMADD231PS Z6, Z4, Z5
-	VMOVUPS     Z5, 64(BX)(DI*4)
-
-nil166:
-	TESTQ   SI, SI
-	JZ      nil167
-	VMOVUPS 64(SI)(DI*4), Z5
-	VMULPS  Z5, Z4, Z4
-
-nil167:
-	VFMADD231PS Z3, Z4, Z2
-	ADDQ        $0x00000020, DI
-	SUBQ        $0x00000020, R8
-	JGE         loop162
-
-out163:
-	ADDQ $0x00000020, R8
-	SUBQ $0x00000010, R8
-	JLT  out169
+	JLT          out169
 
 loop168:
 	VMOVUPS     (AX)(DI*4), Z3
@@ -2922,39 +3307,83 @@ nil170:
 
 nil171:
 	VFMADD231PS Z3, Z4, Z1
-	ADDQ        $0x00000010, DI
-	SUBQ        $0x00000010, R8
+	VMOVUPS     64(AX)(DI*4), Z3
+	VMOVUPS     64(CX)(DI*4), Z4
+	TESTQ       BX, BX
+	JZ          nil172
+	VMOVUPS     64(BX)(DI*4), Z5
+	VMULPS      Z0, Z3, Z6
+	VFMADD231PS Z6, Z4, Z5
+	VMOVUPS     Z5, 64(BX)(DI*4)
+
+nil172:
+	TESTQ   SI, SI
+	JZ      nil173
+	VMOVUPS 64(SI)(DI*4), Z5
+	VMULPS  Z5, Z4, Z4
+
+nil173:
+	VFMADD231PS Z3, Z4, Z2
+	ADDQ        $0x00000020, DI
+	SUBQ        $0x00000020, R8
 	JGE         loop168
 
 out169:
+	ADDQ $0x00000020, R8
+	SUBQ $0x00000010, R8
+	JLT  out175
+
+loop174:
+	VMOVUPS     (AX)(DI*4), Z3
+	VMOVUPS     (CX)(DI*4), Z4
+	TESTQ       BX, BX
+	JZ          nil176
+	VMOVUPS     (BX)(DI*4), Z5
+	VMULPS      Z0, Z3, Z6
+	VFMADD231PS Z6, Z4, Z5
+	VMOVUPS     Z5, (BX)(DI*4)
+
+nil176:
+	TESTQ   SI, SI
+	JZ      nil177
+	VMOVUPS (SI)(DI*4), Z5
+	VMULPS  Z5, Z4, Z4
+
+nil177:
+	VFMADD231PS Z3, Z4, Z1
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, R8
+	JGE         loop174
+
+out175:
 	ADDQ        $0x00000010, R8
 	TESTQ       R8, R8
-	JZ          end172
+	JZ          end178
 	MOVL        $0xffffffff, R9
 	BZHIL       R8, R9, R9
 	KMOVW       R9, K1
 	VMOVUPS.Z   (AX)(DI*4), K1, Z3
 	VMOVUPS.Z   (CX)(DI*4), K1, Z4
 	TESTQ       BX, BX
-	JZ          nil173
+	JZ          nil179
 	VMOVUPS.Z   (BX)(DI*4), K1, Z5
 	VMULPS      Z0, Z3, Z6
 	VFMADD231PS Z6, Z4, Z5
 	VMOVUPS     Z5, K1, (BX)(DI*4)
 
-nil173:
+nil179:
 	TESTQ     SI, SI
-	JZ        nil174
+	JZ        nil180
 	VMOVUPS.Z (SI)(DI*4), K1, Z5
 	VMULPS    Z5, Z4, Z4
 
-nil174:
+nil180:
 	VFMADD231PS Z3, Z4, Z1
 
-end172:
+end178:
 	MOVQ          dx_base+0(FP), BX
 	TESTQ         BX, BX
-	JZ            nil175
+	JZ            nil181
 	VADDPS        Z2, Z1, Z1
 	VEXTRACTF32X8 $0x01, Z1, Y2
 	VADDPS        Y2, Y1, Y1
@@ -2972,16 +3401,16 @@ end172:
 	VMULPS        Z0, Z1, Z1
 	XORQ          DI, DI
 	SUBQ          $0x00000020, DX
-	JLT           out177
+	JLT           out183
 
-loop176:
+loop182:
 	VMOVUPS (CX)(DI*4), Z2
 	TESTQ   SI, SI
-	JZ      nil178
+	JZ      nil184
 	VMOVUPS (SI)(DI*4), Z3
 	VMULPS  Z3, Z2, Z2
 
-nil178:
+nil184:
 	VMOVUPS      (AX)(DI*4), Z3
 	VFNMADD231PS Z3, Z1, Z2
 	VMOVUPS      (BX)(DI*4), Z3
@@ -2989,11 +3418,11 @@ nil178:
 	VMOVUPS      Z3, (BX)(DI*4)
 	VMOVUPS      64(CX)(DI*4), Z2
 	TESTQ        SI, SI
-	JZ           nil179
+	JZ           nil185
 	VMOVUPS      64(SI)(DI*4), Z3
 	VMULPS       Z3, Z2, Z2
 
-nil179:
+nil185:
 	VMOVUPS      64(AX)(DI*4), Z3
 	VFNMADD231PS Z3, Z1, Z2
 	VMOVUPS      64(BX)(DI*4), Z3
@@ -3001,21 +3430,21 @@ nil179:
 	VMOVUPS      Z3, 64(BX)(DI*4)
 	ADDQ         $0x00000020, DI
 	SUBQ         $0x00000020, DX
-	JGE          loop176
+	JGE          loop182
 
-out177:
+out183:
 	ADDQ $0x00000020, DX
 	SUBQ $0x00000010, DX
-	JLT  out181
+	JLT  out187
 
-loop180:
+loop186:
 	VMOVUPS (CX)(DI*4), Z2
 	TESTQ   SI, SI
-	JZ      nil182
+	JZ      nil188
 	VMOVUPS (SI)(DI*4), Z3
 	VMULPS  Z3, Z2, Z2
 
-nil182:
+nil188:
 	VMOVUPS      (AX)(DI*4), Z3
 	VFNMADD231PS Z3, Z1, Z2
 	VMOVUPS      (BX)(DI*4), Z3
@@ -3023,30 +3452,30 @@ nil182:
 	VMOVUPS      Z3, (BX)(DI*4)
 	ADDQ         $0x00000010, DI
 	SUBQ         $0x00000010, DX
-	JGE          loop180
+	JGE          loop186
 
-out181:
+out187:
 	ADDQ      $0x00000010, DX
 	TESTQ     DX, DX
-	JZ        end183
+	JZ        end189
 	MOVL      $0xffffffff, R8
 	BZHIL     DX, R8, R8
 	KMOVW     R8, K1
 	VMOVUPS.Z (CX)(DI*4), K1, Z2
 	TESTQ     SI, SI
-	JZ        nil184
+	JZ        nil190
 	VMOVUPS.Z (SI)(DI*4), K1, Z3
 	VMULPS    Z3, Z2, Z2
 
-nil184:
+nil190:
 	VMOVUPS.Z    (AX)(DI*4), K1, Z3
 	VFNMADD231PS Z3, Z1, Z2
 	VMOVUPS.Z    (BX)(DI*4), K1, Z1
 	VFMADD231PS  Z2, Z0, Z1
 	VMOVUPS      Z1, K1, (BX)(DI*4)
 
-end183:
-nil175:
+end189:
+nil181:
 	VZEROUPPER
 	RET
 
@@ -3065,9 +3494,9 @@ TEXT ·softmaxRowAVX512(SB), NOSPLIT, $0-28
 	XORQ         DX, DX
 	MOVQ         CX, BX
 	SUBQ         $0x00000040, BX
-	JLT          out186
+	JLT          out192
 
-loop185:
+loop191:
 	VMOVUPS (AX)(DX*4), Z8
 	VMULPS  Z0, Z8, Z8
 	VMAXPS  Z4, Z8, Z4
@@ -3082,25 +3511,25 @@ loop185:
 	VMAXPS  Z7, Z8, Z7
 	ADDQ    $0x00000040, DX
 	SUBQ    $0x00000040, BX
-	JGE     loop185
+	JGE     loop191
 
-out186:
+out192:
 	ADDQ $0x00000040, BX
 	SUBQ $0x00000010, BX
-	JLT  out188
+	JLT  out194
 
-loop187:
+loop193:
 	VMOVUPS (AX)(DX*4), Z8
 	VMULPS  Z0, Z8, Z8
 	VMAXPS  Z4, Z8, Z4
 	ADDQ    $0x00000010, DX
 	SUBQ    $0x00000010, BX
-	JGE     loop187
+	JGE     loop193
 
-out188:
+out194:
 	ADDQ      $0x00000010, BX
 	TESTQ     BX, BX
-	JZ        end189
+	JZ        end195
 	MOVL      $0xffffffff, SI
 	BZHIL     BX, SI, SI
 	KMOVW     SI, K1
@@ -3109,7 +3538,7 @@ out188:
 	VBLENDMPS Z8, Z3, K1, Z1
 	VMAXPS    Z4, Z1, Z4
 
-end189:
+end195:
 	VMAXPS        Z7, Z4, Z4
 	VMAXPS        Z6, Z5, Z5
 	VMAXPS        Z5, Z4, Z4
@@ -3129,9 +3558,9 @@ end189:
 	XORQ          DX, DX
 	MOVQ          CX, BX
 	SUBQ          $0x00000010, BX
-	JLT           out191
+	JLT           out197
 
-loop190:
+loop196:
 	VMOVUPS      (AX)(DX*4), Z7
 	VFMSUB213PS  Z1, Z0, Z7
 	VMINPS       Z7, Z6, Z7
@@ -3156,12 +3585,12 @@ loop190:
 	VADDPS       Z10, Z3, Z3
 	ADDQ         $0x00000010, DX
 	SUBQ         $0x00000010, BX
-	JGE          loop190
+	JGE          loop196
 
-out191:
+out197:
 	ADDQ         $0x00000010, BX
 	TESTQ        BX, BX
-	JZ           end192
+	JZ           end198
 	MOVL         $0xffffffff, SI
 	BZHIL        BX, SI, SI
 	KMOVW        SI, K1
@@ -3189,7 +3618,7 @@ out191:
 	VBLENDMPS    Z6, Z4, K1, Z2
 	VADDPS       Z2, Z3, Z3
 
-end192:
+end198:
 	VEXTRACTF32X8 $0x01, Z3, Y0
 	VADDPS        Y0, Y3, Y0
 	VEXTRACTF128  $0x01, Y0, X1
@@ -3203,9 +3632,9 @@ end192:
 	VBROADCASTSS  X0, Z0
 	XORQ          DX, DX
 	SUBQ          $0x00000040, CX
-	JLT           out194
+	JLT           out200
 
-loop193:
+loop199:
 	VMOVUPS (AX)(DX*4), Z1
 	VMULPS  Z0, Z1, Z1
 	VMOVUPS Z1, (AX)(DX*4)
@@ -3220,25 +3649,25 @@ loop193:
 	VMOVUPS Z1, 192(AX)(DX*4)
 	ADDQ    $0x00000040, DX
 	SUBQ    $0x00000040, CX
-	JGE     loop193
+	JGE     loop199
 
-out194:
+out200:
 	ADDQ $0x00000040, CX
 	SUBQ $0x00000010, CX
-	JLT  out196
+	JLT  out202
 
-loop195:
+loop201:
 	VMOVUPS (AX)(DX*4), Z1
 	VMULPS  Z0, Z1, Z1
 	VMOVUPS Z1, (AX)(DX*4)
 	ADDQ    $0x00000010, DX
 	SUBQ    $0x00000010, CX
-	JGE     loop195
+	JGE     loop201
 
-out196:
+out202:
 	ADDQ      $0x00000010, CX
 	TESTQ     CX, CX
-	JZ        end197
+	JZ        end203
 	MOVL      $0xffffffff, BX
 	BZHIL     CX, BX, BX
 	KMOVW     BX, K1
@@ -3246,7 +3675,7 @@ out196:
 	VMULPS    Z0, Z1, Z0
 	VMOVUPS   Z0, K1, (AX)(DX*4)
 
-end197:
+end203:
 	VZEROUPPER
 	RET
 
@@ -3263,9 +3692,9 @@ TEXT ·softmaxGradRowAVX512(SB), NOSPLIT, $0-76
 	XORQ   BX, BX
 	MOVQ   DX, SI
 	SUBQ   $0x00000040, SI
-	JLT    out199
+	JLT    out205
 
-loop198:
+loop204:
 	VMOVUPS     (AX)(BX*4), Z4
 	VMOVUPS     (CX)(BX*4), Z5
 	VFMADD231PS Z4, Z5, Z0
@@ -3280,25 +3709,25 @@ loop198:
 	VFMADD231PS Z4, Z5, Z3
 	ADDQ        $0x00000040, BX
 	SUBQ        $0x00000040, SI
-	JGE         loop198
+	JGE         loop204
 
-out199:
+out205:
 	ADDQ $0x00000040, SI
 	SUBQ $0x00000010, SI
-	JLT  out201
+	JLT  out207
 
-loop200:
+loop206:
 	VMOVUPS     (AX)(BX*4), Z4
 	VMOVUPS     (CX)(BX*4), Z5
 	VFMADD231PS Z4, Z5, Z0
 	ADDQ        $0x00000010, BX
 	SUBQ        $0x00000010, SI
-	JGE         loop200
+	JGE         loop206
 
-out201:
+out207:
 	ADDQ        $0x00000010, SI
 	TESTQ       SI, SI
-	JZ          end202
+	JZ          end208
 	MOVL        $0xffffffff, DI
 	BZHIL       SI, DI, DI
 	KMOVW       DI, K1
@@ -3306,7 +3735,7 @@ out201:
 	VMOVUPS.Z   (CX)(BX*4), K1, Z5
 	VFMADD231PS Z4, Z5, Z0
 
-end202:
+end208:
 	VADDPS        Z3, Z0, Z0
 	VADDPS        Z2, Z1, Z1
 	VADDPS        Z1, Z0, Z0
@@ -3324,9 +3753,9 @@ end202:
 	VBROADCASTSS  X1, Z1
 	XORQ          SI, SI
 	SUBQ          $0x00000020, DX
-	JLT           out204
+	JLT           out210
 
-loop203:
+loop209:
 	VMOVUPS (CX)(SI*4), Z2
 	VMOVUPS (AX)(SI*4), Z3
 	VSUBPS  Z0, Z2, Z2
@@ -3341,14 +3770,14 @@ loop203:
 	VMOVUPS Z2, 64(BX)(SI*4)
 	ADDQ    $0x00000020, SI
 	SUBQ    $0x00000020, DX
-	JGE     loop203
+	JGE     loop209
 
-out204:
+out210:
 	ADDQ $0x00000020, DX
 	SUBQ $0x00000010, DX
-	JLT  out206
+	JLT  out212
 
-loop205:
+loop211:
 	VMOVUPS (CX)(SI*4), Z2
 	VMOVUPS (AX)(SI*4), Z3
 	VSUBPS  Z0, Z2, Z2
@@ -3357,12 +3786,12 @@ loop205:
 	VMOVUPS Z2, (BX)(SI*4)
 	ADDQ    $0x00000010, SI
 	SUBQ    $0x00000010, DX
-	JGE     loop205
+	JGE     loop211
 
-out206:
+out212:
 	ADDQ      $0x00000010, DX
 	TESTQ     DX, DX
-	JZ        end207
+	JZ        end213
 	MOVL      $0xffffffff, DI
 	BZHIL     DX, DI, DI
 	KMOVW     DI, K1
@@ -3373,7 +3802,7 @@ out206:
 	VMULPS    Z1, Z2, Z2
 	VMOVUPS   Z2, K1, (BX)(SI*4)
 
-end207:
+end213:
 	VZEROUPPER
 	RET
 
@@ -3401,9 +3830,9 @@ TEXT ·adamWAVX512(SB), NOSPLIT, $0-116
 	MOVQ         p_len+8(FP), SI
 	XORQ         DI, DI
 	SUBQ         $0x00000010, SI
-	JLT          out209
+	JLT          out215
 
-loop208:
+loop214:
 	VMOVUPS      (CX)(DI*4), Z5
 	VMOVUPS      (DX)(DI*4), Z6
 	VMOVUPS      (BX)(DI*4), Z7
@@ -3423,12 +3852,12 @@ loop208:
 	VMOVUPS      Z5, (AX)(DI*4)
 	ADDQ         $0x00000010, DI
 	SUBQ         $0x00000010, SI
-	JGE          loop208
+	JGE          loop214
 
-out209:
+out215:
 	ADDQ         $0x00000010, SI
 	TESTQ        SI, SI
-	JZ           end210
+	JZ           end216
 	MOVL         $0xffffffff, R8
 	BZHIL        SI, R8, R8
 	KMOVW        R8, K1
@@ -3450,7 +3879,7 @@ out209:
 	VFNMADD231PS Z6, Z1, Z0
 	VMOVUPS      Z0, K1, (AX)(DI*4)
 
-end210:
+end216:
 	VZEROUPPER
 	RET
 
@@ -3465,9 +3894,9 @@ TEXT ·toBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ    src_len+32(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out212
+	JLT     out218
 
-loop211:
+loop217:
 	VMOVUPS   (CX)(BX*4), Z3
 	VPSRLD    $0x10, Z3, Z4
 	VANDPS    Z0, Z4, Z4
@@ -3480,13 +3909,13 @@ loop211:
 	VPMOVDW   Z6, (AX)(BX*2)
 	ADDQ      $0x00000010, BX
 	SUBQ      $0x00000010, DX
-	JGE       loop211
+	JGE       loop217
 
-out212:
+out218:
 	ADDQ $0x00000010, DX
-	JZ   end214
+	JZ   end220
 
-one213:
+one219:
 	VMOVD     (CX)(BX*4), X7
 	VPSRLD    $0x10, Z7, Z3
 	VANDPS    Z0, Z3, Z3
@@ -3500,9 +3929,9 @@ one213:
 	MOVW      SI, (AX)(BX*2)
 	INCQ      BX
 	DECQ      DX
-	JNZ       one213
+	JNZ       one219
 
-end214:
+end220:
 	VZEROUPPER
 	RET
 
@@ -3568,29 +3997,29 @@ TEXT ·fromBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ dst_len+8(FP), DX
 	XORQ BX, BX
 	SUBQ $0x00000010, DX
-	JLT  out216
+	JLT  out222
 
-loop215:
+loop221:
 	VPMOVZXWD (CX)(BX*2), Z0
 	VPSLLD    $0x10, Z0, Z0
 	VMOVUPS   Z0, (AX)(BX*4)
 	ADDQ      $0x00000010, BX
 	SUBQ      $0x00000010, DX
-	JGE       loop215
+	JGE       loop221
 
-out216:
+out222:
 	ADDQ $0x00000010, DX
-	JZ   end218
+	JZ   end224
 
-one217:
+one223:
 	MOVWLZX (CX)(BX*2), SI
 	SHLL    $0x10, SI
 	MOVL    SI, (AX)(BX*4)
 	INCQ    BX
 	DECQ    DX
-	JNZ     one217
+	JNZ     one223
 
-end218:
+end224:
 	VZEROUPPER
 	RET
 
@@ -3604,22 +4033,22 @@ TEXT ·dequantInt8AVX512(SB), NOSPLIT, $0-52
 	MOVQ         dst_len+8(FP), DX
 	XORQ         BX, BX
 	SUBQ         $0x00000010, DX
-	JLT          out220
+	JLT          out226
 
-loop219:
+loop225:
 	VPMOVSXBD (CX)(BX*1), Z1
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z0, Z1, Z1
 	VMOVUPS   Z1, (AX)(BX*4)
 	ADDQ      $0x00000010, BX
 	SUBQ      $0x00000010, DX
-	JGE       loop219
+	JGE       loop225
 
-out220:
+out226:
 	ADDQ $0x00000010, DX
-	JZ   end222
+	JZ   end228
 
-one221:
+one227:
 	MOVBLSX    (CX)(BX*1), SI
 	VXORPS     X1, X1, X1
 	VCVTSI2SSL SI, X1, X1
@@ -3627,9 +4056,9 @@ one221:
 	VMOVSS     X1, (AX)(BX*4)
 	INCQ       BX
 	DECQ       DX
-	JNZ        one221
+	JNZ        one227
 
-end222:
+end228:
 	VZEROUPPER
 	RET
 
@@ -3649,14 +4078,14 @@ TEXT ·packRowsAVX512(SB), NOSPLIT, $0-80
 	BZHIL SI, DI, DI
 	KMOVW DI, K1
 
-row223:
+row229:
 	PREFETCHT0 (CX)(BX*8)
 	VMOVUPS.Z  (CX), K1, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       BX, CX
 	ADDQ       $0x00000040, AX
 	DECQ       DX
-	JNZ        row223
+	JNZ        row229
 	JMP        done
 
 wide:
@@ -3669,7 +4098,7 @@ wide:
 	BZHIL SI, DI, DI
 	KMOVW DI, K1
 
-row224:
+row230:
 	PREFETCHT0 (CX)(BX*8)
 	VMOVUPS    (CX), Z0
 	VMOVUPS    Z0, (AX)
@@ -3678,7 +4107,7 @@ row224:
 	ADDQ       BX, CX
 	ADDQ       $0x00000080, AX
 	DECQ       DX
-	JNZ        row224
+	JNZ        row230
 	JMP        done
 
 half:
@@ -3687,18 +4116,18 @@ half:
 	KMOVW  DI, K1
 	VXORPS Z0, Z0, Z0
 
-row225:
+row231:
 	VMOVUPS.Z (CX), K1, Z1
 	VMOVUPS   Z1, (AX)
 	VMOVUPS   Z0, 64(AX)
 	ADDQ      BX, CX
 	ADDQ      $0x00000080, AX
 	DECQ      DX
-	JNZ       row225
+	JNZ       row231
 	JMP       done
 
 full:
-row226:
+row232:
 	PREFETCHT0 (CX)(BX*8)
 	VMOVUPS    (CX), Z0
 	VMOVUPS    Z0, (AX)
@@ -3707,7 +4136,7 @@ row226:
 	ADDQ       BX, CX
 	ADDQ       $0x00000080, AX
 	DECQ       DX
-	JNZ        row226
+	JNZ        row232
 
 done:
 	VZEROUPPER
@@ -3864,18 +4293,18 @@ k1x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial1x1
 	TESTQ        R9, R9
-	JZ           nobias227
+	JZ           nobias233
 	VMOVUPS      (R9), Z1
 	VADDPS       Z1, Z0, Z0
 
-nobias227:
+nobias233:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta228
+	JEQ    nobeta234
 	MOVQ   DI, R9
 	VADDPS (R9), Z0, Z0
 	ADDQ   R8, R9
 
-nobeta228:
+nobeta234:
 	VMOVUPS Z0, (DI)
 	ADDQ    R8, DI
 	JMP     next1x1
@@ -3887,19 +4316,19 @@ partial1x1:
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
 	TESTQ     R9, R9
-	JZ        nobias229
+	JZ        nobias235
 	VMOVUPS.Z (R9), K1, Z1
 	VADDPS    Z1, Z0, Z0
 
-nobias229:
+nobias235:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta230
+	JEQ       nobeta236
 	MOVQ      DI, R9
 	VMOVUPS.Z (R9), K1, Z1
 	VADDPS    Z1, Z0, Z0
 	ADDQ      R8, R9
 
-nobeta230:
+nobeta236:
 	VMOVUPS Z0, K1, (DI)
 	ADDQ    R8, DI
 
@@ -3957,21 +4386,21 @@ k2x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial2x1
 	TESTQ        R10, R10
-	JZ           nobias231
+	JZ           nobias237
 	VMOVUPS      (R10), Z2
 	VADDPS       Z2, Z0, Z0
 	VADDPS       Z2, Z1, Z1
 
-nobias231:
+nobias237:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta232
+	JEQ    nobeta238
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
 	VADDPS (R10), Z1, Z1
 	ADDQ   R9, R10
 
-nobeta232:
+nobeta238:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -3985,14 +4414,14 @@ partial2x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias233
+	JZ        nobias239
 	VMOVUPS.Z (R10), K1, Z2
 	VADDPS    Z2, Z0, Z0
 	VADDPS    Z2, Z1, Z1
 
-nobias233:
+nobias239:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta234
+	JEQ       nobeta240
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z2
 	VADDPS    Z2, Z0, Z0
@@ -4001,7 +4430,7 @@ nobias233:
 	VADDPS    Z2, Z1, Z1
 	ADDQ      R9, R10
 
-nobeta234:
+nobeta240:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -4064,15 +4493,15 @@ k3x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial3x1
 	TESTQ        R10, R10
-	JZ           nobias235
+	JZ           nobias241
 	VMOVUPS      (R10), Z3
 	VADDPS       Z3, Z0, Z0
 	VADDPS       Z3, Z1, Z1
 	VADDPS       Z3, Z2, Z2
 
-nobias235:
+nobias241:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta236
+	JEQ    nobeta242
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -4081,7 +4510,7 @@ nobias235:
 	VADDPS (R10), Z2, Z2
 	ADDQ   R9, R10
 
-nobeta236:
+nobeta242:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -4097,15 +4526,15 @@ partial3x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias237
+	JZ        nobias243
 	VMOVUPS.Z (R10), K1, Z3
 	VADDPS    Z3, Z0, Z0
 	VADDPS    Z3, Z1, Z1
 	VADDPS    Z3, Z2, Z2
 
-nobias237:
+nobias243:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta238
+	JEQ       nobeta244
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z3
 	VADDPS    Z3, Z0, Z0
@@ -4117,7 +4546,7 @@ nobias237:
 	VADDPS    Z3, Z2, Z2
 	ADDQ      R9, R10
 
-nobeta238:
+nobeta244:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -4188,16 +4617,16 @@ k4x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial4x1
 	TESTQ        R10, R10
-	JZ           nobias239
+	JZ           nobias245
 	VMOVUPS      (R10), Z4
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z4, Z1, Z1
 	VADDPS       Z4, Z2, Z2
 	VADDPS       Z4, Z3, Z3
 
-nobias239:
+nobias245:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta240
+	JEQ    nobeta246
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -4208,7 +4637,7 @@ nobias239:
 	VADDPS (R10), Z3, Z3
 	ADDQ   R9, R10
 
-nobeta240:
+nobeta246:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -4226,16 +4655,16 @@ partial4x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias241
+	JZ        nobias247
 	VMOVUPS.Z (R10), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VADDPS    Z4, Z1, Z1
 	VADDPS    Z4, Z2, Z2
 	VADDPS    Z4, Z3, Z3
 
-nobias241:
+nobias247:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta242
+	JEQ       nobeta248
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z4
 	VADDPS    Z4, Z0, Z0
@@ -4250,7 +4679,7 @@ nobias241:
 	VADDPS    Z4, Z3, Z3
 	ADDQ      R9, R10
 
-nobeta242:
+nobeta248:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -4326,7 +4755,7 @@ k5x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial5x1
 	TESTQ        R10, R10
-	JZ           nobias243
+	JZ           nobias249
 	VMOVUPS      (R10), Z5
 	VADDPS       Z5, Z0, Z0
 	VADDPS       Z5, Z1, Z1
@@ -4334,9 +4763,9 @@ k5x1:
 	VADDPS       Z5, Z3, Z3
 	VADDPS       Z5, Z4, Z4
 
-nobias243:
+nobias249:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta244
+	JEQ    nobeta250
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -4349,7 +4778,7 @@ nobias243:
 	VADDPS (R10), Z4, Z4
 	ADDQ   R9, R10
 
-nobeta244:
+nobeta250:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -4369,7 +4798,7 @@ partial5x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias245
+	JZ        nobias251
 	VMOVUPS.Z (R10), K1, Z5
 	VADDPS    Z5, Z0, Z0
 	VADDPS    Z5, Z1, Z1
@@ -4377,9 +4806,9 @@ partial5x1:
 	VADDPS    Z5, Z3, Z3
 	VADDPS    Z5, Z4, Z4
 
-nobias245:
+nobias251:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta246
+	JEQ       nobeta252
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z5
 	VADDPS    Z5, Z0, Z0
@@ -4397,7 +4826,7 @@ nobias245:
 	VADDPS    Z5, Z4, Z4
 	ADDQ      R9, R10
 
-nobeta246:
+nobeta252:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -4478,7 +4907,7 @@ k6x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial6x1
 	TESTQ        R10, R10
-	JZ           nobias247
+	JZ           nobias253
 	VMOVUPS      (R10), Z6
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z6, Z1, Z1
@@ -4487,9 +4916,9 @@ k6x1:
 	VADDPS       Z6, Z4, Z4
 	VADDPS       Z6, Z5, Z5
 
-nobias247:
+nobias253:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta248
+	JEQ    nobeta254
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -4504,7 +4933,7 @@ nobias247:
 	VADDPS (R10), Z5, Z5
 	ADDQ   R9, R10
 
-nobeta248:
+nobeta254:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -4526,7 +4955,7 @@ partial6x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias249
+	JZ        nobias255
 	VMOVUPS.Z (R10), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z1, Z1
@@ -4535,9 +4964,9 @@ partial6x1:
 	VADDPS    Z6, Z4, Z4
 	VADDPS    Z6, Z5, Z5
 
-nobias249:
+nobias255:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta250
+	JEQ       nobeta256
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z6
 	VADDPS    Z6, Z0, Z0
@@ -4558,7 +4987,7 @@ nobias249:
 	VADDPS    Z6, Z5, Z5
 	ADDQ      R9, R10
 
-nobeta250:
+nobeta256:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -4647,7 +5076,7 @@ k7x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial7x1
 	TESTQ        R10, R10
-	JZ           nobias251
+	JZ           nobias257
 	VMOVUPS      (R10), Z7
 	VADDPS       Z7, Z0, Z0
 	VADDPS       Z7, Z1, Z1
@@ -4657,9 +5086,9 @@ k7x1:
 	VADDPS       Z7, Z5, Z5
 	VADDPS       Z7, Z6, Z6
 
-nobias251:
+nobias257:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta252
+	JEQ    nobeta258
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -4676,7 +5105,7 @@ nobias251:
 	VADDPS (R10), Z6, Z6
 	ADDQ   R9, R10
 
-nobeta252:
+nobeta258:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -4700,7 +5129,7 @@ partial7x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias253
+	JZ        nobias259
 	VMOVUPS.Z (R10), K1, Z7
 	VADDPS    Z7, Z0, Z0
 	VADDPS    Z7, Z1, Z1
@@ -4710,9 +5139,9 @@ partial7x1:
 	VADDPS    Z7, Z5, Z5
 	VADDPS    Z7, Z6, Z6
 
-nobias253:
+nobias259:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta254
+	JEQ       nobeta260
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z7
 	VADDPS    Z7, Z0, Z0
@@ -4736,7 +5165,7 @@ nobias253:
 	VADDPS    Z7, Z6, Z6
 	ADDQ      R9, R10
 
-nobeta254:
+nobeta260:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -4830,7 +5259,7 @@ k8x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial8x1
 	TESTQ        R10, R10
-	JZ           nobias255
+	JZ           nobias261
 	VMOVUPS      (R10), Z8
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z8, Z1, Z1
@@ -4841,9 +5270,9 @@ k8x1:
 	VADDPS       Z8, Z6, Z6
 	VADDPS       Z8, Z7, Z7
 
-nobias255:
+nobias261:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta256
+	JEQ    nobeta262
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -4862,7 +5291,7 @@ nobias255:
 	VADDPS (R10), Z7, Z7
 	ADDQ   R9, R10
 
-nobeta256:
+nobeta262:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -4888,7 +5317,7 @@ partial8x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias257
+	JZ        nobias263
 	VMOVUPS.Z (R10), K1, Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z1, Z1
@@ -4899,9 +5328,9 @@ partial8x1:
 	VADDPS    Z8, Z6, Z6
 	VADDPS    Z8, Z7, Z7
 
-nobias257:
+nobias263:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta258
+	JEQ       nobeta264
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z8
 	VADDPS    Z8, Z0, Z0
@@ -4928,7 +5357,7 @@ nobias257:
 	VADDPS    Z8, Z7, Z7
 	ADDQ      R9, R10
 
-nobeta258:
+nobeta264:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -5027,7 +5456,7 @@ k9x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial9x1
 	TESTQ        R10, R10
-	JZ           nobias259
+	JZ           nobias265
 	VMOVUPS      (R10), Z9
 	VADDPS       Z9, Z0, Z0
 	VADDPS       Z9, Z1, Z1
@@ -5039,9 +5468,9 @@ k9x1:
 	VADDPS       Z9, Z7, Z7
 	VADDPS       Z9, Z8, Z8
 
-nobias259:
+nobias265:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta260
+	JEQ    nobeta266
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -5062,7 +5491,7 @@ nobias259:
 	VADDPS (R10), Z8, Z8
 	ADDQ   R9, R10
 
-nobeta260:
+nobeta266:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -5090,7 +5519,7 @@ partial9x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias261
+	JZ        nobias267
 	VMOVUPS.Z (R10), K1, Z9
 	VADDPS    Z9, Z0, Z0
 	VADDPS    Z9, Z1, Z1
@@ -5102,9 +5531,9 @@ partial9x1:
 	VADDPS    Z9, Z7, Z7
 	VADDPS    Z9, Z8, Z8
 
-nobias261:
+nobias267:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta262
+	JEQ       nobeta268
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z9
 	VADDPS    Z9, Z0, Z0
@@ -5134,7 +5563,7 @@ nobias261:
 	VADDPS    Z9, Z8, Z8
 	ADDQ      R9, R10
 
-nobeta262:
+nobeta268:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -5241,7 +5670,7 @@ k10x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial10x1
 	TESTQ        R10, R10
-	JZ           nobias263
+	JZ           nobias269
 	VMOVUPS      (R10), Z10
 	VADDPS       Z10, Z0, Z0
 	VADDPS       Z10, Z1, Z1
@@ -5254,9 +5683,9 @@ k10x1:
 	VADDPS       Z10, Z8, Z8
 	VADDPS       Z10, Z9, Z9
 
-nobias263:
+nobias269:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta264
+	JEQ    nobeta270
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -5279,7 +5708,7 @@ nobias263:
 	VADDPS (R10), Z9, Z9
 	ADDQ   R9, R10
 
-nobeta264:
+nobeta270:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -5309,7 +5738,7 @@ partial10x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias265
+	JZ        nobias271
 	VMOVUPS.Z (R10), K1, Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z1, Z1
@@ -5322,9 +5751,9 @@ partial10x1:
 	VADDPS    Z10, Z8, Z8
 	VADDPS    Z10, Z9, Z9
 
-nobias265:
+nobias271:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta266
+	JEQ       nobeta272
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z10
 	VADDPS    Z10, Z0, Z0
@@ -5357,7 +5786,7 @@ nobias265:
 	VADDPS    Z10, Z9, Z9
 	ADDQ      R9, R10
 
-nobeta266:
+nobeta272:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -5469,7 +5898,7 @@ k11x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial11x1
 	TESTQ        R10, R10
-	JZ           nobias267
+	JZ           nobias273
 	VMOVUPS      (R10), Z11
 	VADDPS       Z11, Z0, Z0
 	VADDPS       Z11, Z1, Z1
@@ -5483,9 +5912,9 @@ k11x1:
 	VADDPS       Z11, Z9, Z9
 	VADDPS       Z11, Z10, Z10
 
-nobias267:
+nobias273:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta268
+	JEQ    nobeta274
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -5510,7 +5939,7 @@ nobias267:
 	VADDPS (R10), Z10, Z10
 	ADDQ   R9, R10
 
-nobeta268:
+nobeta274:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -5542,7 +5971,7 @@ partial11x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias269
+	JZ        nobias275
 	VMOVUPS.Z (R10), K1, Z11
 	VADDPS    Z11, Z0, Z0
 	VADDPS    Z11, Z1, Z1
@@ -5556,9 +5985,9 @@ partial11x1:
 	VADDPS    Z11, Z9, Z9
 	VADDPS    Z11, Z10, Z10
 
-nobias269:
+nobias275:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta270
+	JEQ       nobeta276
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z11
 	VADDPS    Z11, Z0, Z0
@@ -5594,7 +6023,7 @@ nobias269:
 	VADDPS    Z11, Z10, Z10
 	ADDQ      R9, R10
 
-nobeta270:
+nobeta276:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -5711,7 +6140,7 @@ k12x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial12x1
 	TESTQ        R10, R10
-	JZ           nobias271
+	JZ           nobias277
 	VMOVUPS      (R10), Z12
 	VADDPS       Z12, Z0, Z0
 	VADDPS       Z12, Z1, Z1
@@ -5726,9 +6155,9 @@ k12x1:
 	VADDPS       Z12, Z10, Z10
 	VADDPS       Z12, Z11, Z11
 
-nobias271:
+nobias277:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta272
+	JEQ    nobeta278
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -5755,7 +6184,7 @@ nobias271:
 	VADDPS (R10), Z11, Z11
 	ADDQ   R9, R10
 
-nobeta272:
+nobeta278:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -5789,7 +6218,7 @@ partial12x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias273
+	JZ        nobias279
 	VMOVUPS.Z (R10), K1, Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z1, Z1
@@ -5804,9 +6233,9 @@ partial12x1:
 	VADDPS    Z12, Z10, Z10
 	VADDPS    Z12, Z11, Z11
 
-nobias273:
+nobias279:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta274
+	JEQ       nobeta280
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z12
 	VADDPS    Z12, Z0, Z0
@@ -5845,7 +6274,7 @@ nobias273:
 	VADDPS    Z12, Z11, Z11
 	ADDQ      R9, R10
 
-nobeta274:
+nobeta280:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -5970,7 +6399,7 @@ k13x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial13x1
 	TESTQ        R10, R10
-	JZ           nobias275
+	JZ           nobias281
 	VMOVUPS      (R10), Z13
 	VADDPS       Z13, Z0, Z0
 	VADDPS       Z13, Z1, Z1
@@ -5986,9 +6415,9 @@ k13x1:
 	VADDPS       Z13, Z11, Z11
 	VADDPS       Z13, Z12, Z12
 
-nobias275:
+nobias281:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta276
+	JEQ    nobeta282
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -6017,7 +6446,7 @@ nobias275:
 	VADDPS (R10), Z12, Z12
 	ADDQ   R9, R10
 
-nobeta276:
+nobeta282:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -6053,7 +6482,7 @@ partial13x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias277
+	JZ        nobias283
 	VMOVUPS.Z (R10), K1, Z13
 	VADDPS    Z13, Z0, Z0
 	VADDPS    Z13, Z1, Z1
@@ -6069,9 +6498,9 @@ partial13x1:
 	VADDPS    Z13, Z11, Z11
 	VADDPS    Z13, Z12, Z12
 
-nobias277:
+nobias283:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta278
+	JEQ       nobeta284
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z13
 	VADDPS    Z13, Z0, Z0
@@ -6113,7 +6542,7 @@ nobias277:
 	VADDPS    Z13, Z12, Z12
 	ADDQ      R9, R10
 
-nobeta278:
+nobeta284:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -6243,7 +6672,7 @@ k14x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial14x1
 	TESTQ        R10, R10
-	JZ           nobias279
+	JZ           nobias285
 	VMOVUPS      (R10), Z14
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z1, Z1
@@ -6260,9 +6689,9 @@ k14x1:
 	VADDPS       Z14, Z12, Z12
 	VADDPS       Z14, Z13, Z13
 
-nobias279:
+nobias285:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta280
+	JEQ    nobeta286
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -6293,7 +6722,7 @@ nobias279:
 	VADDPS (R10), Z13, Z13
 	ADDQ   R9, R10
 
-nobeta280:
+nobeta286:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -6331,7 +6760,7 @@ partial14x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias281
+	JZ        nobias287
 	VMOVUPS.Z (R10), K1, Z14
 	VADDPS    Z14, Z0, Z0
 	VADDPS    Z14, Z1, Z1
@@ -6348,9 +6777,9 @@ partial14x1:
 	VADDPS    Z14, Z12, Z12
 	VADDPS    Z14, Z13, Z13
 
-nobias281:
+nobias287:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta282
+	JEQ       nobeta288
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z14
 	VADDPS    Z14, Z0, Z0
@@ -6395,7 +6824,7 @@ nobias281:
 	VADDPS    Z14, Z13, Z13
 	ADDQ      R9, R10
 
-nobeta282:
+nobeta288:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -6479,21 +6908,21 @@ k1x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial1x2
 	TESTQ        R9, R9
-	JZ           nobias283
+	JZ           nobias289
 	VMOVUPS      (R9), Z2
 	VADDPS       Z2, Z0, Z0
 	VMOVUPS      64(R9), Z2
 	VADDPS       Z2, Z1, Z1
 
-nobias283:
+nobias289:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta284
+	JEQ    nobeta290
 	MOVQ   DI, R9
 	VADDPS (R9), Z0, Z0
 	VADDPS 64(R9), Z1, Z1
 	ADDQ   R8, R9
 
-nobeta284:
+nobeta290:
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	ADDQ    R8, DI
@@ -6506,22 +6935,22 @@ partial1x2:
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
 	TESTQ     R9, R9
-	JZ        nobias285
+	JZ        nobias291
 	VMOVUPS   (R9), Z2
 	VADDPS    Z2, Z0, Z0
 	VMOVUPS.Z 64(R9), K1, Z2
 	VADDPS    Z2, Z1, Z1
 
-nobias285:
+nobias291:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta286
+	JEQ       nobeta292
 	MOVQ      DI, R9
 	VADDPS    (R9), Z0, Z0
 	VMOVUPS.Z 64(R9), K1, Z2
 	VADDPS    Z2, Z1, Z1
 	ADDQ      R8, R9
 
-nobeta286:
+nobeta292:
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, K1, 64(DI)
 	ADDQ    R8, DI
@@ -6585,7 +7014,7 @@ k2x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial2x2
 	TESTQ        R10, R10
-	JZ           nobias287
+	JZ           nobias293
 	VMOVUPS      (R10), Z4
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z4, Z2, Z2
@@ -6593,9 +7022,9 @@ k2x2:
 	VADDPS       Z4, Z1, Z1
 	VADDPS       Z4, Z3, Z3
 
-nobias287:
+nobias293:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta288
+	JEQ    nobeta294
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -6604,7 +7033,7 @@ nobias287:
 	VADDPS 64(R10), Z3, Z3
 	ADDQ   R9, R10
 
-nobeta288:
+nobeta294:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -6620,7 +7049,7 @@ partial2x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias289
+	JZ        nobias295
 	VMOVUPS   (R10), Z4
 	VADDPS    Z4, Z0, Z0
 	VADDPS    Z4, Z2, Z2
@@ -6628,9 +7057,9 @@ partial2x2:
 	VADDPS    Z4, Z1, Z1
 	VADDPS    Z4, Z3, Z3
 
-nobias289:
+nobias295:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta290
+	JEQ       nobeta296
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z4
@@ -6641,7 +7070,7 @@ nobias289:
 	VADDPS    Z4, Z3, Z3
 	ADDQ      R9, R10
 
-nobeta290:
+nobeta296:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -6713,7 +7142,7 @@ k3x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial3x2
 	TESTQ        R10, R10
-	JZ           nobias291
+	JZ           nobias297
 	VMOVUPS      (R10), Z6
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z6, Z2, Z2
@@ -6723,9 +7152,9 @@ k3x2:
 	VADDPS       Z6, Z3, Z3
 	VADDPS       Z6, Z5, Z5
 
-nobias291:
+nobias297:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta292
+	JEQ    nobeta298
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -6737,7 +7166,7 @@ nobias291:
 	VADDPS 64(R10), Z5, Z5
 	ADDQ   R9, R10
 
-nobeta292:
+nobeta298:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -6756,7 +7185,7 @@ partial3x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias293
+	JZ        nobias299
 	VMOVUPS   (R10), Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z2, Z2
@@ -6766,9 +7195,9 @@ partial3x2:
 	VADDPS    Z6, Z3, Z3
 	VADDPS    Z6, Z5, Z5
 
-nobias293:
+nobias299:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta294
+	JEQ       nobeta300
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z6
@@ -6783,7 +7212,7 @@ nobias293:
 	VADDPS    Z6, Z5, Z5
 	ADDQ      R9, R10
 
-nobeta294:
+nobeta300:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -6866,7 +7295,7 @@ k4x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial4x2
 	TESTQ        R10, R10
-	JZ           nobias295
+	JZ           nobias301
 	VMOVUPS      (R10), Z8
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z8, Z2, Z2
@@ -6878,9 +7307,9 @@ k4x2:
 	VADDPS       Z8, Z5, Z5
 	VADDPS       Z8, Z7, Z7
 
-nobias295:
+nobias301:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta296
+	JEQ    nobeta302
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -6895,7 +7324,7 @@ nobias295:
 	VADDPS 64(R10), Z7, Z7
 	ADDQ   R9, R10
 
-nobeta296:
+nobeta302:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -6917,7 +7346,7 @@ partial4x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias297
+	JZ        nobias303
 	VMOVUPS   (R10), Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z2, Z2
@@ -6929,9 +7358,9 @@ partial4x2:
 	VADDPS    Z8, Z5, Z5
 	VADDPS    Z8, Z7, Z7
 
-nobias297:
+nobias303:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta298
+	JEQ       nobeta304
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z8
@@ -6950,7 +7379,7 @@ nobias297:
 	VADDPS    Z8, Z7, Z7
 	ADDQ      R9, R10
 
-nobeta298:
+nobeta304:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -7041,7 +7470,7 @@ k5x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial5x2
 	TESTQ        R10, R10
-	JZ           nobias299
+	JZ           nobias305
 	VMOVUPS      (R10), Z10
 	VADDPS       Z10, Z0, Z0
 	VADDPS       Z10, Z2, Z2
@@ -7055,9 +7484,9 @@ k5x2:
 	VADDPS       Z10, Z7, Z7
 	VADDPS       Z10, Z9, Z9
 
-nobias299:
+nobias305:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta300
+	JEQ    nobeta306
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -7075,7 +7504,7 @@ nobias299:
 	VADDPS 64(R10), Z9, Z9
 	ADDQ   R9, R10
 
-nobeta300:
+nobeta306:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -7100,7 +7529,7 @@ partial5x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias301
+	JZ        nobias307
 	VMOVUPS   (R10), Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z2, Z2
@@ -7114,9 +7543,9 @@ partial5x2:
 	VADDPS    Z10, Z7, Z7
 	VADDPS    Z10, Z9, Z9
 
-nobias301:
+nobias307:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta302
+	JEQ       nobeta308
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z10
@@ -7139,7 +7568,7 @@ nobias301:
 	VADDPS    Z10, Z9, Z9
 	ADDQ      R9, R10
 
-nobeta302:
+nobeta308:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -7238,7 +7667,7 @@ k6x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial6x2
 	TESTQ        R10, R10
-	JZ           nobias303
+	JZ           nobias309
 	VMOVUPS      (R10), Z12
 	VADDPS       Z12, Z0, Z0
 	VADDPS       Z12, Z2, Z2
@@ -7254,9 +7683,9 @@ k6x2:
 	VADDPS       Z12, Z9, Z9
 	VADDPS       Z12, Z11, Z11
 
-nobias303:
+nobias309:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta304
+	JEQ    nobeta310
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -7277,7 +7706,7 @@ nobias303:
 	VADDPS 64(R10), Z11, Z11
 	ADDQ   R9, R10
 
-nobeta304:
+nobeta310:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -7305,7 +7734,7 @@ partial6x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias305
+	JZ        nobias311
 	VMOVUPS   (R10), Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z2, Z2
@@ -7321,9 +7750,9 @@ partial6x2:
 	VADDPS    Z12, Z9, Z9
 	VADDPS    Z12, Z11, Z11
 
-nobias305:
+nobias311:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta306
+	JEQ       nobeta312
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z12
@@ -7350,7 +7779,7 @@ nobias305:
 	VADDPS    Z12, Z11, Z11
 	ADDQ      R9, R10
 
-nobeta306:
+nobeta312:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -7460,7 +7889,7 @@ k7x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial7x2
 	TESTQ        R10, R10
-	JZ           nobias307
+	JZ           nobias313
 	VMOVUPS      (R10), Z14
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z2, Z2
@@ -7478,9 +7907,9 @@ k7x2:
 	VADDPS       Z14, Z11, Z11
 	VADDPS       Z14, Z13, Z13
 
-nobias307:
+nobias313:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta308
+	JEQ    nobeta314
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -7504,7 +7933,7 @@ nobias307:
 	VADDPS 64(R10), Z13, Z13
 	ADDQ   R9, R10
 
-nobeta308:
+nobeta314:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -7535,7 +7964,7 @@ partial7x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias309
+	JZ        nobias315
 	VMOVUPS   (R10), Z14
 	VADDPS    Z14, Z0, Z0
 	VADDPS    Z14, Z2, Z2
@@ -7553,9 +7982,9 @@ partial7x2:
 	VADDPS    Z14, Z11, Z11
 	VADDPS    Z14, Z13, Z13
 
-nobias309:
+nobias315:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta310
+	JEQ       nobeta316
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z14
@@ -7586,7 +8015,7 @@ nobias309:
 	VADDPS    Z14, Z13, Z13
 	ADDQ      R9, R10
 
-nobeta310:
+nobeta316:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -7704,7 +8133,7 @@ k8x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial8x2
 	TESTQ        R10, R10
-	JZ           nobias311
+	JZ           nobias317
 	VMOVUPS      (R10), Z16
 	VADDPS       Z16, Z0, Z0
 	VADDPS       Z16, Z2, Z2
@@ -7724,9 +8153,9 @@ k8x2:
 	VADDPS       Z16, Z13, Z13
 	VADDPS       Z16, Z15, Z15
 
-nobias311:
+nobias317:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta312
+	JEQ    nobeta318
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -7753,7 +8182,7 @@ nobias311:
 	VADDPS 64(R10), Z15, Z15
 	ADDQ   R9, R10
 
-nobeta312:
+nobeta318:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -7787,7 +8216,7 @@ partial8x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias313
+	JZ        nobias319
 	VMOVUPS   (R10), Z16
 	VADDPS    Z16, Z0, Z0
 	VADDPS    Z16, Z2, Z2
@@ -7807,9 +8236,9 @@ partial8x2:
 	VADDPS    Z16, Z13, Z13
 	VADDPS    Z16, Z15, Z15
 
-nobias313:
+nobias319:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta314
+	JEQ       nobeta320
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z16
@@ -7844,7 +8273,7 @@ nobias313:
 	VADDPS    Z16, Z15, Z15
 	ADDQ      R9, R10
 
-nobeta314:
+nobeta320:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -7970,7 +8399,7 @@ k9x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial9x2
 	TESTQ        R10, R10
-	JZ           nobias315
+	JZ           nobias321
 	VMOVUPS      (R10), Z18
 	VADDPS       Z18, Z0, Z0
 	VADDPS       Z18, Z2, Z2
@@ -7992,9 +8421,9 @@ k9x2:
 	VADDPS       Z18, Z15, Z15
 	VADDPS       Z18, Z17, Z17
 
-nobias315:
+nobias321:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta316
+	JEQ    nobeta322
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -8024,7 +8453,7 @@ nobias315:
 	VADDPS 64(R10), Z17, Z17
 	ADDQ   R9, R10
 
-nobeta316:
+nobeta322:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -8061,7 +8490,7 @@ partial9x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias317
+	JZ        nobias323
 	VMOVUPS   (R10), Z18
 	VADDPS    Z18, Z0, Z0
 	VADDPS    Z18, Z2, Z2
@@ -8083,9 +8512,9 @@ partial9x2:
 	VADDPS    Z18, Z15, Z15
 	VADDPS    Z18, Z17, Z17
 
-nobias317:
+nobias323:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta318
+	JEQ       nobeta324
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z18
@@ -8124,7 +8553,7 @@ nobias317:
 	VADDPS    Z18, Z17, Z17
 	ADDQ      R9, R10
 
-nobeta318:
+nobeta324:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -8261,7 +8690,7 @@ k10x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial10x2
 	TESTQ        R10, R10
-	JZ           nobias319
+	JZ           nobias325
 	VMOVUPS      (R10), Z20
 	VADDPS       Z20, Z0, Z0
 	VADDPS       Z20, Z2, Z2
@@ -8285,9 +8714,9 @@ k10x2:
 	VADDPS       Z20, Z17, Z17
 	VADDPS       Z20, Z19, Z19
 
-nobias319:
+nobias325:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta320
+	JEQ    nobeta326
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -8320,7 +8749,7 @@ nobias319:
 	VADDPS 64(R10), Z19, Z19
 	ADDQ   R9, R10
 
-nobeta320:
+nobeta326:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -8360,7 +8789,7 @@ partial10x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias321
+	JZ        nobias327
 	VMOVUPS   (R10), Z20
 	VADDPS    Z20, Z0, Z0
 	VADDPS    Z20, Z2, Z2
@@ -8384,9 +8813,9 @@ partial10x2:
 	VADDPS    Z20, Z17, Z17
 	VADDPS    Z20, Z19, Z19
 
-nobias321:
+nobias327:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta322
+	JEQ       nobeta328
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z20
@@ -8429,7 +8858,7 @@ nobias321:
 	VADDPS    Z20, Z19, Z19
 	ADDQ      R9, R10
 
-nobeta322:
+nobeta328:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -8574,7 +9003,7 @@ k11x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial11x2
 	TESTQ        R10, R10
-	JZ           nobias323
+	JZ           nobias329
 	VMOVUPS      (R10), Z22
 	VADDPS       Z22, Z0, Z0
 	VADDPS       Z22, Z2, Z2
@@ -8600,9 +9029,9 @@ k11x2:
 	VADDPS       Z22, Z19, Z19
 	VADDPS       Z22, Z21, Z21
 
-nobias323:
+nobias329:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta324
+	JEQ    nobeta330
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -8638,7 +9067,7 @@ nobias323:
 	VADDPS 64(R10), Z21, Z21
 	ADDQ   R9, R10
 
-nobeta324:
+nobeta330:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -8681,7 +9110,7 @@ partial11x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias325
+	JZ        nobias331
 	VMOVUPS   (R10), Z22
 	VADDPS    Z22, Z0, Z0
 	VADDPS    Z22, Z2, Z2
@@ -8707,9 +9136,9 @@ partial11x2:
 	VADDPS    Z22, Z19, Z19
 	VADDPS    Z22, Z21, Z21
 
-nobias325:
+nobias331:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta326
+	JEQ       nobeta332
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z22
@@ -8756,7 +9185,7 @@ nobias325:
 	VADDPS    Z22, Z21, Z21
 	ADDQ      R9, R10
 
-nobeta326:
+nobeta332:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -8909,7 +9338,7 @@ k12x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial12x2
 	TESTQ        R10, R10
-	JZ           nobias327
+	JZ           nobias333
 	VMOVUPS      (R10), Z24
 	VADDPS       Z24, Z0, Z0
 	VADDPS       Z24, Z2, Z2
@@ -8937,9 +9366,9 @@ k12x2:
 	VADDPS       Z24, Z21, Z21
 	VADDPS       Z24, Z23, Z23
 
-nobias327:
+nobias333:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta328
+	JEQ    nobeta334
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -8978,7 +9407,7 @@ nobias327:
 	VADDPS 64(R10), Z23, Z23
 	ADDQ   R9, R10
 
-nobeta328:
+nobeta334:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -9024,7 +9453,7 @@ partial12x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias329
+	JZ        nobias335
 	VMOVUPS   (R10), Z24
 	VADDPS    Z24, Z0, Z0
 	VADDPS    Z24, Z2, Z2
@@ -9052,9 +9481,9 @@ partial12x2:
 	VADDPS    Z24, Z21, Z21
 	VADDPS    Z24, Z23, Z23
 
-nobias329:
+nobias335:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta330
+	JEQ       nobeta336
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z24
@@ -9105,7 +9534,7 @@ nobias329:
 	VADDPS    Z24, Z23, Z23
 	ADDQ      R9, R10
 
-nobeta330:
+nobeta336:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -9269,7 +9698,7 @@ k13x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial13x2
 	TESTQ        R10, R10
-	JZ           nobias331
+	JZ           nobias337
 	VMOVUPS      (R10), Z26
 	VADDPS       Z26, Z0, Z0
 	VADDPS       Z26, Z2, Z2
@@ -9299,9 +9728,9 @@ k13x2:
 	VADDPS       Z26, Z23, Z23
 	VADDPS       Z26, Z25, Z25
 
-nobias331:
+nobias337:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta332
+	JEQ    nobeta338
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -9343,7 +9772,7 @@ nobias331:
 	VADDPS 64(R10), Z25, Z25
 	ADDQ   R9, R10
 
-nobeta332:
+nobeta338:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -9392,7 +9821,7 @@ partial13x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias333
+	JZ        nobias339
 	VMOVUPS   (R10), Z26
 	VADDPS    Z26, Z0, Z0
 	VADDPS    Z26, Z2, Z2
@@ -9422,9 +9851,9 @@ partial13x2:
 	VADDPS    Z26, Z23, Z23
 	VADDPS    Z26, Z25, Z25
 
-nobias333:
+nobias339:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta334
+	JEQ       nobeta340
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z26
@@ -9479,7 +9908,7 @@ nobias333:
 	VADDPS    Z26, Z25, Z25
 	ADDQ      R9, R10
 
-nobeta334:
+nobeta340:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -9651,7 +10080,7 @@ k14x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial14x2
 	TESTQ        R10, R10
-	JZ           nobias335
+	JZ           nobias341
 	VMOVUPS      (R10), Z28
 	VADDPS       Z28, Z0, Z0
 	VADDPS       Z28, Z2, Z2
@@ -9683,9 +10112,9 @@ k14x2:
 	VADDPS       Z28, Z25, Z25
 	VADDPS       Z28, Z27, Z27
 
-nobias335:
+nobias341:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta336
+	JEQ    nobeta342
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -9730,7 +10159,7 @@ nobias335:
 	VADDPS 64(R10), Z27, Z27
 	ADDQ   R9, R10
 
-nobeta336:
+nobeta342:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -9782,7 +10211,7 @@ partial14x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias337
+	JZ        nobias343
 	VMOVUPS   (R10), Z28
 	VADDPS    Z28, Z0, Z0
 	VADDPS    Z28, Z2, Z2
@@ -9814,9 +10243,9 @@ partial14x2:
 	VADDPS    Z28, Z25, Z25
 	VADDPS    Z28, Z27, Z27
 
-nobias337:
+nobias343:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta338
+	JEQ       nobeta344
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z28
@@ -9875,7 +10304,7 @@ nobias337:
 	VADDPS    Z28, Z27, Z27
 	ADDQ      R9, R10
 
-nobeta338:
+nobeta344:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8

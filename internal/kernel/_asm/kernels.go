@@ -19,6 +19,8 @@ var kernels = []kernel{
 	{"exp", "dst, x []float32", "", unary(exp)},
 	{"gelu", "dst, x []float32", "", unary(gelu)},
 	{"geluGrad", "dx, x, dy []float32", "", grad(geluGrad)},
+	{"geluExact", "dst, x []float32", "", unary(geluExact)},
+	{"geluExactGrad", "dx, x, dy []float32", "", grad(geluExactGrad)},
 	{"relu", "dst, x []float32", "", unary(relu)},
 	{"reluGrad", "dx, x, dy []float32", "", reluGrad},
 	{"silu", "dst, x []float32", "", unary(silu)},
