@@ -21,8 +21,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
+	"strings"
 
+	"fovea/internal/hub"
 	"fovea/internal/nano"
 	"fovea/model"
 )
@@ -51,25 +52,23 @@ func WithRunners(n int) Option { return func(o *options) { o.runners = n } }
 // WithName sets the name that results give for the model, by default the one it was opened by.
 func WithName(name string) Option { return func(o *options) { o.name = name } }
 
-// Open opens a model: "" or "nano" for the one that is part of the program, or a folder with config.json, tokenizer.json
-// and model.safetensors, or a folder of a published family (model/all) as the Hugging Face hub has it.
+// Open opens a model: "" or "nano" for the one that is part of the program, a folder with config.json, tokenizer.json and
+// model.safetensors, a folder of a published family (model/all) as the Hugging Face hub has it, or "org/repo",
+// "org/repo@revision" or a short name (docs/reference/models.md) of one that `fovea pull`, or a Python tool, has put into the
+// hub's cache. Nothing is downloaded.
 func Open(ctx context.Context, name string, opts ...Option) (*Predictor, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	fsys, short, err := Files(name)
+	at, err := locate(name)
 	if err != nil {
 		return nil, err
 	}
-	dir := name
-	if slices.Contains(Models(), name) {
-		dir = ""
-	}
-	m, err := openFolder(fsys, dir, short)
+	m, err := openFolder(at.files, at.dir, at.name)
 	if err != nil {
-		return nil, badInput("model.unreadable", fmt.Errorf("fovea: open model %q: %w", short, err))
+		return nil, badInput("model.unreadable", fmt.Errorf("fovea: open model %q: %w", at.name, err))
 	}
-	return New(m, opts...), nil
+	return New(m, append([]Option{WithName(at.name)}, opts...)...), nil
 }
 
 // New makes a Predictor of a model that is already in memory.
@@ -85,21 +84,51 @@ func New(m model.Model, opts ...Option) *Predictor {
 
 // Files says where the files of a model that Open knows are, and its short name.
 func Files(name string) (fs.FS, string, error) {
+	at, err := locate(name)
+	return at.files, at.name, err
+}
+
+// place is where a model lies.
+type place struct {
+	files fs.FS
+	dir   string // "" inside the program
+	name  string // that results give for it
+}
+
+// locate finds a model by name. A folder comes before a model of the hub that is called the same.
+func locate(name string) (place, error) {
 	if name == "" || name == DefaultModel {
-		return nano.FS(), DefaultModel, nil
+		return place{nano.FS(), "", DefaultModel}, nil
 	}
 	info, err := os.Stat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, "", badInput("model.missing", fmt.Errorf("fovea: there is no model %q: it is neither %q nor a folder", name, DefaultModel))
+		return locateCached(name)
 	case err != nil:
-		return nil, "", &Error{Code: "model.unreadable", Err: fmt.Errorf("fovea: open model: %w", err)}
+		return place{}, &Error{Code: "model.unreadable", Err: fmt.Errorf("fovea: open model: %w", err)}
 	case !info.IsDir():
-		return nil, "", badInput("model.unreadable", fmt.Errorf("fovea: the model %q is a file; give the folder that holds config.json", name))
+		return place{}, badInput("model.unreadable", fmt.Errorf("fovea: the model %q is a file; give the folder that holds config.json", name))
 	}
 	abs, err := filepath.Abs(name)
 	if err != nil {
 		abs = name
 	}
-	return os.DirFS(name), filepath.Base(abs), nil
+	return place{os.DirFS(name), name, filepath.Base(abs)}, nil
+}
+
+// locateCached finds a model in the hub's cache.
+func locateCached(name string) (place, error) {
+	ref, err := hub.Parse(name)
+	if err != nil {
+		return place{}, badInput("model.missing", fmt.Errorf("fovea: there is no model %q: it is neither %q, nor a folder, nor a name like org/repo", name, DefaultModel))
+	}
+	s, err := hub.EnvironmentCache().Find(ref)
+	if err != nil {
+		e := &Error{Code: "model.missing", BadInput: true, Err: fmt.Errorf("fovea: %s", strings.TrimPrefix(err.Error(), "hub: "))}
+		if known := (*hub.Error)(nil); errors.As(err, &known) {
+			e.Hint = known.Hint
+		}
+		return place{}, e
+	}
+	return place{os.DirFS(s.Dir), s.Dir, name}, nil
 }

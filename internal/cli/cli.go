@@ -57,6 +57,7 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 const (
 	groupLook  = "look"
 	groupModel = "model"
+	groupHub   = "hub"
 	groupOther = "other"
 )
 
@@ -65,12 +66,13 @@ func (a *app) root() *cobra.Command {
 		Use:   "fovea",
 		Short: "One model looks at pictures: recognise, detect, segment, pose, answer",
 		Long: `One transformer language model looks at pictures: it recognises them, finds objects and people, outlines them, answers questions and describes. ` +
-			`It is inside this program; nothing is downloaded and nothing leaves the machine.`,
+			`It is inside this program; nothing leaves the machine, and nothing is downloaded unless you pull another model.`,
 		Example: "fovea look photo.jpg\nfovea detect photos/ --query \"person, dog\" --json\nfovea ask photo.jpg \"how many people are there?\"",
 		Args:    rootArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.AddGroup(&cobra.Group{ID: groupLook, Title: "look at pictures"}, &cobra.Group{ID: groupModel, Title: "train and measure"},
+		&cobra.Group{ID: groupHub, Title: "published models"},
 		&cobra.Group{ID: groupOther, Title: "about the program"})
 	f := root.PersistentFlags()
 	f.BoolVar(&a.json, "json", false, "print one line of JSON per result")
@@ -86,6 +88,7 @@ func (a *app) root() *cobra.Command {
 	}{
 		{groupLook, []*cobra.Command{a.look(), a.classify(), a.detect(), a.segment(), a.pose(), a.ask(), a.caption(), a.embed(), a.serve()}},
 		{groupModel, []*cobra.Command{a.train(), a.eval(), a.score(), a.data(), a.bench()}},
+		{groupHub, []*cobra.Command{a.pull(), a.models(), a.show(), a.rm()}},
 		{groupOther, []*cobra.Command{a.version(), a.man()}},
 	} {
 		for _, c := range g.cmds {

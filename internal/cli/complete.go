@@ -7,20 +7,43 @@ import (
 	"github.com/spf13/cobra"
 
 	"fovea"
+	"fovea/internal/hub"
 )
 
-// completeModels offers the models inside the program and folders that hold one.
+// completeModels offers the models inside the program, those in the hub's cache, and folders that hold one.
 func completeModels(_ *cobra.Command, _ []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	out := []cobra.Completion{}
 	for _, m := range fovea.Models() {
 		out = append(out, cobra.CompletionWithDesc(m, "inside the program"))
 	}
+	for _, m := range knownModels()[len(fovea.Models()):] {
+		out = append(out, cobra.CompletionWithDesc(m, "in the cache"))
+	}
+	cached := len(out) > len(fovea.Models())
 	folders, _ := filepath.Glob(toComplete + "*/config.json")
 	for _, f := range folders {
 		out = append(out, filepath.Dir(f))
 	}
-	if info, err := os.Stat(toComplete); err == nil && info.IsDir() || len(folders) == 0 {
+	if info, err := os.Stat(toComplete); err == nil && info.IsDir() || len(folders) == 0 && !cached {
 		return out, cobra.ShellCompDirectiveFilterDirs
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeCached offers what is in the hub's cache.
+func completeCached(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	out := []cobra.Completion{}
+	for _, n := range cachedNames() {
+		out = append(out, n)
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeShort offers the short names of published models.
+func completeShort(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	out := []cobra.Completion{}
+	for _, m := range hub.Short() {
+		out = append(out, cobra.CompletionWithDesc(m.Name, m.Task+", "+m.Repo))
 	}
 	return out, cobra.ShellCompDirectiveNoFileComp
 }

@@ -140,11 +140,7 @@ func (a *app) open(ctx context.Context, name string, args []string) (*fovea.Pred
 		runners = a.threads
 	}
 	p, err := fovea.Open(ctx, name, fovea.WithThreads(a.threads), fovea.WithRunners(runners))
-	var e *fovea.Error
-	if errors.As(err, &e) && e.Code == "model.missing" {
-		return nil, usage(didYouMean(name, fovea.Models(), "--model "), "%s", tidy(err))
-	}
-	return p, err
+	return p, missingModel(name, err)
 }
 
 func isPermanent(err error) bool {

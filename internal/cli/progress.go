@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 )
 
@@ -14,6 +15,8 @@ type progress struct {
 	total int
 	start time.Time
 	last  time.Time
+	from  int                // what was done before it started
+	show  func(n int) string // writes an amount; nil for plain numbers
 }
 
 func (a *app) progress(what string, total int) *progress {
@@ -27,15 +30,22 @@ func (a *app) progress(what string, total int) *progress {
 // step says that so many are done.
 func (p *progress) step(done int) {
 	now := time.Now()
-	if p.w == nil || done < 1 || now.Sub(p.last) < 100*time.Millisecond {
+	if p.w == nil || done <= p.from || now.Sub(p.last) < 100*time.Millisecond {
 		return
 	}
 	p.last = now
-	rate := float64(done) / now.Sub(p.start).Seconds()
+	rate := float64(done-p.from) / now.Sub(p.start).Seconds()
 	left := time.Duration(float64(p.total-done) / rate * float64(time.Second)).Round(time.Second)
 	share := float64(done) / float64(p.total)
 	fmt.Fprintf(p.w, "\r%s %s %3.0f%% %s\x1b[K", p.what, p.st.paint(cyan, pad(bar(share, 24), 24)), 100*share,
-		p.st.paint(dim, fmt.Sprintf("%d of %d · %.0f/s · %s left", done, p.total, rate, left)))
+		p.st.paint(dim, fmt.Sprintf("%s of %s · %s/s · %s left", p.amount(done), p.amount(p.total), p.amount(int(rate+.5)), left)))
+}
+
+func (p *progress) amount(n int) string {
+	if p.show != nil {
+		return p.show(n)
+	}
+	return strconv.Itoa(n)
 }
 
 // done takes the line away.
