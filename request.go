@@ -1,6 +1,7 @@
 package fovea
 
 import (
+	"cmp"
 	"fmt"
 	"image"
 	"math"
@@ -25,7 +26,7 @@ type Request struct {
 
 	Boxes []annotation.Box // Pose: where the people are, pixels; none means that they are looked for
 
-	Threshold float64 // least score of an object or a person, in [0, 1]; 0 means DefaultThreshold
+	Threshold float64 // least score of an object or a person, in [0, 1]; 0 means the model's own, or else DefaultThreshold
 	Overlap   float64 // of two boxes of one label with a larger IoU the lower-scored is dropped; 0 means the model's own
 	Top       int     // Classify: at most so many names; 0 means DefaultTop, negative means all
 	Max       int     // Detect, Segment, Pose: at most so many; 0 means DefaultMax
@@ -93,7 +94,7 @@ func (r *Request) check(card *model.Card) error {
 		return err
 	}
 	if r.Threshold == 0 {
-		r.Threshold = DefaultThreshold
+		r.Threshold = cmp.Or(card.Threshold, DefaultThreshold)
 	}
 	return nil
 }
