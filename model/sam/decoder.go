@@ -203,16 +203,18 @@ func (r *decoder) transform(x, image, places *autograd.Value, tokens, cells int)
 	}
 	asked := x
 	for i, l := range r.Layers {
-		if i == 0 {
-			x = attend(l.Self, x, x, x, among)
-		} else {
-			at := ops.Add(x, asked)
-			x = ops.Add(x, attend(l.Self, at, at, x, among))
-		}
-		x = l.Norm1.Forward(x)
-		x = l.Norm2.Forward(ops.Add(x, attend(l.Look, ops.Add(x, asked), ops.Add(image, places), image, look)))
-		x = l.Norm3.Forward(ops.Add(x, l.MLP.Forward(nil, x)))
-		image = l.Norm4.Forward(ops.Add(image, attend(l.Back, ops.Add(image, places), ops.Add(x, asked), x, back)))
+		x, image = lean(x, image, func() (*autograd.Value, *autograd.Value) {
+			if i == 0 {
+				x = attend(l.Self, x, x, x, among)
+			} else {
+				at := ops.Add(x, asked)
+				x = ops.Add(x, attend(l.Self, at, at, x, among))
+			}
+			x = l.Norm1.Forward(x)
+			x = l.Norm2.Forward(ops.Add(x, attend(l.Look, ops.Add(x, asked), ops.Add(image, places), image, look)))
+			x = l.Norm3.Forward(ops.Add(x, l.MLP.Forward(nil, x)))
+			return x, l.Norm4.Forward(ops.Add(image, attend(l.Back, ops.Add(image, places), ops.Add(x, asked), x, back)))
+		})
 	}
 	x = ops.Add(x, attend(r.Last, ops.Add(x, asked), ops.Add(image, places), image, look))
 	return r.Norm.Forward(x), image
@@ -221,4 +223,20 @@ func (r *decoder) transform(x, image, places *autograd.Value, tokens, cells int)
 // attend is attention whose queries, keys and values come from three places.
 func attend(a *nn.Attention, q, k, v *autograd.Value, spans []ops.Span) *autograd.Value {
 	return a.O.Forward(ops.CrossAttention(a.Q.Forward(q), a.K.Forward(k), a.V.Forward(v), a.Heads, spans))
+}
+
+// lean runs f, which makes values like x and y, and gives back the memory of everything else that f made, unless something is
+// recorded: the copies of a picture are large.
+func lean(x, y *autograd.Value, f func() (*autograd.Value, *autograd.Value)) (*autograd.Value, *autograd.Value) {
+	t := x.Tape()
+	if t.Train {
+		return f()
+	}
+	keepX, keepY := t.New(false, x.Shape...), t.New(false, y.Shape...)
+	mark := t.Mark()
+	x, y = f()
+	copy(keepX.Data, x.Data)
+	copy(keepY.Data, y.Data)
+	t.Release(mark)
+	return keepX, keepY
 }

@@ -14,6 +14,7 @@ import (
 	"fovea/imageproc"
 	"fovea/internal/kernel"
 	"fovea/model"
+	"fovea/nn"
 	"fovea/tensor"
 )
 
@@ -212,5 +213,33 @@ func TestConfigRejects(t *testing.T) {
 		if _, err := model.Load(to, []model.Family{Family}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
+	}
+}
+
+// TestPublishedSize: a configuration that leaves everything to the defaults is SAM-B, whose file holds 93 735 472 weights, 4684
+// of them of prompts that are masks; random waves are not trained.
+func TestPublishedSize(t *testing.T) {
+	to := t.TempDir()
+	for name, text := range map[string]string{"config.json": `{"architectures":["SamModel"],"model_type":"sam"}`, "preprocessor_config.json": `{"image_processor_type":"SamImageProcessor"}`} {
+		if err := os.WriteFile(filepath.Join(to, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := model.OpenFolder(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	net, _, err := f.Build([]model.Family{Family})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, p := range nn.Params(net) {
+		if p.Kind != autograd.Buffer {
+			n += p.Shape.Size()
+		}
+	}
+	if n != 93_735_472-4684 {
+		t.Errorf("%d weights", n)
 	}
 }
