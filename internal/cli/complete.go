@@ -3,6 +3,7 @@ package cli
 import (
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -16,10 +17,11 @@ func completeModels(_ *cobra.Command, _ []string, toComplete string) ([]cobra.Co
 	for _, m := range fovea.Models() {
 		out = append(out, cobra.CompletionWithDesc(m, "inside the program"))
 	}
+	cached := false
 	for _, m := range knownModels()[len(fovea.Models()):] {
 		out = append(out, cobra.CompletionWithDesc(m, "in the cache"))
+		cached = cached || strings.HasPrefix(m, toComplete)
 	}
-	cached := len(out) > len(fovea.Models())
 	folders, _ := filepath.Glob(toComplete + "*/config.json")
 	for _, f := range folders {
 		out = append(out, filepath.Dir(f))

@@ -30,7 +30,7 @@ func (a *app) eval() *cobra.Command {
 	c := &cobra.Command{
 		Use: "eval --data PATH", Short: "Measure a model on a labelled data set",
 		Long: `Puts every picture of a data set to a model and scores the answers with the task's standard metric: top1 and top5, COCO's AP and AR over boxes, masks and joints, ` +
-			`VQA accuracy. One line for each task. PATH "scenes" stands for generated scenes that no training run has seen.`,
+			`mIoU over pixels, VQA accuracy, CIDEr and BLEU over captions. One line for each task. Ctrl-C ends it with the metrics of the pictures so far. PATH "scenes" stands for generated scenes that no training run has seen.`,
 		Example: "fovea eval --data coco/ --split val --task detect\nfovea eval --model runs/first/model --data scenes --limit 300 --json",
 		Args:    args(0, 0, ""),
 		RunE:    func(c *cobra.Command, _ []string) error { return a.runEval(c.Context(), &o) },
@@ -76,12 +76,16 @@ func (a *app) runEval(ctx context.Context, o *evalOptions) error {
 	p := a.progress("measuring "+name, n)
 	e.Progress = func(done, _ int) { p.step(done) }
 	start := time.Now()
-	metrics, err := a.measure(ctx, &e, m)
+	got, err := e.Run(ctx, m)
 	p.done()
-	if err != nil {
+	if err != nil && (ctx.Err() == nil || got.Images == 0) {
 		return err
 	}
-	return a.printEvaluation(metrics, tasks, measures{Data: o.data, Images: n, Speed: float64(n) / time.Since(start).Seconds()})
+	printed := a.printEvaluation(got.Metrics, tasks, measures{Data: o.data, Images: got.Images, Speed: float64(got.Images) / time.Since(start).Seconds()})
+	if err != nil { // interrupted
+		return &failure{exitFailed, fmt.Errorf("interrupted after %d of %d pictures; the metrics are of those", got.Images, n), ""}
+	}
+	return printed
 }
 
 func (o *evalOptions) source() (dataset.Source, error) {
@@ -95,26 +99,11 @@ func (o *evalOptions) source() (dataset.Source, error) {
 	return scenes.New(scenes.Config{Seed: unseenScenes, N: n}), nil
 }
 
-// measure runs an evaluation, which cannot be stopped: when the user interrupts it, the program ends without it.
-func (a *app) measure(ctx context.Context, e *recipe.Evaluation, m *unified.Model) (metrics map[string]float64, err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		metrics, err = e.Run(m)
-	}()
-	select {
-	case <-done:
-		return metrics, err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
 // openNative opens one of the program's own models for measuring.
 func (a *app) openNative(name string) (*unified.Model, string, error) {
 	fsys, short, err := fovea.Files(name)
 	if err != nil {
-		return nil, "", usage(didYouMean(name, fovea.Models(), "--model "), "%s", tidy(err))
+		return nil, "", missingModel(name, err)
 	}
 	m, err := unified.Open(fsys)
 	if err != nil {
@@ -164,7 +153,7 @@ func taskNames(s task.Set) string {
 
 // headlines are the metrics that end a training run, in their order, and how they are spelled there.
 var headlines = []struct{ metric, name string }{
-	{"class top1", "Accuracy"}, {"box AP", "Box AP"}, {"box AP50", "Box AP50"}, {"mask AP", "Mask AP"}, {"mask AP50", "Mask AP50"},
+	{"class top1", "Accuracy"}, {"box AP", "Box AP"}, {"box AP50", "Box AP50"}, {"mask AP", "Mask AP"}, {"mask AP50", "Mask AP50"}, {"mask mIoU", "mIoU"},
 	{"pose AP", "Pose AP"}, {"pose PCK", "Pose PCK"}, {"answers vqa_accuracy", "VQA Accuracy"}, {"captions CIDEr", "Caption CIDEr"}, {"captions BLEU4", "Caption BLEU4"},
 }
 

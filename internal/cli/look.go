@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"fovea"
+	"fovea/model"
 	"fovea/task"
 )
 
@@ -43,8 +45,39 @@ func (a *app) runLook(c *cobra.Command, o *lookOptions, args []string) error {
 	if o.out == "" && !a.json && !many(args) {
 		o.out = drawnName(args[0])
 	}
-	o.willing = true
+	o.willing = func(req *fovea.Request, card model.Card) error { return a.leaveOut(req, card, o.model) }
 	return a.run(c.Context(), &o.pictureOptions, args, req, a.printLook)
+}
+
+// leaveOut takes from a look at everything what the model is not capable of, and what it does only for given words, and says so.
+func (a *app) leaveOut(req *fovea.Request, card model.Card, name string) error {
+	asked := req.Tasks
+	req.Tasks &= card.Tasks
+	var hints []string
+	if card.OpenVocabulary && !card.Anything {
+		if things := req.Tasks & task.SetOf(task.Detect, task.Segment); things != 0 && len(card.Labels) == 0 {
+			req.Tasks &^= things
+			hints = append(hints, fmt.Sprintf("fovea %s PHOTO --query \"person, dog\" --model %s", commands(things)[0], name))
+		}
+		if req.Tasks.Has(task.Classify) && len(card.Classes) == 0 {
+			req.Tasks &^= task.SetOf(task.Classify)
+			hints = append(hints, fmt.Sprintf("fovea classify PHOTO --labels \"cat, dog\" --model %s", name))
+		}
+	}
+	if req.Tasks == 0 {
+		if can := commands(card.Tasks); len(hints) == 0 && len(can) > 0 {
+			hints = []string{fmt.Sprintf("fovea %s PHOTO --model %s", can[0], name)}
+		}
+		return usage(strings.Join(hints, "; "), "the model %q has nothing to say about a picture unasked", card.Name)
+	}
+	if left := commands(asked &^ req.Tasks); len(left) > 0 && !a.quiet {
+		text := "left out, as the model is not made for it: " + strings.Join(left, ", ")
+		if len(hints) > 0 {
+			text += "; with words of yours: " + strings.Join(hints, "; ")
+		}
+		fmt.Fprintf(a.err, "%s %s\n", a.errStyle.paint(bold, "fovea: note:"), printable(text))
+	}
+	return nil
 }
 
 // drawnName is where a picture is drawn unless told otherwise: in the current folder.

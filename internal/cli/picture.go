@@ -10,6 +10,7 @@ import (
 
 	"fovea"
 	"fovea/imageproc"
+	"fovea/model"
 )
 
 // pictureOptions are the flags of all commands that look at pictures.
@@ -19,7 +20,7 @@ type pictureOptions struct {
 	threshold float64
 	every     int
 	allowURL  bool
-	willing   bool // leave out tasks that the model is not capable of
+	willing   func(req *fovea.Request, card model.Card) error // leaves out what the model cannot do; nil: that is an error
 }
 
 func (o *pictureOptions) flags(c *cobra.Command) {

@@ -28,8 +28,10 @@ func (a *app) run(ctx context.Context, o *pictureOptions, args []string, req fov
 
 // answer is run with an open model and a place for drawings.
 func (a *app) answer(ctx context.Context, p *fovea.Predictor, o *pictureOptions, args []string, req fovea.Request, text func(*item), d *drawer) error {
-	if o.willing {
-		req.Tasks &= p.Card().Tasks
+	if o.willing != nil {
+		if err := o.willing(&req, p.Card()); err != nil {
+			return err
+		}
 	}
 	if err := p.Check(req); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"context"
 	"fmt"
 	"image"
 
@@ -29,7 +30,7 @@ func (r *Run) contact() (image.Image, error) {
 			cells = append(cells, r.draw(ex, truth), r.draw(ex, confident(found)))
 			captions = append(captions, fmt.Sprintf("%s %s", e.Name, ex.ID), "found")
 		}
-		if _, err := e.Run(r.Model); err != nil {
+		if _, err := e.Run(context.Background(), r.Model); err != nil {
 			return nil, err
 		}
 	}

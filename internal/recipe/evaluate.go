@@ -1,12 +1,11 @@
 package recipe
 
 import (
+	"context"
 	"fmt"
-	"strings"
 
 	"fovea/annotation"
 	"fovea/dataset"
-	"fovea/eval"
 	"fovea/imageproc"
 	"fovea/internal/kernel"
 	"fovea/model/unified"
@@ -25,92 +24,43 @@ type Evaluation struct {
 	Keep func(ex *dataset.Example, found annotation.Picture)
 }
 
+// Measurement is the result of an evaluation.
+type Measurement struct {
+	// Metrics by name, prefixed with their kind: "box AP", "answers exact".
+	Metrics map[string]float64
+	Images  int // that were looked at
+}
+
 // minScore is the least score of a detection that takes part in average precision: the curve needs the weak ones too.
 const minScore = .02
 
 // poseScore is the least score of a person that is asked for joints while measuring.
 const poseScore = .05
 
-// Run measures the model; the metrics' names are prefixed with their kind: "box AP", "answers exact".
-func (e *Evaluation) Run(m *unified.Model) (map[string]float64, error) {
-	r := unified.NewRunner(m, kernel.NewWork(nil))
-	fit := m.Config.Fit()
+// labelScore is the least score of an object whose mask labels pixels, as when a picture is divided by label.
+const labelScore = .3
+
+// Run measures the model. When the context ends, what was measured so far is returned beside its error.
+func (e *Evaluation) Run(ctx context.Context, m *unified.Model) (Measurement, error) {
+	l, err := newLook(e, m)
+	if err != nil {
+		return Measurement{}, err
+	}
 	n := e.Source.Len()
 	if e.Limit > 0 {
 		n = min(n, e.Limit)
 	}
-	labels, can := labelsOf(e.Source, e.Tasks, m.Names)
-	names := labels.Candidates
-	if len(names) > 0 {
-		names = names[1:]
-	}
-	classes := e.Source.Classes()
-	box, mask := eval.NewDetection(eval.Boxes, classes...), eval.NewDetection(eval.Masks, classes...)
-	pose := eval.NewDetection(eval.Keypoints, unified.Person)
-	pck := eval.NewPCK(.1, eval.BoxSide)
-	vqa := eval.NewVQA()
-	top, err := eval.NewClassification(classes...)
-	if err != nil {
-		return nil, err
-	}
 	for i := range n {
+		if ctx.Err() != nil {
+			return Measurement{l.scores.result(), i}, ctx.Err()
+		}
 		ex, err := e.Source.At(i, nil)
 		if err != nil {
-			return nil, fmt.Errorf("recipe: evaluate %s: %w", e.Name, err)
+			return Measurement{}, fmt.Errorf("recipe: evaluate %s: %w", e.Name, err)
 		}
-		img, g := fit.Apply(ex.Image)
-		p := r.Encode(img)
-		found := annotation.Picture{W: ex.Image.W, H: ex.Image.H}
-		if can.Has(task.Detect) && ex.Labels&dataset.HasBoxes != 0 {
-			found.Objects = r.Objects(p, g, unified.AnswerOptions{
-				Detect: unified.DetectOptions{Names: names, Threshold: minScore}, Masks: can.Has(task.Segment), Joints: can.Has(task.Pose), PoseThreshold: poseScore,
-			})
-			id := fmt.Sprint(i)
-			if err := box.Add(id, ex.Objects, found.Objects); err != nil {
-				return nil, err
-			}
-			if can.Has(task.Segment) {
-				if err := mask.Add(id, ex.Objects, found.Objects); err != nil {
-					return nil, err
-				}
-			}
-			if can.Has(task.Pose) {
-				if err := pose.Add(id, withJoints(ex.Objects), withJoints(found.Objects)); err != nil {
-					return nil, err
-				}
-			}
-		}
-		if can.Has(task.Pose) {
-			if err := addPCK(r, p, g, ex.Objects, pck); err != nil {
-				return nil, err
-			}
-		}
-		if can.Has(task.Classify) && ex.Class != "" {
-			ranked := r.Classify(p, labels.Classes)
-			order := make([]string, len(ranked))
-			for k, c := range ranked {
-				order[k] = m.Names.List[c.Name]
-			}
-			found.Class = order[0]
-			if err := top.Add(ex.Class, order...); err != nil {
-				return nil, err
-			}
-		}
-		if can.Has(task.Ask) && len(ex.Questions) > 0 {
-			qs := make([]string, len(ex.Questions))
-			for k, q := range ex.Questions {
-				qs[k] = q.Text
-			}
-			found.Questions = r.Ask(p, qs)
-			for k, q := range ex.Questions {
-				if _, err := vqa.Add(q.Answers, found.Questions[k].Answer, q.Type, ""); err != nil {
-					return nil, err
-				}
-			}
-		}
-		if can.Has(task.Caption) && e.Keep != nil && len(ex.Captions) > 0 {
-			c, _ := r.Caption(p, nil)
-			found.Captions = []string{c}
+		found, err := l.at(fmt.Sprint(i), ex)
+		if err != nil {
+			return Measurement{}, err
 		}
 		if e.Keep != nil {
 			e.Keep(ex, found)
@@ -119,34 +69,121 @@ func (e *Evaluation) Run(m *unified.Model) (map[string]float64, error) {
 			e.Progress(i+1, n)
 		}
 	}
-	out := map[string]float64{}
-	merge := func(prefix string, from map[string]float64) {
-		for k, v := range from {
-			out[strings.TrimSpace(prefix+" "+k)] = v
+	return Measurement{l.scores.result(), n}, nil
+}
+
+// look puts pictures to a model and scores what it says.
+type look struct {
+	m      *unified.Model
+	run    *unified.Runner
+	fit    imageproc.Config
+	can    task.Set // what the data have labels for, and is asked for
+	labels task.Source
+	names  []int32 // candidates for objects
+	pixels []int32 // classes of pixels, in the order of their indices; nil: pixels are not scored
+	scores *scores
+}
+
+func newLook(e *Evaluation, m *unified.Model) (*look, error) {
+	l := &look{m: m, run: unified.NewRunner(m, kernel.NewWork(nil)), fit: m.Config.Fit()}
+	l.labels, l.can = labelsOf(e.Source, e.Tasks, m.Names)
+	if l.names = l.labels.Candidates; len(l.names) > 0 {
+		l.names = l.names[1:]
+	}
+	classes := e.Source.Classes()
+	if e.Source.Labels()&dataset.HasSemantic != 0 && e.Tasks.Has(task.Segment) {
+		l.pixels = m.Names.AddAll(classes)
+	}
+	var err error
+	l.scores, err = newScores(classes, l.pixels != nil)
+	return l, err
+}
+
+// at looks at one picture.
+func (l *look) at(id string, ex *dataset.Example) (annotation.Picture, error) {
+	img, g := l.fit.Apply(ex.Image)
+	p := l.run.Encode(img)
+	found := annotation.Picture{W: ex.Image.W, H: ex.Image.H}
+	for _, f := range []func(string, *dataset.Example, *unified.Picture, imageproc.Geometry, *annotation.Picture) error{
+		l.objects, l.divide, l.joints, l.classify, l.ask, l.caption,
+	} {
+		if err := f(id, ex, p, g, &found); err != nil {
+			return found, err
 		}
 	}
-	if can.Has(task.Detect) && box.Images() > 0 {
-		merge("box", box.Result())
+	return found, nil
+}
+
+func (l *look) objects(id string, ex *dataset.Example, p *unified.Picture, g imageproc.Geometry, found *annotation.Picture) error {
+	if !l.can.Has(task.Detect) || ex.Labels&dataset.HasBoxes == 0 {
+		return nil
 	}
-	if can.Has(task.Segment) && mask.Images() > 0 {
-		merge("mask", mask.Result())
+	masks, joints := l.can.Has(task.Segment), l.can.Has(task.Pose)
+	found.Objects = l.run.Objects(p, g, unified.AnswerOptions{
+		Detect: unified.DetectOptions{Names: l.names, Threshold: minScore}, Masks: masks, Joints: joints, PoseThreshold: poseScore,
+	})
+	if err := l.scores.box.Add(id, ex.Objects, found.Objects); err != nil {
+		return err
 	}
-	if can.Has(task.Pose) {
-		if pose.Images() > 0 {
-			merge("pose", pose.Result())
+	if masks {
+		if err := l.scores.mask.Add(id, ex.Objects, found.Objects); err != nil {
+			return err
 		}
-		if pck.People() > 0 {
-			merge("pose", pck.Result())
+	}
+	if joints {
+		return l.scores.pose.Add(id, withJoints(ex.Objects), withJoints(found.Objects))
+	}
+	return nil
+}
+
+// divide scores a label for every pixel: the masks of the objects that the model finds, laid over each other.
+func (l *look) divide(_ string, ex *dataset.Example, p *unified.Picture, g imageproc.Geometry, found *annotation.Picture) error {
+	if l.pixels == nil || ex.Semantic == nil {
+		return nil
+	}
+	objects := l.run.Objects(p, g, unified.AnswerOptions{Detect: unified.DetectOptions{Names: l.pixels, Threshold: labelScore}, Masks: true})
+	index := map[string]uint8{}
+	for k, id := range l.pixels {
+		index[l.m.Names.List[id]] = uint8(k)
+	}
+	found.Semantic = overlay(objects, index, found.W, found.H)
+	return l.scores.pixels.Add(ex.Semantic, found.Semantic)
+}
+
+// overlay makes a label map of objects with masks, best first: where several overlap, the best has the pixels; those that
+// none covers are Void.
+func overlay(objects []annotation.Object, index map[string]uint8, w, h int) *annotation.LabelMap {
+	m := &annotation.LabelMap{W: w, H: h, Pix: make([]uint8, w*h)}
+	for i := range m.Pix {
+		m.Pix[i] = annotation.Void
+	}
+	for i := len(objects) - 1; i >= 0; i-- {
+		o := objects[i]
+		k, known := index[o.Label]
+		if o.Mask == nil || !known || o.Mask.W != w || o.Mask.H != h {
+			continue
+		}
+		for j, inside := range o.Mask.Pix {
+			if inside != 0 {
+				m.Pix[j] = k
+			}
 		}
 	}
-	if top.Images() > 0 {
-		merge("class", top.Result())
+	return m
+}
+
+// joints asks for the joints of people whose true boxes are given, so that pose is measured apart from detection.
+func (l *look) joints(_ string, ex *dataset.Example, p *unified.Picture, g imageproc.Geometry, _ *annotation.Picture) error {
+	if !l.can.Has(task.Pose) {
+		return nil
 	}
-	if vqa.Questions() > 0 {
-		merge("answers", vqa.Result())
-		merge("answers", vqa.PerQuestionType())
+	people := withJoints(ex.Objects)
+	for i, o := range l.run.PosesIn(p, g, people) {
+		if _, err := l.scores.pck.Add(people[i], &o); err != nil {
+			return err
+		}
 	}
-	return out, nil
+	return nil
 }
 
 func withJoints(os []annotation.Object) []annotation.Object {
@@ -159,13 +196,41 @@ func withJoints(os []annotation.Object) []annotation.Object {
 	return out
 }
 
-// addPCK asks for the joints of people whose true boxes are given, so that pose is measured apart from detection.
-func addPCK(r *unified.Runner, p *unified.Picture, g imageproc.Geometry, truth []annotation.Object, pck *eval.PCK) error {
-	people := withJoints(truth)
-	for i, o := range r.PosesIn(p, g, people) {
-		if _, err := pck.Add(people[i], &o); err != nil {
+func (l *look) classify(_ string, ex *dataset.Example, p *unified.Picture, _ imageproc.Geometry, found *annotation.Picture) error {
+	if !l.can.Has(task.Classify) || ex.Class == "" {
+		return nil
+	}
+	ranked := l.run.Classify(p, l.labels.Classes)
+	order := make([]string, len(ranked))
+	for k, c := range ranked {
+		order[k] = l.m.Names.List[c.Name]
+	}
+	found.Class = order[0]
+	return l.scores.class.Add(ex.Class, order...)
+}
+
+func (l *look) ask(_ string, ex *dataset.Example, p *unified.Picture, _ imageproc.Geometry, found *annotation.Picture) error {
+	if !l.can.Has(task.Ask) || len(ex.Questions) == 0 {
+		return nil
+	}
+	texts := make([]string, len(ex.Questions))
+	for k, q := range ex.Questions {
+		texts[k] = q.Text
+	}
+	found.Questions = l.run.Ask(p, texts)
+	for k, q := range ex.Questions {
+		if _, err := l.scores.answers.Add(q.Answers, found.Questions[k].Answer, q.Type, ""); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (l *look) caption(_ string, ex *dataset.Example, p *unified.Picture, _ imageproc.Geometry, found *annotation.Picture) error {
+	if !l.can.Has(task.Caption) || len(ex.Captions) == 0 {
+		return nil
+	}
+	text, _ := l.run.Caption(p, nil)
+	found.Captions = []string{text}
+	return l.scores.captions.Add(ex.Captions, text)
 }

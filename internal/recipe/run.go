@@ -354,11 +354,11 @@ func (r *Run) Train(ctx context.Context) error {
 func (r *Run) evaluate(int) (map[string]float64, error) {
 	out := map[string]float64{}
 	for _, e := range r.evals {
-		m, err := e.Run(r.Model)
+		m, err := e.Run(context.Background(), r.Model)
 		if err != nil {
 			return nil, err
 		}
-		for k, v := range m {
+		for k, v := range m.Metrics {
 			out[e.Name+" "+k] = v
 		}
 	}

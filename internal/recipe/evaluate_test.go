@@ -1,0 +1,145 @@
+package recipe
+
+import (
+	"context"
+	"errors"
+	"image"
+	"image/png"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"fovea/annotation"
+	"fovea/dataset"
+	"fovea/dataset/scenes"
+	"fovea/internal/testmodel"
+	"fovea/task"
+)
+
+var everything = task.SetOf(task.Classify, task.Detect, task.Segment, task.Pose, task.Ask, task.Caption)
+
+func TestOverlay(t *testing.T) {
+	mask := func(pix ...uint8) *annotation.Bitmap { return &annotation.Bitmap{W: 3, H: 2, Pix: pix} }
+	got := overlay([]annotation.Object{
+		{Label: "cat", Mask: mask(1, 1, 0, 0, 0, 0)}, {Label: "dog", Mask: mask(0, 1, 1, 0, 0, 1)}, {Label: "boat", Mask: mask(1, 1, 1, 1, 1, 1)}, {Label: "cat"},
+	}, map[string]uint8{"dog": 0, "cat": 4}, 3, 2)
+	const void = annotation.Void
+	if want := []uint8{4, 4, 0, void, void, 0}; !slices.Equal(got.Pix, want) {
+		t.Errorf("%v, want %v", got.Pix, want)
+	}
+}
+
+// TestEvaluation: every task that the data have labels for has its metrics, captions among them.
+func TestEvaluation(t *testing.T) {
+	m, err := testmodel.New(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := Evaluation{Name: "scenes", Source: scenes.New(scenes.Config{Seed: 5, N: 3, Size: 64}), Tasks: everything}
+	got, err := e.Run(context.Background(), m)
+	if err != nil || got.Images != 3 {
+		t.Fatalf("%d pictures, %v", got.Images, err)
+	}
+	for _, name := range []string{"box AP", "mask AP50", "answers exact", "captions CIDEr", "captions BLEU4"} {
+		if v, ok := got.Metrics[name]; !ok || v < -1 || v > 10 {
+			t.Errorf("%s: %v, %v", name, v, ok)
+		}
+	}
+	if _, ok := got.Metrics["mask mIoU"]; ok {
+		t.Error("mIoU without labels of pixels")
+	}
+	e.Tasks = task.SetOf(task.Ask)
+	if got, err = e.Run(context.Background(), m); err != nil || got.Metrics["captions CIDEr"] != 0 || len(got.Metrics) == 0 {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// TestEvaluationStops: what was measured before the user ended it is there.
+func TestEvaluationStops(t *testing.T) {
+	m, err := testmodel.New(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	e := Evaluation{Source: scenes.New(scenes.Config{Seed: 5, N: 50, Size: 64}), Tasks: everything, Progress: func(done, _ int) {
+		if done == 2 {
+			cancel()
+		}
+	}}
+	got, err := e.Run(ctx, m)
+	if !errors.Is(err, context.Canceled) || got.Images != 2 {
+		t.Fatalf("%d pictures, %v", got.Images, err)
+	}
+	e.Limit, e.Progress = 2, nil
+	want, err := e.Run(context.Background(), m)
+	if err != nil || len(want.Metrics) != len(got.Metrics) {
+		t.Fatalf("%d metrics, want %d, %v", len(got.Metrics), len(want.Metrics), err)
+	}
+	for k, v := range want.Metrics {
+		if got.Metrics[k] != v {
+			t.Errorf("%s: %g, want %g", k, got.Metrics[k], v)
+		}
+	}
+}
+
+// labelled writes a data set of pictures beside label maps, of two classes and pixels without a label.
+func labelled(t *testing.T) dataset.Source {
+	t.Helper()
+	dir := t.TempDir()
+	for _, d := range []string{"val", "valannot"} {
+		if err := os.Mkdir(filepath.Join(dir, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "classes.txt"), []byte("0 circle\n1 square\n2 void (ignore)\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a.png", "b.png"} {
+		img, labels := image.NewRGBA(image.Rect(0, 0, 40, 30)), image.NewGray(image.Rect(0, 0, 40, 30))
+		for i := range labels.Pix {
+			labels.Pix[i] = uint8(i % 40 / 14)
+		}
+		for d, m := range map[string]image.Image{"val": img, "valannot": labels} {
+			f, err := os.Create(filepath.Join(dir, d, name))
+			if err == nil {
+				err = errors.Join(png.Encode(f, m), f.Close())
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	src, err := dataset.Open(dir, dataset.OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return src
+}
+
+// TestEvaluationOfPixels: sets of label maps have mIoU.
+func TestEvaluationOfPixels(t *testing.T) {
+	m, err := testmodel.New(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept []annotation.Picture
+	e := Evaluation{Source: labelled(t), Tasks: everything, Keep: func(_ *dataset.Example, found annotation.Picture) { kept = append(kept, found) }}
+	got, err := e.Run(context.Background(), m)
+	if err != nil || got.Images != 2 || len(kept) != 2 || kept[0].Semantic == nil || len(kept[0].Semantic.Pix) != 40*30 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	for _, name := range []string{"mask mIoU", "mask pixel_accuracy", "mask mean_class_accuracy"} {
+		if v, ok := got.Metrics[name]; !ok || v < 0 || v > 1 {
+			t.Errorf("%s: %v, %v", name, v, ok)
+		}
+	}
+	if len(got.Metrics) != 3 {
+		t.Errorf("%v", got.Metrics)
+	}
+	e.Tasks = task.SetOf(task.Detect)
+	if got, err = e.Run(context.Background(), m); err != nil || len(got.Metrics) != 0 {
+		t.Errorf("%v, %v", got, err)
+	}
+}
