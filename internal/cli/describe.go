@@ -74,7 +74,7 @@ func describeSnapshot(s *hub.Snapshot) description {
 			}
 		}
 	}
-	if d.describeFolder(s.Dir); !s.Whole() {
+	if d.describeFolder(s.Dir); d.State == stateReady && !s.Whole() {
 		d.State, d.Problem = stateIncomplete, "fovea pull "+d.Name
 	}
 	return d

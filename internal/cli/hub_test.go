@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"fovea/internal/hub"
 	"fovea/internal/hub/hubtest"
@@ -339,6 +340,31 @@ func TestPullRefusals(t *testing.T) {
 	s.Flip = true
 	if code, _, errs := cli(t, "pull", "acme/own"); code != exitFailed || !strings.Contains(errs, "thrown away") {
 		t.Errorf("a flipped bit: %d: %s", code, errs)
+	}
+}
+
+// TestPullWatch: a terminal shows how far it is; other places get a line for each file.
+func TestPullWatch(t *testing.T) {
+	var b bytes.Buffer
+	w := (&app{err: &b, errStyle: style{term: true, width: 100}}).watchPull("a/b")
+	w.tell(hub.Progress{File: "config.json", Done: 400, Total: 1000, Finished: true, Cached: true})
+	w.line.start = w.line.start.Add(-10 * time.Second)
+	w.tell(hub.Progress{File: "model.safetensors", Done: 100_000_400, Total: 345_000_000})
+	if got := b.String(); !strings.Contains(got, "model.safetensors") || !strings.Contains(got, "29% ") || !strings.Contains(got, "100 MB of 345 MB · 10 MB/s · 24s left") {
+		t.Errorf("%q", got)
+	}
+	b.Reset()
+	w = (&app{err: &b, errStyle: style{width: 100}}).watchPull("a/b")
+	for _, p := range []hub.Progress{{File: "a", Done: 1, Total: 9}, {File: "a", Done: 4, Total: 9, Finished: true}, {File: "b", Done: 9, Total: 9, Finished: true, Cached: true}} {
+		w.tell(p)
+	}
+	if got := b.String(); got != "  fetched    a\n" {
+		t.Errorf("%q", got)
+	}
+	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 9949: "9.9 kB", 9960: "10 kB", 999_499: "999 kB", 999_500: "1.0 MB", 345_678_901: "346 MB", 1_539_000_000: "1.5 GB", 5e15: "5000 TB"} {
+		if got := amount(n); got != want {
+			t.Errorf("amount(%d) = %q, want %q", n, got, want)
+		}
 	}
 }
 

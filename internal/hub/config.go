@@ -21,12 +21,14 @@ type Config struct {
 	Cache    Cache
 	Offline  bool  // reach for no network
 	MaxBytes int64 // of one download, all files together; 0 means DefaultMaxBytes
+	NoLinks  bool  // make no symbolic links in the cache
 }
 
 // Environment reads the variables that the Python tools read: HF_ENDPOINT; HF_TOKEN, or the file at HF_TOKEN_PATH or
-// HF_HOME/token; HF_HUB_OFFLINE; and those of EnvironmentCache.
+// HF_HOME/token; HF_HUB_OFFLINE; HF_HUB_DISABLE_SYMLINKS; and those of EnvironmentCache.
 func Environment() Config {
-	c := Config{Endpoint: os.Getenv("HF_ENDPOINT"), Cache: EnvironmentCache(), Offline: isTrue("HF_HUB_OFFLINE") || isTrue("TRANSFORMERS_OFFLINE")}
+	c := Config{Endpoint: os.Getenv("HF_ENDPOINT"), Cache: EnvironmentCache(), Offline: isTrue("HF_HUB_OFFLINE") || isTrue("TRANSFORMERS_OFFLINE"),
+		NoLinks: isTrue("HF_HUB_DISABLE_SYMLINKS")}
 	if isTrue("HF_HUB_DISABLE_IMPLICIT_TOKEN") {
 		return c
 	}

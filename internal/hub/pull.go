@@ -47,6 +47,7 @@ func (c *Client) Pull(ctx context.Context, r Ref, o PullOptions) (*Snapshot, err
 		return nil, err
 	}
 	defer s.close()
+	s.noLinks = c.config.NoLinks
 	p := &pull{c: c, ref: r, list: l, store: s, tell: o.Progress}
 	if err := p.run(ctx, o.Check); err != nil {
 		return nil, named(r, err)
@@ -131,7 +132,7 @@ func (p *pull) files(ctx context.Context, files []File) error {
 			return fail(ErrTooLarge, "", "with %s it has more than %d bytes, which is the limit", f.Path, p.c.config.MaxBytes)
 		}
 		p.at.Total += f.Size
-		if !p.store.has(f) {
+		if !p.there(f) {
 			missing += f.Size - p.begun(f)
 		}
 	}
@@ -146,6 +147,9 @@ func (p *pull) files(ctx context.Context, files []File) error {
 	return nil
 }
 
+// there reports that a file need not be fetched.
+func (p *pull) there(f File) bool { return p.store.has(f) || p.store.placed(p.list.commit, f) }
+
 // begun is how much of a file an earlier try has left.
 func (p *pull) begun(f File) int64 {
 	info, err := p.store.root.Lstat("blobs/" + f.Digest + ".incomplete")
@@ -156,7 +160,7 @@ func (p *pull) begun(f File) int64 {
 }
 
 func (p *pull) file(ctx context.Context, f File) error {
-	cached := p.store.has(f)
+	cached := p.there(f)
 	p.at.File, p.at.Finished, p.at.Cached = f.Path, false, cached
 	if cached {
 		p.gained(f.Size)

@@ -589,6 +589,37 @@ func TestPullProgress(t *testing.T) {
 	}
 }
 
+// TestPullWithoutLinks: where there are no symbolic links, files lie in the snapshot themselves, and are not fetched twice.
+func TestPullWithoutLinks(t *testing.T) {
+	s, c := start(t, func(c *Config) { c.NoLinks = true })
+	snap := mustPull(t, c, repo)
+	for _, name := range needed {
+		path := filepath.Join(snap.Dir, name)
+		info, err := os.Lstat(path)
+		if err != nil || !info.Mode().IsRegular() {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+		if b, err := os.ReadFile(path); err != nil || !bytes.Equal(b, files()[name]) {
+			t.Errorf("%s: %d bytes, %v", name, len(b), err)
+		}
+	}
+	// As Python leaves it: the content is in the snapshot only.
+	if err := os.RemoveAll(filepath.Join(c.config.Cache.folder(repo), "blobs")); err != nil {
+		t.Fatal(err)
+	}
+	s.Requests()
+	mustPull(t, c, repo)
+	if n := len(s.Requests()); n != 1 {
+		t.Errorf("%d requests although all is there", n)
+	}
+	if _, err := snap.Verify(nil); !errors.Is(err, ErrCache) {
+		t.Errorf("%v", err)
+	}
+	if freed, err := c.config.Cache.Remove(Ref{Repo: repo}); err != nil || freed < 300_000 {
+		t.Errorf("%d, %v", freed, err)
+	}
+}
+
 // TestPullAtOnce: two pulls of one model share the work.
 func TestPullAtOnce(t *testing.T) {
 	s, c := start(t)

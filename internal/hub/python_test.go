@@ -85,6 +85,19 @@ func TestWeFindPythons(t *testing.T) {
 	}
 }
 
+// TestWeFindPythonsWithoutLinks: the same where Python makes no links.
+func TestWeFindPythonsWithoutLinks(t *testing.T) {
+	s, c := start(t, func(c *Config) { c.NoLinks = true })
+	dir := python(t, c, `print(hf.snapshot_download(repo))`, "HF_HUB_DISABLE_SYMLINKS=1")
+	s.Requests()
+	if again := mustPull(t, c, repo); again.Dir != dir {
+		t.Errorf("%+v", again)
+	}
+	if r := s.Requests(); len(r) != 1 {
+		t.Errorf("fetched again: %+v", r)
+	}
+}
+
 // TestPythonSharesPart: Python has fetched the configuration only; that is no model yet, and pulling fetches the rest.
 func TestPythonSharesPart(t *testing.T) {
 	s, c := start(t)

@@ -28,7 +28,7 @@ func (c Cache) Remove(r Ref) (freed int64, err error) {
 		if _, err := root.Lstat(base); err != nil {
 			return 0, c.missing(Ref{r.Repo, DefaultRevision})
 		}
-		freed = sizeOf(filepath.Join(c.folder(r.Repo), "blobs"))
+		freed = sizeOf(c.folder(r.Repo))
 		err = errors.Join(root.RemoveAll(base), root.RemoveAll(filepath.Join(".locks", base)))
 	} else {
 		freed, err = c.removeOne(root, base, r, all)
@@ -79,6 +79,9 @@ func (c Cache) removeOne(root *os.Root, base string, r Ref, all []*Snapshot) (fr
 	}
 	err = errors.Join(err, root.RemoveAll(filepath.Join(base, "snapshots", gone.Commit)))
 	for _, f := range files {
+		if f.Digest == "" {
+			freed += f.Size
+		}
 		blob := filepath.Join(base, "blobs", f.Digest)
 		if f.Digest == "" || needed[f.Digest] {
 			continue
@@ -94,14 +97,21 @@ func (c Cache) removeOne(root *os.Root, base string, r Ref, all []*Snapshot) (fr
 	return freed, err
 }
 
-// sizeOf is the size of the plain files of a folder.
+// sizeOf is the size of the plain files in a folder. A file of two names counts once where the content has one.
 func sizeOf(dir string) (n int64) {
-	entries, _ := os.ReadDir(dir)
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
-			n += info.Size()
+	var seen []os.FileInfo
+	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return nil
 		}
-	}
+		info, err := d.Info()
+		if err != nil || slices.ContainsFunc(seen, func(o os.FileInfo) bool { return os.SameFile(o, info) }) {
+			return nil
+		}
+		seen = append(seen, info)
+		n += info.Size()
+		return nil
+	})
 	return n
 }
 

@@ -15,9 +15,10 @@ import (
 // store is one model's folder in the cache, open for writing. Everything is written through an os.Root, so that no name and
 // no link, whoever made them, leads out of it.
 type store struct {
-	root  *os.Root // of the model's folder
-	locks *os.Root // of the folder for its locks
-	dir   string
+	root    *os.Root // of the model's folder
+	locks   *os.Root // of the folder for its locks
+	dir     string
+	noLinks bool // make no symbolic links
 }
 
 const folderMode = 0o755
@@ -67,6 +68,12 @@ func (s *store) has(f File) bool {
 	return err == nil && info.Mode().IsRegular() && info.Size() == f.Size
 }
 
+// placed reports that a file lies in a snapshot by itself, without a link, as where a system has none.
+func (s *store) placed(commit string, f File) bool {
+	info, err := os.Lstat(filepath.Join(s.dir, "snapshots", commit, filepath.FromSlash(f.Path)))
+	return err == nil && info.Mode().IsRegular() && info.Size() == f.Size
+}
+
 // lock waits until nobody else, this program or a Python tool, downloads the file.
 func (s *store) lock(ctx context.Context, f File) (unlock func(), err error) {
 	l, err := s.locks.OpenFile(f.Digest+".lock", os.O_RDWR|os.O_CREATE, 0o664)
@@ -87,10 +94,8 @@ func (s *store) lock(ctx context.Context, f File) (unlock func(), err error) {
 // link puts a file's content into a snapshot.
 func (s *store) link(commit string, f File) error {
 	name := path.Join("snapshots", commit, f.Path)
-	if info, err := os.Stat(filepath.Join(s.dir, filepath.FromSlash(name))); err == nil && info.Size() == f.Size {
-		if to, err := s.root.Readlink(name); err != nil || path.Base(filepath.ToSlash(to)) == f.Digest {
-			return nil
-		}
+	if to, err := s.root.Readlink(name); err == nil && path.Base(filepath.ToSlash(to)) == f.Digest || s.placed(commit, f) {
+		return nil
 	}
 	if err := s.root.MkdirAll(path.Dir(name), folderMode); err != nil {
 		return s.failed(err)
@@ -99,10 +104,10 @@ func (s *store) link(commit string, f File) error {
 		return s.failed(err)
 	}
 	up := strings.Repeat("../", strings.Count(name, "/"))
-	if s.root.Symlink(up+"blobs/"+f.Digest, name) == nil {
+	if !s.noLinks && s.root.Symlink(up+"blobs/"+f.Digest, name) == nil {
 		return nil
 	}
-	// Some systems have no links for everyone.
+	// Some systems have no symbolic links for everyone.
 	if s.root.Link("blobs/"+f.Digest, name) == nil {
 		return nil
 	}

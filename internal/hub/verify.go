@@ -9,7 +9,7 @@ import (
 )
 
 // Verify computes the digest of every file anew and lists those that are not what the hub has sent. progress, when not nil,
-// receives the bytes that have been read.
+// receives the bytes that have been read. A cache without links does not say what the digests are: that is an ErrCache.
 func (s *Snapshot) Verify(progress func(done int64)) (damaged []string, err error) {
 	files, err := s.Files()
 	if err != nil {
@@ -18,7 +18,7 @@ func (s *Snapshot) Verify(progress func(done int64)) (damaged []string, err erro
 	done := int64(0)
 	for _, f := range files {
 		if f.Digest == "" {
-			continue
+			return nil, fail(ErrCache, "remove it and pull it again", "%s has no link in the cache, so that its digest is not known", f.Path)
 		}
 		in, err := os.Open(filepath.Join(s.Dir, filepath.FromSlash(f.Path)))
 		if err != nil {
