@@ -22,6 +22,7 @@ func Short() []Model {
 		{"siglip2", "google/siglip2-base-patch16-224", "SiglipModel", "embed", "Apache-2.0", 1501, "ImageNet-1k zero-shot top-1 78.2 % (Tschannen et al. 2025)"},
 		{"yolos", "hustvl/yolos-small", "YolosForObjectDetection", "detect", "Apache-2.0", 123, "COCO val2017 AP 36.1 (Fang et al. 2021)"},
 		{"yolos-tiny", "hustvl/yolos-tiny", "YolosForObjectDetection", "detect", "Apache-2.0", 26, "COCO val2017 AP 28.7 (Fang et al. 2021)"},
+		{"dfine", "ustc-community/dfine-small-coco", "DFineForObjectDetection", "detect", "Apache-2.0", 41, "COCO val2017 AP 48.5 (Peng et al. 2025)"},
 		{"owlv2", "google/owlv2-base-patch16-ensemble", "Owlv2ForObjectDetection", "detect", "Apache-2.0", 620, ""},
 		{"clipseg", "CIDAS/clipseg-rd64-refined", "CLIPSegForImageSegmentation", "segment", "Apache-2.0", 603, ""},
 		{"eomt", "tue-mps/coco_panoptic_eomt_large_640", "EomtForUniversalSegmentation", "segment", "MIT", 1277, "COCO val2017 PQ 56.0 (Kerssies et al. 2025)"},
