@@ -18,6 +18,8 @@ type Evaluation struct {
 	Source dataset.Source
 	Tasks  task.Set
 	Limit  int
+	// Captions bounds the pictures that are described, which takes longer than everything else; 0 means all.
+	Captions int
 	// Progress is told after every picture.
 	Progress func(done, total int)
 	// Keep receives pictures with what was found, for contact sheets; nil keeps none.
@@ -82,10 +84,11 @@ type look struct {
 	names  []int32 // candidates for objects
 	pixels []int32 // classes of pixels, in the order of their indices; nil: pixels are not scored
 	scores *scores
+	most   int // pictures to describe, 0 for all
 }
 
 func newLook(e *Evaluation, m *unified.Model) (*look, error) {
-	l := &look{m: m, run: unified.NewRunner(m, kernel.NewWork(nil)), fit: m.Config.Fit()}
+	l := &look{m: m, run: unified.NewRunner(m, kernel.NewWork(nil)), fit: m.Config.Fit(), most: e.Captions}
 	l.labels, l.can = labelsOf(e.Source, e.Tasks, m.Names)
 	if l.names = l.labels.Candidates; len(l.names) > 0 {
 		l.names = l.names[1:]
@@ -227,7 +230,7 @@ func (l *look) ask(_ string, ex *dataset.Example, p *unified.Picture, _ imagepro
 }
 
 func (l *look) caption(_ string, ex *dataset.Example, p *unified.Picture, _ imageproc.Geometry, found *annotation.Picture) error {
-	if !l.can.Has(task.Caption) || len(ex.Captions) == 0 {
+	if !l.can.Has(task.Caption) || len(ex.Captions) == 0 || l.most > 0 && l.scores.captions.Images() == l.most {
 		return nil
 	}
 	text, _ := l.run.Caption(p, nil)

@@ -49,6 +49,12 @@ func TestEvaluation(t *testing.T) {
 	if _, ok := got.Metrics["mask mIoU"]; ok {
 		t.Error("mIoU without labels of pixels")
 	}
+	e.Captions, e.Tasks = 2, task.SetOf(task.Caption)
+	described := 0
+	e.Keep = func(_ *dataset.Example, found annotation.Picture) { described += len(found.Captions) }
+	if got, err = e.Run(context.Background(), m); err != nil || got.Images != 3 || described != 2 {
+		t.Errorf("%d of %d pictures described, %v", described, got.Images, err)
+	}
 	e.Tasks = task.SetOf(task.Ask)
 	if got, err = e.Run(context.Background(), m); err != nil || got.Metrics["captions CIDEr"] != 0 || len(got.Metrics) == 0 {
 		t.Errorf("%v, %v", got, err)

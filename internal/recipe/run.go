@@ -46,6 +46,9 @@ type Options struct {
 // maxEpoch is the number of pictures that make an epoch when the mixture holds more and the recipe says nothing.
 const maxEpoch = 20000
 
+// describedEach is the number of pictures of every measured set that are described while training.
+const describedEach = 100
+
 // Open prepares a run.
 func Open(c *Config, o Options) (*Run, error) {
 	if c.Train.Replicas == 0 {
@@ -74,7 +77,7 @@ func Open(c *Config, o Options) (*Run, error) {
 		return nil, err
 	}
 	for i, d := range c.Eval {
-		r.evals = append(r.evals, Evaluation{Name: d.name(tests[i]), Source: tests[i], Tasks: d.Task.Set, Limit: d.Limit})
+		r.evals = append(r.evals, Evaluation{Name: d.name(tests[i]), Source: tests[i], Tasks: d.Task.Set, Limit: d.Limit, Captions: describedEach})
 	}
 	t := c.Train
 	epoch := t.Epoch
