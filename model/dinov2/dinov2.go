@@ -3,15 +3,12 @@
 package dinov2
 
 import (
-	"fmt"
-
 	"fovea/autograd"
 	"fovea/checkpoint"
 	"fovea/imageproc"
 	"fovea/model"
 	"fovea/nn"
 	"fovea/ops"
-	"fovea/task"
 )
 
 var renames = append([]checkpoint.Rename{
@@ -34,104 +31,47 @@ var WithRegisters = model.Family{
 // Config is a config.json.
 type Config struct {
 	nn.VisionConfig
-	Labels         model.Labels `json:"id2label"`
-	MLPRatio       int          `json:"mlp_ratio"`
-	SwiGLU         bool         `json:"use_swiglu_ffn"`
-	RegisterTokens int          `json:"num_register_tokens"`
-}
-
-// Model is a DINOv2 with the head that its class has.
-type Model struct {
-	Config Config
-	Vision *nn.Vision `weight:"vision"`
-	Head   *nn.Dense  `weight:"classifier"` // of a class ForImageClassification
-
-	name, class string
-	pixels      *imageproc.Processor
+	nn.DinoConfig
+	Labels model.Labels `json:"id2label"`
 }
 
 // New reads the configuration and makes a blank model.
 func New(f *model.Folder) (model.Network, error) {
-	m := &Model{name: f.Name, class: f.Class, Config: Config{
+	c := Config{
 		VisionConfig: nn.VisionConfig{
 			EncoderConfig: nn.EncoderConfig{Width: 768, Layers: 12, Heads: 12, Act: "gelu", Eps: 1e-6, QKVBias: true, Final: true, Scaled: true},
 			Image:         nn.Size{224, 224}, Patch: nn.Size{14, 14}, Channels: 3,
 			ClassToken: true, PatchBias: true, Batched: true, Filter: imageproc.Bicubic,
 		},
-		MLPRatio: 4, Labels: model.Labels{"LABEL_0", "LABEL_1"},
-	}}
+		DinoConfig: nn.DinoConfig{MLPRatio: 4}, Labels: model.Labels{"LABEL_0", "LABEL_1"},
+	}
 	registers := f.Type == "dinov2_with_registers"
 	if registers {
-		m.Config.RegisterTokens, m.Config.Patch, m.Config.Antialias = 4, nn.Size{16, 16}, true
+		c.RegisterTokens, c.Patch, c.Antialias = 4, nn.Size{16, 16}, true
 	}
-	err := f.Config(&m.Config)
+	err := f.Config(&c)
+	if err == nil {
+		err = c.Settle(&c.VisionConfig)
+	}
 	if err != nil {
 		return nil, err
 	}
-	c := &m.Config
-	if c.MLPRatio < 1 || c.MLPRatio > 64 {
-		return nil, fmt.Errorf("dinov2: mlp_ratio %d is not within 1 … 64", c.MLPRatio)
+	if !registers {
+		c.Registers = 0
 	}
-	c.Inner = c.Width * c.MLPRatio
-	if c.Gated = c.SwiGLU; c.Gated {
-		c.Inner = (c.Inner*2/3 + 7) / 8 * 8
-	}
-	if registers {
-		c.Registers = c.RegisterTokens
-	}
-	if m.Vision, err = nn.NewVision(c.VisionConfig); err != nil {
-		return nil, err
-	}
+	r := model.RecogniserConfig{Vision: c.VisionConfig, Labels: c.Labels, Processor: "Bit", Read: read}
 	if f.Class != "Dinov2Model" && f.Class != "Dinov2WithRegistersModel" {
-		m.Head = nn.BlankDense(2*c.Width, len(c.Labels), true)
+		r.Head = 2 * c.Width
 	}
-	m.pixels, err = f.Processor("Bit")
-	return m, err
+	return f.NewRecogniser(r)
 }
 
-// Card implements model.Model.
-func (m *Model) Card() model.Card {
-	c := model.Card{Name: m.name, Family: m.class, Parameters: model.Parameters(m), Size: max(m.Config.Image[0], m.Config.Image[1])}
-	if m.Head != nil {
-		c.Tasks, c.Classes = task.SetOf(task.Classify), m.Config.Labels
-	} else {
-		c.Tasks, c.Embed, c.PicturesOnly = task.SetOf(task.Match), m.Config.Width, true
+// read takes the class token, which is the vector; names are read off it and the mean of the patches.
+func read(r *model.Recogniser, h *autograd.Value, pictures int) *autograd.Value {
+	cls := nn.RowsOfEach(h, pictures, 0, 1)
+	if r.Head == nil {
+		return cls
 	}
-	return c
-}
-
-// NewRunner implements model.Model.
-func (m *Model) NewRunner(threads int) model.Runner {
-	return model.NewLooker(m, threads, func(out model.Outputs, _ *imageproc.RGB) model.View {
-		return model.Recognise(out, m.Config.Labels)
-	})
-}
-
-// Process implements model.Network.
-func (m *Model) Process(s model.Sample) (model.Inputs, error) {
-	in := model.Inputs{}
-	_, err := in.PutPictures(m.pixels, s.Pictures, m.Config.CheckPicture)
-	if err != nil {
-		return nil, fmt.Errorf("dinov2: %w", err)
-	}
-	return in, nil
-}
-
-// Run implements model.Network: pixel_values give logits, of the class token and the mean of the patches, or
-// pooler_output, the class token.
-func (m *Model) Run(t *autograd.Tape, in model.Inputs) model.Outputs {
-	out, x := model.Outputs{}, in.Value(t, "pixel_values")
-	h := m.Vision.Forward(&nn.Pass{Tap: out.Tap("vision")}, x)
-	out["vision.norm"] = h
-	b := x.Shape[0]
-	cls := nn.RowsOfEach(h, b, 0, 1)
-	if m.Head == nil {
-		out["pooler_output"] = cls
-		out["vector"] = cls
-		return out
-	}
-	first, n := 1+m.Config.Registers, h.Shape.Rows()/b
-	mean := ops.MeanRows(nn.RowsOfEach(h, b, first, n), n-first)
-	out["logits"] = m.Head.Forward(ops.Join(cls, mean))
-	return out
+	first, n := 1+r.Vision.Config.Registers, h.Shape.Rows()/pictures
+	return ops.Join(cls, ops.MeanRows(nn.RowsOfEach(h, pictures, first, n), n-first))
 }
