@@ -8,6 +8,7 @@ import (
 	"fovea/internal/kernel"
 	"fovea/model"
 	"fovea/model/unified"
+	"fovea/nn"
 	"fovea/task"
 )
 
@@ -15,6 +16,12 @@ import (
 type native struct {
 	*unified.Model
 	name string
+}
+
+// newNative takes a model over for answering: its weights may not change any more.
+func newNative(m *unified.Model, name string) native {
+	nn.Fix(m.Params())
+	return native{m, name}
 }
 
 // Card says what the model is.

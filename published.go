@@ -33,7 +33,7 @@ func openFolder(fsys fs.FS, dir, name string) (model.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return native{m, name}, nil
+	return newNative(m, name), nil
 }
 
 // encodePicture has a model look at a picture. Published models refuse shapes so extreme that resizing them would take much
@@ -99,7 +99,7 @@ func withFinder(pose model.Model) (model.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return finder{pose, native{m, DefaultModel}}, nil
+	return finder{pose, newNative(m, DefaultModel)}, nil
 }
 
 // Card implements model.Model.

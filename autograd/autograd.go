@@ -11,6 +11,7 @@ package autograd
 import (
 	"fmt"
 	"reflect"
+	"sync"
 
 	"fovea/internal/kernel"
 	"fovea/tensor"
@@ -21,6 +22,7 @@ type Value struct {
 	tensor.Tensor
 	Grad []float32 // dLoss/dData, same length as Data; nil when not wanted
 	tape *Tape
+	of   *Param // set for a fixed parameter, see Fix
 }
 
 // Tape is where operations on v are recorded.
@@ -34,6 +36,28 @@ type Param struct {
 	Frozen bool        // no gradient is computed
 	// Kind tells the optimiser how to treat the parameter.
 	Kind Kind
+
+	fixed  bool
+	once   sync.Once
+	packed *kernel.Packed
+}
+
+// Fix promises that the parameter's values change no more. Products by a fixed matrix use a copy in the kernels' own
+// layout, made at the first one.
+func (p *Param) Fix() { p.fixed = true }
+
+// Packed is the transpose of a fixed parameter [Out, In], ready to be multiplied by, or nil: the parameter is not fixed, or
+// the tape trains.
+func (v *Value) Packed() *kernel.Packed {
+	p := v.of
+	if p == nil {
+		return nil
+	}
+	p.once.Do(func() { p.packed = kernel.Pack(kernel.M(p.Data, p.Shape[0], p.Shape[1]).T()) })
+	if !p.packed.Fits() { // another implementation of the kernels was chosen since
+		return nil
+	}
+	return p.packed
 }
 
 // Kind of parameter, as far as optimisers care.
@@ -159,6 +183,9 @@ func (t *Tape) Use(p *Param) *Value {
 	}
 	v := t.values.next()
 	*v = Value{Tensor: p.Tensor, tape: t}
+	if p.fixed && !t.Train && len(p.Shape) == 2 {
+		v.of = p
+	}
 	if t.Train && !p.Frozen {
 		v.Grad = p.grad(t.Replica)
 	}

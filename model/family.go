@@ -54,6 +54,7 @@ func Load(dir string, families []Family) (Network, error) {
 	if err = errors.Join(err, w.Close()); err != nil {
 		return nil, fmt.Errorf("model: open %s: %w", dir, err)
 	}
+	nn.Fix(nn.Params(net))
 	return net, nil
 }
 

@@ -68,6 +68,20 @@ func Params(m any) []*autograd.Param {
 	return ps
 }
 
+// maxPacked is the number of weights of the largest model that Fix doubles: 1 GiB of them.
+const maxPacked = 1 << 28
+
+// Fix promises that parameters change no more, so that products may use copies of them in the kernels' own layout. The
+// copies take as much memory again: very large models go without.
+func Fix(ps []*autograd.Param) {
+	if Count(ps) > maxPacked {
+		return
+	}
+	for _, p := range ps {
+		p.Fix()
+	}
+}
+
 // Count is the number of trained weights in ps.
 func Count(ps []*autograd.Param) int {
 	n := 0

@@ -29,7 +29,11 @@ func SiLU(x *Value) *Value { return unary(x, kernel.SiLU, kernel.SiLUGrad) }
 func unary(x *Value, f func(dst, x []float32), grad func(dx, x, dy []float32)) *Value {
 	t := x.Tape()
 	y := newLike(t, autograd.Wants(x), x, x.Shape.Last())
-	f(y.Data, x.Data)
+	if n := len(x.Data); t.Work.Wide(n) {
+		t.Work.Split(n, func(i, j int) { f(y.Data[i:j], x.Data[i:j]) })
+	} else {
+		f(y.Data, x.Data)
+	}
 	if y.Grad != nil {
 		op := autograd.Node[unaryOp](t)
 		*op = unaryOp{x, y, grad}

@@ -12,8 +12,12 @@ func Add(a, b *Value) *Value {
 	mustBe(m > 0 && n%m == 0, "add", "b as large as a's trailing axes", a, b)
 	t := a.Tape()
 	y := newLike(t, autograd.Wants(a, b), a, a.Shape.Last())
-	for i := 0; i < n; i += m {
-		kernel.Add(y.Data[i:i+m], a.Data[i:i+m], b.Data)
+	if n == m && t.Work.Wide(n) {
+		t.Work.Split(n, func(i, j int) { kernel.Add(y.Data[i:j], a.Data[i:j], b.Data[i:j]) })
+	} else {
+		for i := 0; i < n; i += m {
+			kernel.Add(y.Data[i:i+m], a.Data[i:i+m], b.Data)
+		}
 	}
 	if y.Grad != nil {
 		op := autograd.Node[addOp](t)

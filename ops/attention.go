@@ -135,46 +135,64 @@ func head(x []float32, row, rows, d, h, kd int) kernel.Mat {
 }
 
 func (o *attentionOp) forwardBlock(image, row, rows, g0, g1 int) {
-	t, d := o.y.Tape(), o.q.Shape.Last()
-	kd := d / o.heads
-	scale := float32(1 / math.Sqrt(float64(kd)))
-	ik, iv, _, _ := o.keys()
-	p, w := o.width(image, g0, g1)
+	t := o.y.Tape()
+	_, w := o.width(image, g0, g1)
 	mark := t.Mark()
+	if o.y.Grad == nil && t.Work.Wide(rows*w*o.heads) { // heads side by side, each share with memory for its scores
+		s := t.Scratch(t.Work.Parts(o.heads) * rows * w)
+		t.Work.SplitWork(o.heads, func(own *kernel.Work, part, from, to int) {
+			for h := from; h < to; h++ {
+				o.forwardHead(own, s[part*rows*w:(part+1)*rows*w], image, row, rows, g0, g1, h)
+			}
+		})
+		t.Release(mark)
+		return
+	}
 	for h := range o.heads {
 		s := t.Scratch(rows * w)
-		q, out := head(o.q.Data, row, rows, d, h, kd), head(o.y.Data, row, rows, d, h, kd)
-		if p > 0 {
-			kernel.Gemm(t.Work, kernel.Mat{Data: s, Rows: rows, Cols: p, RS: w, CS: 1}, q, head(ik, image*p, p, d, h, kd).T(), kernel.Epilogue{})
-		}
-		for _, g := range o.l.Groups[g0:g1] {
-			r := g.Start - row
-			own := kernel.Mat{Data: s[r*w+p:], Rows: g.Len, Cols: g.Len, RS: w, CS: 1}
-			kernel.Gemm(t.Work, own, head(o.q.Data, g.Start, g.Len, d, h, kd), head(o.k.Data, g.Start, g.Len, d, h, kd).T(), kernel.Epilogue{})
-			for i := range g.Len {
-				n := p + g.sees(i)
-				kernel.SoftmaxRows(s[(r+i)*w:], 1, n, w, scale)
-				clear(s[(r+i)*w+n : (r+i+1)*w])
-			}
-		}
-		if g0 == g1 {
-			kernel.SoftmaxRows(s, rows, w, w, scale)
-		}
-		beta := float32(0)
-		if p > 0 {
-			kernel.Gemm(t.Work, out, kernel.Mat{Data: s, Rows: rows, Cols: p, RS: w, CS: 1}, head(iv, image*p, p, d, h, kd), kernel.Epilogue{})
-			beta = 1
-		}
-		for _, g := range o.l.Groups[g0:g1] {
-			r := g.Start - row
-			own := kernel.Mat{Data: s[r*w+p:], Rows: g.Len, Cols: g.Len, RS: w, CS: 1}
-			kernel.Gemm(t.Work, head(o.y.Data, g.Start, g.Len, d, h, kd), own, head(o.v.Data, g.Start, g.Len, d, h, kd), kernel.Epilogue{Beta: beta})
-		}
+		o.forwardHead(t.Work, s, image, row, rows, g0, g1, h)
 		if o.y.Grad != nil {
 			o.probs = append(o.probs, s)
 		} else {
 			t.Release(mark)
 		}
+	}
+}
+
+// forwardHead computes head h of a block and leaves its probabilities in s.
+func (o *attentionOp) forwardHead(work *kernel.Work, s []float32, image, row, rows, g0, g1, h int) {
+	d := o.q.Shape.Last()
+	kd := d / o.heads
+	scale := float32(1 / math.Sqrt(float64(kd)))
+	ik, iv, _, _ := o.keys()
+	p, w := o.width(image, g0, g1)
+	q, out := head(o.q.Data, row, rows, d, h, kd), head(o.y.Data, row, rows, d, h, kd)
+	sp := kernel.Mat{Data: s, Rows: rows, Cols: p, RS: w, CS: 1}
+	if p > 0 {
+		kernel.Gemm(work, sp, q, head(ik, image*p, p, d, h, kd).T(), kernel.Epilogue{})
+	}
+	for _, g := range o.l.Groups[g0:g1] {
+		r := g.Start - row
+		own := kernel.Mat{Data: s[r*w+p:], Rows: g.Len, Cols: g.Len, RS: w, CS: 1}
+		kernel.Gemm(work, own, head(o.q.Data, g.Start, g.Len, d, h, kd), head(o.k.Data, g.Start, g.Len, d, h, kd).T(), kernel.Epilogue{})
+		for i := range g.Len {
+			n := p + g.sees(i)
+			kernel.SoftmaxRows(s[(r+i)*w:], 1, n, w, scale)
+			clear(s[(r+i)*w+n : (r+i+1)*w])
+		}
+	}
+	if g0 == g1 {
+		kernel.SoftmaxRows(s, rows, w, w, scale)
+	}
+	beta := float32(0)
+	if p > 0 {
+		kernel.Gemm(work, out, sp, head(iv, image*p, p, d, h, kd), kernel.Epilogue{})
+		beta = 1
+	}
+	for _, g := range o.l.Groups[g0:g1] {
+		r := g.Start - row
+		own := kernel.Mat{Data: s[r*w+p:], Rows: g.Len, Cols: g.Len, RS: w, CS: 1}
+		kernel.Gemm(work, head(o.y.Data, g.Start, g.Len, d, h, kd), own, head(o.v.Data, g.Start, g.Len, d, h, kd), kernel.Epilogue{Beta: beta})
 	}
 }
 

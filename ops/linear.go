@@ -5,6 +5,9 @@ import (
 	"fovea/internal/kernel"
 )
 
+// packedRows is the number of rows from which a packed weight is worth its memory.
+const packedRows = 8
+
 // Linear returns x·wᵀ + bias. x is [..., In], w is [Out, In], bias is [Out] or nil; the result is [..., Out].
 func Linear(x, w, bias *Value) *Value {
 	in, out := x.Shape.Last(), w.Shape[0]
@@ -16,7 +19,15 @@ func Linear(x, w, bias *Value) *Value {
 		ep.Bias = bias.Data
 	}
 	rows := x.Shape.Rows()
-	kernel.Gemm(t.Work, kernel.M(y.Data, rows, out), kernel.M(x.Data, rows, in), kernel.M(w.Data, out, in).T(), ep)
+	var packed *kernel.Packed
+	if rows >= packedRows {
+		packed = w.Packed()
+	}
+	if packed != nil {
+		kernel.GemmPacked(t.Work, kernel.M(y.Data, rows, out), kernel.M(x.Data, rows, in), packed, ep)
+	} else {
+		kernel.Gemm(t.Work, kernel.M(y.Data, rows, out), kernel.M(x.Data, rows, in), kernel.M(w.Data, out, in).T(), ep)
+	}
 	if y.Grad != nil {
 		op := autograd.Node[linearOp](t)
 		*op = linearOp{x, w, bias, y}

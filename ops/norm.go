@@ -18,7 +18,13 @@ func LayerNorm(x, g, b *Value, eps float32) *Value {
 		bias = b.Data
 	}
 	mean, rstd := t.Scratch(rows), t.Scratch(rows)
-	kernel.LayerNormRows(y.Data, mean, rstd, x.Data, g.Data, bias, rows, d, eps)
+	if t.Work.Wide(len(x.Data)) {
+		t.Work.Split(rows, func(i, j int) {
+			kernel.LayerNormRows(y.Data[i*d:j*d], mean[i:j], rstd[i:j], x.Data[i*d:j*d], g.Data, bias, j-i, d, eps)
+		})
+	} else {
+		kernel.LayerNormRows(y.Data, mean, rstd, x.Data, g.Data, bias, rows, d, eps)
+	}
 	if y.Grad != nil {
 		op := autograd.Node[layerNormOp](t)
 		*op = layerNormOp{x, g, b, y, mean, rstd}

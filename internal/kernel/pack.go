@@ -20,6 +20,9 @@ func Pack(b Mat) *Packed {
 	return p
 }
 
+// Fits reports whether the implementation in use is the one that p was made for.
+func (p *Packed) Fits() bool { return p.nr == gemmShape().nr }
+
 // Rows returns K.
 func (p *Packed) Rows() int { return p.k }
 
