@@ -52,7 +52,7 @@ func (m *Model) Run(t *autograd.Tape, in model.Inputs) model.Outputs {
 			bias = m.unseen(masks, b, h.Shape.Rows()/b)
 		}
 		pass.Layout = &ops.Layout{Images: b, Patches: h.Shape.Rows() / b}
-		h = forward(block, pass, h, bias)
+		h = nn.Frugal(h, func(h *nn.Value) *nn.Value { return forward(block, pass, h, bias) })
 	}
 	tap(len(m.Stack.Blocks), h)
 	h = m.Stack.Norm.Forward(h)
