@@ -155,8 +155,7 @@ func (v *DaViT) Forward(x *Value, tap func(stage, block int, x *Value)) *Value {
 		}
 		for j, b := range s.Blocks {
 			tap(i, j, x)
-			x = b.Space.Forward(x)
-			x = b.Channel.Forward(x)
+			x = Frugal(x, func(x *Value) *Value { return b.Channel.Forward(b.Space.Forward(x)) })
 		}
 		tap(i, len(s.Blocks), x)
 	}
