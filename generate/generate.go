@@ -58,8 +58,8 @@ type Config struct {
 	OnToken func(id int32) error
 }
 
-// check names the first setting that cannot work.
-func (c *Config) check() error {
+// Check names the first setting that cannot work. Generate does so too.
+func (c *Config) Check() error {
 	switch {
 	case c.MaxTokens < 1:
 		return fmt.Errorf("generate: MaxTokens %d must be at least 1", c.MaxTokens)
@@ -95,7 +95,7 @@ const maxBeams = 64
 // An end of ctx, an error of d or of OnToken, and logits that are no numbers end the text early: what has been written so
 // far is returned with the error.
 func Generate(ctx context.Context, d Decoder, first []float32, c Config) (ids []int32, logProb float64, err error) {
-	if err := c.check(); err != nil {
+	if err := c.Check(); err != nil {
 		return nil, 0, err
 	}
 	if len(first) == 0 {

@@ -44,18 +44,19 @@ var (
 
 // processors holds the defaults of the classes.
 var processors = map[string]Processor{
-	"ViT":     {Height: 224, Width: 224, Mean: halfMean, Std: halfMean},
-	"Bit":     {Shortest: 224, CropHeight: 224, CropWidth: 224, Filter: Bicubic, Mean: clipMean, Std: clipStd},
-	"CLIP":    {Shortest: 224, CropHeight: 224, CropWidth: 224, Filter: Bicubic, Mean: clipMean, Std: clipStd},
-	"Siglip":  {Height: 224, Width: 224, Filter: Bicubic, Mean: halfMean, Std: halfMean},
-	"Siglip2": {Patch: 16, MaxPatches: 256, Mean: halfMean, Std: halfMean},
-	"RTDetr":  {Height: 640, Width: 640, Std: [3]float32{1, 1, 1}},
-	"Yolos":   {Shortest: 800, Longest: 1333, Multiple: 16, Mean: imagenetMean, Std: imagenetStd},
-	"Owlv2":   {Height: 960, Width: 960, Mean: clipMean, Std: clipStd},
-	"Blip":    {Height: 384, Width: 384, Filter: Bicubic, Mean: clipMean, Std: clipStd},
-	"Eomt":    {Shortest: 640, Longest: 640, Mean: imagenetMean, Std: imagenetStd},
-	"Vilt":    {Shortest: 384, Multiple: 32, Filter: Bicubic, Mean: halfMean, Std: halfMean},
-	"VitPose": {Height: 256, Width: 192, Mean: imagenetMean, Std: imagenetStd},
+	"ViT":      {Height: 224, Width: 224, Mean: halfMean, Std: halfMean},
+	"Bit":      {Shortest: 224, CropHeight: 224, CropWidth: 224, Filter: Bicubic, Mean: clipMean, Std: clipStd},
+	"CLIP":     {Shortest: 224, CropHeight: 224, CropWidth: 224, Filter: Bicubic, Mean: clipMean, Std: clipStd},
+	"Siglip":   {Height: 224, Width: 224, Filter: Bicubic, Mean: halfMean, Std: halfMean},
+	"Idefics3": {Filter: Lanczos, Mean: halfMean, Std: halfMean},
+	"Siglip2":  {Patch: 16, MaxPatches: 256, Mean: halfMean, Std: halfMean},
+	"RTDetr":   {Height: 640, Width: 640, Std: [3]float32{1, 1, 1}},
+	"Yolos":    {Shortest: 800, Longest: 1333, Multiple: 16, Mean: imagenetMean, Std: imagenetStd},
+	"Owlv2":    {Height: 960, Width: 960, Mean: clipMean, Std: clipStd},
+	"Blip":     {Height: 384, Width: 384, Filter: Bicubic, Mean: clipMean, Std: clipStd},
+	"Eomt":     {Shortest: 640, Longest: 640, Mean: imagenetMean, Std: imagenetStd},
+	"Vilt":     {Shortest: 384, Multiple: 32, Filter: Bicubic, Mean: halfMean, Std: halfMean},
+	"VitPose":  {Height: 256, Width: 192, Mean: imagenetMean, Std: imagenetStd},
 }
 
 // hfConfig is a preprocessor_config.json.

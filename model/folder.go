@@ -75,6 +75,15 @@ func (f *Folder) Config(c any) error {
 // Processor reads how pictures are prepared, from preprocessor_config.json or, in newer repositories, processor_config.json.
 // class is what it is taken for when it does not say.
 func (f *Folder) Processor(class string) (*imageproc.Processor, error) {
+	b, err := f.processor()
+	if err != nil {
+		return nil, err
+	}
+	return imageproc.ParseProcessor(b, class)
+}
+
+// processor is the text of that configuration.
+func (f *Folder) processor() ([]byte, error) {
 	b, err := f.Read("preprocessor_config.json")
 	if errors.Is(err, fs.ErrNotExist) {
 		var c struct {
@@ -86,6 +95,31 @@ func (f *Folder) Processor(class string) (*imageproc.Processor, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("no image processor: %w", err)
+	}
+	return b, nil
+}
+
+// Colours reads the part of that configuration that is about numbers and the filter, for families that cut their pictures up
+// in ways of their own, with the defaults of class; the rest is decoded over the defaults that c holds.
+func (f *Folder) Colours(class string, c any) (*imageproc.Processor, error) {
+	b, err := f.processor()
+	if err != nil {
+		return nil, err
+	}
+	var all map[string]json.RawMessage
+	for _, to := range []any{c, &all} {
+		if err := json.Unmarshal(b, to); err != nil {
+			return nil, fmt.Errorf("preprocessor_config.json: %w", err)
+		}
+	}
+	part := map[string]json.RawMessage{}
+	for _, k := range []string{"do_rescale", "do_normalize", "rescale_factor", "image_mean", "image_std", "resample"} {
+		if v, ok := all[k]; ok {
+			part[k] = v
+		}
+	}
+	if b, err = json.Marshal(part); err != nil {
+		return nil, err
 	}
 	return imageproc.ParseProcessor(b, class)
 }

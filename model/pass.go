@@ -84,6 +84,17 @@ func (in Inputs) Texts() [][]int32 {
 	return out
 }
 
+// Shares are how many pictures belong to each of the texts of a sample: as many to one as to another.
+func (s *Sample) Shares() (int, error) {
+	if len(s.Texts) == 0 {
+		return len(s.Pictures), nil
+	}
+	if len(s.Pictures)%len(s.Texts) != 0 {
+		return 0, fmt.Errorf("model: %d pictures cannot be shared among %d texts", len(s.Pictures), len(s.Texts))
+	}
+	return len(s.Pictures) / len(s.Texts), nil
+}
+
 // PutPictures prepares pictures as p says and stores them as pixel_values. Pictures of several sizes are filled up with
 // zeros at the right and bottom, and pixel_mask says what is picture, for those classes that do so. check refuses sizes
 // that the network cannot take.

@@ -60,3 +60,14 @@ var BertRenames = append([]checkpoint.Rename{
 	{From: `\.cross\.output\.LayerNorm\.`, To: ".cross_norm."},
 	{From: `\.output\.LayerNorm\.`, To: ".norm2."},
 }, EncoderRenames...)
+
+// DecoderRenames lead to the names of nn.Decoder, by itself or inside another network.
+var DecoderRenames = append([]checkpoint.Rename{
+	{From: `(^|\.)embed_tokens\.weight$`, To: "${1}words"},
+	{From: `\.self_attn\.([qk])_norm\.`, To: ".attn.${1}_norm."},
+	{From: `\.input_layernorm\.`, To: ".norm1."},
+	{From: `\.post_attention_layernorm\.`, To: ".norm2."},
+	{From: `\.pre_feedforward_layernorm\.`, To: ".norm3."},
+	{From: `\.post_feedforward_layernorm\.`, To: ".norm4."},
+	{From: `(^|\.)rotary_emb\.inv_freq$`, To: checkpoint.Drop}, // follows from the configuration
+}, EncoderRenames...)

@@ -39,14 +39,18 @@ type DecoderAttention struct {
 	KNorm *RMSNorm `weight:"k_norm"`
 }
 
-// DecoderBlock is a pre-norm block: attention, then a gated feed-forward layer, each added to its input.
+// DecoderBlock is a pre-norm block: attention, then a gated feed-forward layer, each added to its input. With four norms,
+// what each of them adds is normed too. Norms are numbered in order of use, and published by where they stand:
+//
+//	two:   x += attn(norm1(x))           x += mlp(norm2(x))
+//	four:  x += norm2(attn(norm1(x)))    x += norm4(mlp(norm3(x)))
 type DecoderBlock struct {
 	Norm1 *RMSNorm          `weight:"norm1"`
 	Attn  *DecoderAttention `weight:"attn"`
-	Post1 *RMSNorm          `weight:"post1"` // nil: none
 	Norm2 *RMSNorm          `weight:"norm2"`
+	Norm3 *RMSNorm          `weight:"norm3"`
 	MLP   FeedForward       `weight:"mlp"`
-	Post2 *RMSNorm          `weight:"post2"` // nil: none
+	Norm4 *RMSNorm          `weight:"norm4"`
 }
 
 // Decoder is a causal language model of the LLaMA kind (Touvron et al. 2023; Gemma, Gemma 2 and Qwen differ by switches of
@@ -85,7 +89,7 @@ func NewDecoder(c DecoderConfig) (*Decoder, error) {
 	m := &Decoder{Config: c, Words: Blank(autograd.Table, c.Vocab, d), Norm: norm(d, true), rope: rope}
 	for range c.Layers {
 		m.Blocks = append(m.Blocks, &DecoderBlock{
-			Norm1: norm(d, true), Post1: norm(d, c.PostNorms), Norm2: norm(d, true), Post2: norm(d, c.PostNorms),
+			Norm1: norm(d, true), Norm2: norm(d, true), Norm3: norm(d, c.PostNorms), Norm4: norm(d, c.PostNorms),
 			Attn: &DecoderAttention{
 				Q: BlankDense(d, c.Heads*kd, c.Bias || c.QKVBias), K: BlankDense(d, c.KVHeads*kd, c.Bias || c.QKVBias), V: BlankDense(d, c.KVHeads*kd, c.Bias || c.QKVBias),
 				O: BlankDense(c.Heads*kd, d, c.Bias), QNorm: norm(kd, c.QKNorm), KNorm: norm(kd, c.QKNorm),
@@ -170,9 +174,12 @@ func (d *Decoder) Forward(p *Pass, x *Value, r Reading) *Value {
 }
 
 func (d *Decoder) block(i int, b *DecoderBlock, x *Value, rot *ops.Rotation, r *Reading) *Value {
-	x = ops.Add(x, b.Post1.Forward(d.attend(i, b.Attn, b.Norm1.Forward(x), rot, r)))
-	return byRows(x, func(x *Value) *Value {
-		return ops.Add(x, b.Post2.Forward(b.MLP.Forward(nil, b.Norm2.Forward(x))))
+	a, before := d.attend(i, b.Attn, b.Norm1.Forward(x), rot, r), b.Norm2
+	if b.Norm3 != nil {
+		a, before = b.Norm2.Forward(a), b.Norm3
+	}
+	return byRows(ops.Add(x, a), func(x *Value) *Value {
+		return ops.Add(x, b.Norm4.Forward(b.MLP.Forward(nil, before.Forward(x))))
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"fovea/annotation"
@@ -85,6 +86,10 @@ func open(t *testing.T, folder *model.Folder) *fixture {
 		}
 		if len(v.Shape) == 4 && mapNames.MatchString(name) {
 			v = channelsLast(v)
+		} else if len(v.Shape) == 5 && strings.Contains(name, "pixel_values") { // tiles
+			b, n := v.Shape[0], v.Shape[1]
+			v = channelsLast(&tensor.Tensor{Data: v.Data, Shape: append(tensor.Shape{b * n}, v.Shape[2:]...)})
+			v.Shape = append(tensor.Shape{b, n}, v.Shape[1:]...)
 		}
 		x.io[name] = v
 	}

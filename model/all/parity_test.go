@@ -98,6 +98,9 @@ func TestParityPictures(t *testing.T) {
 			if sub := x.part(t, strings.TrimSuffix(affix[0], "_")); sub != nil { // prepared otherwise
 				from, s.Pictures = sub, x.pictures[:1]
 			}
+			if affix[0] == "nosplit." {
+				from = x.whole(t)
+			}
 			got, err := from.Process(s)
 			if err != nil {
 				t.Fatal(err)

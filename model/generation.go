@@ -1,0 +1,86 @@
+package model
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"fovea/generate"
+)
+
+// Generation is how a repository says that texts are written: its generation_config.json. Whether tokens are drawn is not
+// taken over: the same question gives the same answer unless something else is asked for.
+type Generation struct {
+	EOS       Ends    `json:"eos_token_id"`
+	Beams     int     `json:"num_beams"`
+	NGram     int     `json:"no_repeat_ngram_size"`
+	Penalty   float64 `json:"repetition_penalty"`
+	Length    float64 `json:"length_penalty"`
+	Early     any     `json:"early_stopping"`
+	Suppress  []int32 `json:"suppress_tokens"`
+	MaxTokens int     `json:"max_new_tokens"`
+}
+
+// Ends are the tokens that end a text, published as one number or several.
+type Ends []int32
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (e *Ends) UnmarshalJSON(b []byte) error {
+	var one int32
+	if string(b) == "null" {
+		return nil
+	}
+	if json.Unmarshal(b, &one) == nil {
+		*e = Ends{one}
+		return nil
+	}
+	var list []int32
+	if err := json.Unmarshal(b, &list); err != nil {
+		return fmt.Errorf("model: eos_token_id %.80s is neither a number nor a list of numbers", b)
+	}
+	*e = list
+	return nil
+}
+
+// Generation reads generation_config.json, if it is there, over the defaults that g holds.
+func (f *Folder) Generation(g *Generation) error {
+	b, err := f.Read("generation_config.json")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = json.Unmarshal(b, g)
+	}
+	if err != nil {
+		return fmt.Errorf("generation_config.json: %w", err)
+	}
+	return nil
+}
+
+// Writing is how somebody wants texts to be written; zero fields mean the model's own.
+type Writing struct {
+	MaxTokens, Beams  int
+	Temperature, TopP float64 // see generate.Config
+	Seed              uint64
+}
+
+// config joins the two. An answer has at most limit tokens.
+func (g *Generation) config(w Writing, limit int) generate.Config {
+	c := generate.Config{
+		MaxTokens: limit, EOS: g.EOS, Beams: g.Beams, NoRepeatNGram: g.NGram, RepetitionPenalty: g.Penalty, LengthPenalty: g.Length,
+		EarlyStopping: g.Early == true, Suppress: g.Suppress, Temperature: w.Temperature, TopP: w.TopP, Seed: w.Seed,
+	}
+	if w.Beams > 0 {
+		c.Beams = w.Beams
+	}
+	if c.Temperature > 0 && w.Beams == 0 {
+		c.Beams = 1
+	}
+	for _, n := range []int{g.MaxTokens, w.MaxTokens} {
+		if n > 0 {
+			c.MaxTokens = min(limit, n)
+		}
+	}
+	return c
+}

@@ -1,0 +1,243 @@
+package model
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+	"unicode/utf8"
+
+	"fovea/autograd"
+	"fovea/generate"
+	"fovea/imageproc"
+	"fovea/nn"
+	"fovea/ops"
+	"fovea/tokenizer"
+)
+
+// Sight is what a network has seen of the pictures of a prompt: rows of features in the places of the tokens that stand for
+// them.
+type Sight struct {
+	Features []float32   // [M, D]
+	Deep     [][]float32 // likewise, see nn.Prompt
+	Grids    [][2]int    // rows and columns of each picture, in units of the family's choice
+}
+
+// Speaker is a Network that answers in words, which a causal decoder writes.
+type Speaker interface {
+	Network
+	Voice() *Voice
+	// Look sees pictures, which a prompt will show. The sight outlives the tape.
+	Look(t *autograd.Tape, pictures []*imageproc.RGB) (*Sight, error)
+	// Prompt asks about them.
+	Prompt(s *Sight, question string) (*nn.Prompt, error)
+}
+
+// Voice is what writes for a Speaker.
+type Voice struct {
+	Decoder  *nn.Decoder
+	Words    *tokenizer.Pipeline
+	How      Generation
+	Describe string // the question whose answer is a caption
+}
+
+// maxAnswer is the longest answer in tokens when nothing else is said.
+const maxAnswer = 256
+
+// Settle checks that the tokens that the voice writes and ends with are within the vocabulary.
+func (v *Voice) Settle() error {
+	for _, id := range append(append([]int32{}, v.How.EOS...), v.How.Suppress...) {
+		if id < 0 || int(id) >= v.Decoder.Config.Vocab {
+			return fmt.Errorf("model: the token %d of eos_token_id or suppress_tokens is not within vocab_size %d", id, v.Decoder.Config.Vocab)
+		}
+	}
+	c := v.How.config(Writing{}, maxAnswer)
+	return c.Check()
+}
+
+// Question refuses what speaks to the model past its question: pieces that mark pictures and turns.
+func (v *Voice) Question(question string) error {
+	for _, a := range v.Words.Added() {
+		if a.Special && a.Content != "" && strings.Contains(question, a.Content) {
+			return fmt.Errorf("a question with %q, which is no word but a mark of the model's", a.Content)
+		}
+	}
+	return nil
+}
+
+// talkRunner is the Runner of a Speaker.
+type talkRunner struct {
+	Worker
+	net  Speaker
+	view func(v *Talk) View
+	tell *nn.Teller
+}
+
+// NewTalker makes the Runner of a Speaker. view completes what is seen with the tasks that the family has besides answering;
+// nil: it has none.
+func NewTalker(net Speaker, threads int, view func(v *Talk) View) Runner {
+	r := &talkRunner{Worker: NewWorker(threads), net: net, view: view}
+	r.tell = nn.NewTeller(net.Voice().Decoder, r.Tape)
+	return r
+}
+
+// Encode implements Runner.
+func (r *talkRunner) Encode(img *imageproc.RGB) (View, error) {
+	r.tell.Forget()
+	r.Tape.Reset()
+	s, err := r.net.Look(r.Tape, []*imageproc.RGB{img})
+	if err != nil {
+		return nil, err
+	}
+	v := &Talk{r: r, Sight: s, ctx: context.Background(), W: img.W, H: img.H}
+	if r.view == nil {
+		return v, nil
+	}
+	return r.view(v), nil
+}
+
+// TextVector implements Runner.
+func (r *talkRunner) TextVector(string) []float32 { return nil }
+
+// Writer is a View that can be told how to write, and says what went wrong.
+type Writer interface {
+	View
+	// Write sets how the next answers are written; the end of ctx ends them early.
+	Write(ctx context.Context, w Writing)
+	// Err is the first error of answers since then.
+	Err() error
+}
+
+// Talk is the View of a Speaker.
+type Talk struct {
+	Nothing
+	W, H  int    // of the picture, pixels
+	Sight *Sight // what was seen of it
+
+	r       *talkRunner
+	ctx     context.Context
+	writing Writing
+	err     error
+}
+
+// Write implements Writer.
+func (v *Talk) Write(ctx context.Context, w Writing) { v.ctx, v.writing, v.err = ctx, w, nil }
+
+// Err implements Writer.
+func (v *Talk) Err() error { return v.err }
+
+// Said is a text that was written.
+type Said struct {
+	IDs     []int32   // with the token that ended it
+	Text    string    // without special pieces
+	Prob    float64   // of all of it
+	Chances []float64 // of each token; nil after a search with several beams
+}
+
+// Say answers a question. step, when not nil, receives the text so far after every token. An answer that failed is empty,
+// with probability 0; see Err.
+func (v *Talk) Say(question string, step func(text string)) Said {
+	s, err := v.say(question, step)
+	if err != nil {
+		if v.err == nil {
+			v.err = err
+		}
+		return Said{}
+	}
+	return s
+}
+
+func (v *Talk) say(question string, step func(text string)) (Said, error) {
+	voice := v.r.net.Voice()
+	prompt, err := v.r.net.Prompt(v.Sight, question)
+	if err != nil {
+		return Said{}, err
+	}
+	first, err := v.r.tell.Read(prompt)
+	if err != nil {
+		return Said{}, err
+	}
+	c := voice.How.config(v.writing, min(maxAnswer, voice.Decoder.Config.MaxLen-len(prompt.IDs)))
+	if v.writing.MaxTokens > maxAnswer {
+		c.MaxTokens = min(v.writing.MaxTokens, voice.Decoder.Config.MaxLen-len(prompt.IDs))
+	}
+	c.Prompt = prompt.IDs
+	var ids []int32
+	if step != nil {
+		c.OnToken = func(id int32) error {
+			ids = append(ids, id)
+			if text := v.text(ids); text != "" && !strings.HasSuffix(text, string(utf8.RuneError)) {
+				step(text)
+			}
+			return nil
+		}
+	}
+	said, sum, err := generate.Generate(v.ctx, v.r.tell, first, c)
+	if err != nil {
+		return Said{}, err
+	}
+	if c.Beams <= 1 && len(said) > 0 {
+		v.r.tell.Chance(said[len(said)-1:])
+	}
+	s := Said{IDs: said, Text: v.text(said), Prob: math.Exp(max(sum, -700))} // above 0, however long it is
+	if len(v.r.tell.Chances) == len(said) {
+		s.Chances = append([]float64(nil), v.r.tell.Chances...)
+	}
+	if step != nil {
+		step(s.Text)
+	}
+	return s, nil
+}
+
+func (v *Talk) text(ids []int32) string {
+	return strings.TrimSpace(v.r.net.Voice().Words.Decode(ids, true))
+}
+
+// Ask implements View.
+func (v *Talk) Ask(questions []string, step func(string)) []Answer {
+	out := make([]Answer, len(questions))
+	for i, q := range questions {
+		if i > 0 {
+			step = nil
+		}
+		s := v.Say(q, step)
+		out[i] = Answer{Question: q, Answer: s.Text, Score: s.Prob}
+	}
+	return out
+}
+
+// Caption implements View.
+func (v *Talk) Caption(step func(string)) Caption {
+	s := v.Say(v.r.net.Voice().Describe, step)
+	return Caption{Text: s.Text, Score: s.Prob}
+}
+
+// lastPlaces is how many logits of each text a forward pass gives: those of all places of a long text would take much memory.
+const lastPlaces = 16
+
+// ReadTexts is the part of a Speaker's Run that reads input_ids, text after text; prompt is called for each in order. The
+// outputs are text.hidden.N, text.norm and logits.last16, of the last 16 places of each text. Texts that the network cannot
+// read give no outputs.
+func ReadTexts(t *autograd.Tape, in Inputs, out Outputs, d *nn.Decoder, prompt func(ids []int32) *nn.Prompt) Outputs {
+	hidden := map[string][]*autograd.Value{}
+	for _, ids := range in.Texts() {
+		p := prompt(ids)
+		if p == nil || len(ids) == 0 || len(ids) > d.Config.MaxLen {
+			return out
+		}
+		one := Outputs{}
+		h := d.Read(t, &nn.Pass{Tap: one.Tap("text")}, nn.NewKVCache(d.Config.Layers), p, 0, len(ids))
+		one["text.norm"] = h
+		one["logits.last16"] = d.Logits(ops.Slice(h, max(0, len(ids)-lastPlaces), len(ids)))
+		for name, x := range one {
+			hidden[name] = append(hidden[name], x)
+		}
+	}
+	for name, parts := range hidden {
+		if out[name] = parts[0]; len(parts) > 1 {
+			out[name] = nn.Pile(parts)
+		}
+	}
+	out.Mask(t, "text", in["attention_mask"])
+	return out
+}
