@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.opentelemetry.io/otel"
 
 	"fovea"
 	"fovea/internal/serve"
@@ -21,6 +22,7 @@ import (
 type serveOptions struct {
 	models    []string
 	addr      string
+	grpcAddr  string
 	tokens    []string
 	insecure  bool
 	cert, key string
@@ -45,6 +47,7 @@ func (a *app) serve() *cobra.Command {
 	f := c.Flags()
 	f.StringArrayVarP(&o.models, "model", "m", []string{fovea.DefaultModel}, "serve this model: a name or a folder; may be repeated, the first is the default")
 	f.StringVar(&o.addr, "addr", "127.0.0.1:8080", "listen at this address and port; port 0 means any")
+	f.StringVar(&o.grpcAddr, "grpc-addr", "", "listen here too, as for gRPC at Triton's usual 127.0.0.1:8001; HTTP and gRPC are spoken at both addresses")
 	f.StringArrayVar(&o.tokens, "token", nil, "let in only requests with this token; may be repeated")
 	f.BoolVar(&o.insecure, "insecure", false, "let other machines in without a token")
 	f.StringVar(&o.cert, "tls-cert", "", "speak TLS with this certificate (PEM)")
@@ -54,6 +57,7 @@ func (a *app) serve() *cobra.Command {
 	f.StringArrayVar(&o.cfg.AllowOrigins, "allow-origin", nil, "let pages of this origin call, as https://app.example; may be repeated")
 	f.IntVar(&o.runners, "runners", 0, "answer so many requests of a model at the same time, with an equal share of the threads each; 0 means one for four threads")
 	f.IntVar(&o.cfg.Queue, "queue", 16, "let so many requests wait for a model; more are told to come back")
+	f.DurationVar(&o.cfg.MaxWait, "max-wait", 0, "tell requests to come back that would wait longer than this for a model; 0: only when the queue is full or was so just now")
 	f.Int64Var(&o.bodyMB, "max-body", 64, "megabytes of a request")
 	f.Float64Var(&o.pixels, "max-pixels", 64, "megapixels of a picture")
 	f.Int64Var(&o.cacheMB, "cache", 256, "megabytes of encoded pictures to remember; 0 for none")
@@ -81,31 +85,65 @@ func (a *app) runServe(c *cobra.Command, o *serveOptions) error {
 	if o.cfg.Models, err = a.serveModels(o); err != nil {
 		return err
 	}
+	traces, err := serve.TracesFromEnv(c.Context(), o.cfg.Version)
+	if err != nil {
+		return usage("", "%w", err)
+	}
+	if traces != nil {
+		o.cfg.Traces = traces
+		otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { o.cfg.Log.Warn("traces are lost", "error", err) }))
+		defer func() {
+			ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+			defer cancel()
+			_ = traces.Shutdown(ctx) // the handler has been told
+		}()
+	}
 	s, err := serve.New(o.cfg)
 	if err != nil {
 		return usage("", "%w", err)
 	}
-	l, err := net.Listen("tcp", o.addr)
+	listeners, err := o.listen()
 	if err != nil {
-		return usage("choose another --addr, such as 127.0.0.1:0 for any free port", "%w", err)
+		return err
 	}
 	scheme := "http"
 	if cert != nil {
 		scheme = "https"
 	}
-	fmt.Fprintf(a.out, "fovea listens at %s://%s\n", scheme, l.Addr())
-	return s.Run(c.Context(), l, cert)
+	for _, l := range listeners {
+		fmt.Fprintf(a.out, "fovea listens at %s://%s\n", scheme, l.Addr())
+	}
+	return s.Run(c.Context(), cert, listeners...)
+}
+
+// listen opens --addr and --grpc-addr, both or none.
+func (o *serveOptions) listen() (out []net.Listener, err error) {
+	for _, at := range o.addresses() {
+		l, err := net.Listen("tcp", at.value)
+		if err != nil {
+			for _, l := range out {
+				_ = l.Close() // nobody has used it
+			}
+			return nil, usage("choose another "+at.flag+", such as 127.0.0.1:0 for any free port", "%w", err)
+		}
+		out = append(out, l)
+	}
+	return out, nil
+}
+
+// address is where to listen, and the flag that says so.
+type address struct{ flag, value string }
+
+func (o *serveOptions) addresses() []address {
+	list := []address{{"--addr", o.addr}}
+	if o.grpcAddr != "" {
+		list = append(list, address{"--grpc-addr", o.grpcAddr})
+	}
+	return list
 }
 
 // check names the first flag with a wrong value, and sees to it that no door is open by mistake.
 func (o *serveOptions) check() error {
-	host, port, err := net.SplitHostPort(o.addr)
-	if err != nil {
-		return usage("write it as 127.0.0.1:8080", "--addr %q: %w", o.addr, err)
-	}
-	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-		return usage("write it as 127.0.0.1:8080", "--addr %q: the port is no number of 0 … 65535", o.addr)
-	}
 	if t := os.Getenv(tokenVariable); t != "" {
 		o.tokens = append(o.tokens, t)
 	}
@@ -114,8 +152,17 @@ func (o *serveOptions) check() error {
 			return usage("openssl rand -hex 16 makes a good one", "--token has %d letters, want at least 8", len(t))
 		}
 	}
-	if !loopback(host) && len(o.tokens) == 0 && !o.insecure {
-		return usage("add --token, or --insecure if everyone who can reach this machine may use it", "--addr %s lets other machines in, and there is no --token", o.addr)
+	for _, at := range o.addresses() {
+		host, port, err := net.SplitHostPort(at.value)
+		if err != nil {
+			return usage("write it as 127.0.0.1:8080", "%s %q: %w", at.flag, at.value, err)
+		}
+		if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+			return usage("write it as 127.0.0.1:8080", "%s %q: the port is no number of 0 … 65535", at.flag, at.value)
+		}
+		if !loopback(host) && len(o.tokens) == 0 && !o.insecure {
+			return usage("add --token, or --insecure if everyone who can reach this machine may use it", "%s %s lets other machines in, and there is no --token", at.flag, at.value)
+		}
 	}
 	if (o.cert == "") != (o.key == "") {
 		return usage("", "--tls-cert and --tls-key belong together")
@@ -131,6 +178,8 @@ func (o *serveOptions) check() error {
 		return usage("", "--max-pixels is %g, want more than 0 and at most 1000", o.pixels)
 	case o.cacheMB < 0 || o.cacheMB > 1<<20:
 		return usage("", "--cache is %d, want 0 … %d", o.cacheMB, 1<<20)
+	case o.cfg.MaxWait < 0:
+		return usage("", "--max-wait is %v, want 0 or more", o.cfg.MaxWait)
 	case o.cfg.Timeout <= 0:
 		return usage("", "--timeout is %v, want more than 0", o.cfg.Timeout)
 	}
@@ -162,7 +211,7 @@ func (o *serveOptions) certificate() (*tls.Certificate, error) {
 func (a *app) serveModels(o *serveOptions) (out []serve.Model, err error) {
 	for _, name := range o.models {
 		if _, _, err := fovea.Files(name); err != nil {
-			return nil, usage(didYouMean(name, fovea.Models(), "--model "), "%s", tidy(err))
+			return nil, missingModel(name, err)
 		}
 		short := name
 		if name != fovea.DefaultModel {

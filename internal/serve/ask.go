@@ -17,29 +17,53 @@ type question struct {
 	step func(i int, text string) error
 }
 
-// ask puts a question to its model. There is a result, or an error, for every picture; when the question itself is wrong, or
-// there is no room for it, err says so.
+// ask puts a question to its model, about all pictures at once. There is a result, or an error, for every picture; when the
+// question itself is wrong, or there is no room for it, err says so.
 func (s *Server) ask(ctx context.Context, q *question) (results []*fovea.Result, errs []error, err error) {
 	m, err := s.model(q.model)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := checkCount(len(q.pictures)); err != nil {
+	n := len(q.pictures)
+	if err := checkCount(n); err != nil {
 		return nil, nil, err
 	}
 	if err := m.p.Check(q.req); err != nil {
 		return nil, nil, err
 	}
-	if err := s.enter(m); err != nil {
+	if err := s.enter(m, n); err != nil {
 		return nil, nil, err
 	}
-	defer m.queue.leave()
-	results, errs = make([]*fovea.Result, len(q.pictures)), make([]error, len(q.pictures))
-	for i, pic := range q.pictures {
-		results[i], errs[i] = s.askOne(ctx, m, pic, q, i)
-		if ctx.Err() != nil {
-			return nil, nil, ctx.Err()
+	defer m.queue.leave(n)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	asked := make([]*asking, 0, n)
+	for _, pic := range q.pictures {
+		a := newAsking(ctx, m, pic, q)
+		if err = m.queue.add(a.job); err != nil {
+			cancel()
+			break
 		}
+		asked = append(asked, a)
+	}
+	results, errs = make([]*fovea.Result, n), make([]error, n)
+	for i, a := range asked {
+		results[i], errs[i] = a.wait(m.queue, func(text string) error {
+			err := q.step(i, text)
+			if err != nil {
+				cancel() // the others are not wanted any more
+			}
+			return err
+		})
+		if errs[i] != nil && ctx.Err() != nil && err == nil {
+			err = errs[i]
+		}
+		if errs[i] == nil {
+			s.metrics.pictures.Inc()
+		}
+	}
+	if err != nil {
+		return nil, nil, err
 	}
 	return results, errs, nil
 }
@@ -53,54 +77,56 @@ func (s *Server) askSingle(ctx context.Context, q *question) (*fovea.Result, err
 	return results[0], errs[0]
 }
 
-// askOne puts a question to one picture and passes on what the model says while it says it.
-func (s *Server) askOne(ctx context.Context, m *served, pic *picture, q *question, i int) (*fovea.Result, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var res *fovea.Result
-	var encoding time.Duration
+// asking is a question put to one picture.
+type asking struct {
+	job      *job
+	res      *fovea.Result
+	encoding time.Duration
+	said     chan string // the latest text: a slow client misses some, and never holds a worker
+}
+
+func newAsking(ctx context.Context, m *served, pic *picture, q *question) *asking {
+	a := &asking{}
 	req := q.req
 	req.Path = pic.name
-	said := make(chan string, 1) // the latest text: a slow client misses some, and never holds a worker
 	if q.step != nil {
+		a.said = make(chan string, 1)
 		req.Step = func(text string) {
 			select {
-			case <-said:
+			case <-a.said:
 			default:
 			}
-			said <- text
+			a.said <- text
 		}
 	}
-	j := &job{ctx: ctx, pic: pic, took: func(d time.Duration) { encoding = d }, run: func(ctx context.Context, e *fovea.Encoded) (err error) {
-		res, err = m.p.DoEncoded(ctx, e, req)
+	a.job = &job{ctx: ctx, pic: pic, took: func(d time.Duration) { a.encoding = d }, run: func(ctx context.Context, e *fovea.Encoded) (err error) {
+		a.res, err = m.p.DoEncoded(ctx, e, req)
 		return err
 	}}
-	if q.step == nil {
-		if err := m.queue.do(j); err != nil {
-			return nil, err
-		}
-	} else {
-		end := make(chan error, 1)
-		go func() { end <- m.queue.do(j) }()
-		for done := false; !done; {
-			select {
-			case text := <-said:
-				if err := q.step(i, text); err != nil {
-					cancel(err)
-					<-end //nolint:errcheck // the first error is the one to tell
-					return nil, err
-				}
-			case err := <-end:
-				if err != nil {
-					return nil, err
-				}
-				done = true
+	return a
+}
+
+// wait waits for the answer and passes on what the model says while it says it. After an error of say it waits until the model
+// has stopped.
+func (a *asking) wait(q *queue, say func(text string) error) (*fovea.Result, error) {
+	for {
+		select {
+		case text := <-a.said:
+			if err := say(text); err != nil {
+				q.drop(a.job)
+				return nil, err
 			}
+		case <-a.job.done:
+			if a.job.err != nil {
+				return nil, a.job.err
+			}
+			a.res.Elapsed += a.encoding
+			return a.res, nil
+		case <-a.job.ctx.Done():
+			q.drop(a.job)
+			return nil, a.job.ctx.Err()
 		}
 	}
-	res.Elapsed += encoding
-	s.metrics.pictures.Inc()
-	return res, nil
 }
 
 // embedText places a text in the joint space of pictures and texts.
@@ -113,11 +139,11 @@ func (s *Server) embedText(ctx context.Context, m *served, text string) (v []flo
 }
 
 // enter takes a place in a model's queue, which a server that drains no longer gives.
-func (s *Server) enter(m *served) error {
+func (s *Server) enter(m *served, pictures int) error {
 	if s.draining.Load() {
 		return draining()
 	}
-	err := m.queue.enter()
+	err := m.queue.enter(pictures)
 	if err != nil {
 		s.metrics.rejected.Inc()
 	}

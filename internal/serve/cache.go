@@ -34,34 +34,46 @@ type cached struct {
 
 func newCache(max int64) *cache { return &cache{max: max, byKey: map[cacheKey]*list.Element{}} }
 
-// get returns the picture of a key, which encode makes unless it is there; hit says that it was. A failure is not kept.
-func (c *cache) get(ctx context.Context, key cacheKey, encode func() (*fovea.Encoded, error)) (enc *fovea.Encoded, hit bool, err error) {
+// lookup finds the picture of a key, or makes a place for it that the caller has to fill; mine says which.
+func (c *cache) lookup(key cacheKey) (e *cached, mine bool) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if at, ok := c.byKey[key]; ok {
 		c.lru.MoveToFront(at)
-		c.mu.Unlock()
-		e := at.Value.(*cached)
-		select {
-		case <-e.ready:
-			return e.enc, true, e.err
-		case <-ctx.Done():
-			return nil, false, ctx.Err()
-		}
+		return at.Value.(*cached), false
 	}
-	e := &cached{key: key, ready: make(chan struct{})}
-	at := c.lru.PushFront(e)
-	c.byKey[key] = at
+	e = &cached{key: key, ready: make(chan struct{})}
+	c.byKey[key] = c.lru.PushFront(e)
+	return e, true
+}
+
+// get waits for a picture.
+func (e *cached) get(ctx context.Context) (*fovea.Encoded, error) {
+	select {
+	case <-e.ready:
+		return e.enc, e.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// isReady reports that get would not wait.
+func (e *cached) isReady() bool {
+	select {
+	case <-e.ready:
+		return true
+	default:
+		return false
+	}
+}
+
+// fill fills a place that lookup has made. A failure is not kept: it is told to those who wait for it.
+func (c *cache) fill(e *cached, enc *fovea.Encoded, err error) {
+	c.mu.Lock()
+	at := c.byKey[e.key]
 	c.mu.Unlock()
-	done := false
-	defer func() {
-		if !done { // encode panicked
-			e.err = errPanicked
-		}
-		c.settle(at)
-	}()
-	e.enc, e.err = encode()
-	done = true
-	return e.enc, false, e.err
+	e.enc, e.err = enc, err
+	c.settle(at)
 }
 
 // settle tells those who wait, and makes room.
@@ -78,12 +90,10 @@ func (c *cache) settle(at *list.Element) {
 	c.bytes += e.enc.Bytes()
 	for at := c.lru.Back(); at != nil && c.bytes > c.max; {
 		e, before := at.Value.(*cached), at.Prev()
-		select {
-		case <-e.ready:
+		if e.isReady() { // one that is being encoded has no bytes yet
 			c.lru.Remove(at)
 			delete(c.byKey, e.key)
 			c.bytes -= e.enc.Bytes()
-		default: // it is being encoded and has no bytes yet
 		}
 		at = before
 	}

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // surface is one of the languages that the server speaks.
@@ -39,10 +41,11 @@ type call struct {
 	start   time.Time
 	status  int
 	sent    int64
-	held    int64  // bytes of its body
-	read    bool   // its body has been read to the end
-	code    string // of the fault
-	model   string // for the log
+	held    int64      // bytes of its body
+	read    bool       // its body has been read to the end
+	code    string     // of the fault
+	model   string     // for the log
+	span    trace.Span // nil for what needs no trace
 }
 
 // on adds a route. Paths are patterns of net/http.
@@ -65,6 +68,7 @@ func (s *Server) routing() http.Handler {
 	s.ollamaRoutes()
 	s.moondreamRoutes() // after the native ones, of which it takes over three
 	s.oipRoutes()
+	s.grpcRoutes()
 	s.roboflowRoutes()
 	s.root()
 	mux := http.NewServeMux()
@@ -81,7 +85,7 @@ func surfaceOf(path string) *surface {
 		prefix  string
 		surface *surface
 	}{{"/v1/chat/", openAI}, {"/v1/models", openAI}, {"/v1/embeddings", openAI}, {"/v1/", native}, {"/api/", ollama}, {"/moondream/", moondream},
-		{"/v2", oip}, {"/infer/", roboflow}, {"/model/", roboflow}} {
+		{"/v2", oip}, {grpcService, oipGRPC}, {"/infer/", roboflow}, {"/model/", roboflow}} {
 		if strings.HasPrefix(path, p.prefix) {
 			return p.surface
 		}
@@ -98,6 +102,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, methods map[strin
 	if err == nil {
 		ctx, cancel := context.WithTimeout(r.Context(), s.cfg.BodyTimeout+s.cfg.Timeout)
 		defer cancel()
+		if c.surface != operation {
+			ctx = c.traced(ctx)
+		}
 		c.r = r.WithContext(ctx)
 		err = rt.handle(c)
 	}
@@ -256,6 +263,7 @@ func (c *call) end() {
 		}
 	}
 	s.held.Add(-c.held)
+	c.endSpan()
 	took := time.Since(c.start)
 	s.metrics.active.Dec()
 	s.metrics.requests.WithLabelValues(c.surface.name, strconv.Itoa(c.status)).Inc()
@@ -275,18 +283,26 @@ func (c *call) end() {
 	if c.code != "" {
 		attrs = append(attrs, slog.String("code", c.code))
 	}
+	if at := c.traceparent(); at != "" {
+		attrs = append(attrs, slog.String("traceparent", at))
+	}
 	s.cfg.Log.LogAttrs(context.Background(), level, "request", attrs...)
 }
 
 // errCrowded is what a body's reader says when the bodies of all requests together are too large.
 var errCrowded = &fault{status: http.StatusTooManyRequests, code: "server.busy", message: "the server is busy with large requests; try again later", retry: time.Second}
 
-// body reads the request's body. When no model has room, or the body is too large, it is refused before it is read.
+// body reads the body of a request that wants work done. When no model has room it is refused before it is read.
 func (c *call) body() ([]byte, error) {
-	s := c.s
-	if err := s.room(); err != nil {
+	if err := c.s.room(); err != nil {
 		return nil, err
 	}
+	return c.receive()
+}
+
+// receive reads the request's body. One that is too large is refused before it is read, if it says so.
+func (c *call) receive() ([]byte, error) {
+	s := c.s
 	if e := c.r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
 		return nil, faulty(http.StatusUnsupportedMediaType, "request.encoding", "a body in the encoding %.50q is not taken; send it as it is", e)
 	}
@@ -319,7 +335,7 @@ func (c *call) body() ([]byte, error) {
 	}
 	c.read = true
 	_ = c.control.SetReadDeadline(time.Time{})
-	s.metrics.stage("read", time.Since(at))
+	s.stage(c.r.Context(), "read", at, time.Now())
 	return b, nil
 }
 
@@ -343,7 +359,7 @@ func (s *Server) room() error {
 		if !m.queue.full() {
 			return nil
 		}
-		busy = m.queue.overloaded()
+		busy = m.queue.busy()
 	}
 	if busy != nil {
 		s.metrics.rejected.Inc()

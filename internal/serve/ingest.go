@@ -20,10 +20,11 @@ const MaxImages = 16
 // picture is a picture as it came: a file's bytes, or pixels. Nothing is decoded before a worker takes it up, so that what
 // waits costs no more than it did on the wire.
 type picture struct {
-	name string // what results call it
-	data []byte
-	rgb  *imageproc.RGB
-	key  [sha256.Size]byte // of the content
+	name   string // what results call it
+	data   []byte
+	rgb    *imageproc.RGB
+	pixels int64
+	key    [sha256.Size]byte // of the content
 }
 
 // checkCount refuses requests with too many pictures, before any of them is looked at.
@@ -68,10 +69,11 @@ func (s *Server) ingest(ctx context.Context, ref string) (*picture, error) {
 // ingestBytes makes a picture of a file's bytes. Its header is checked at once: what is no picture, or claims to be
 // enormous, does not take a place in the queue.
 func (s *Server) ingestBytes(name string, data []byte) (*picture, error) {
-	if _, err := imageproc.DecodeInfo(data, s.limits); err != nil {
+	info, err := imageproc.DecodeInfo(data, s.limits)
+	if err != nil {
 		return nil, err
 	}
-	return &picture{name: name, data: data, key: sha256.Sum256(data)}, nil
+	return &picture{name: name, data: data, pixels: int64(info.W) * int64(info.H), key: sha256.Sum256(data)}, nil
 }
 
 // ingestPixels makes a picture of pixels, three bytes each, row by row.
@@ -84,7 +86,7 @@ func (s *Server) ingestPixels(name string, w, h int, pix []byte) (*picture, erro
 	binary.BigEndian.PutUint64(head[9:], uint64(w))
 	sum.Write(head[:])
 	sum.Write(pix)
-	p := &picture{name: name, rgb: &imageproc.RGB{W: w, H: h, Pix: pix}}
+	p := &picture{name: name, rgb: &imageproc.RGB{W: w, H: h, Pix: pix}, pixels: int64(w) * int64(h)}
 	sum.Sum(p.key[:0])
 	return p, nil
 }

@@ -3,7 +3,6 @@ package serve
 import (
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -33,11 +32,11 @@ func newMetrics(s *Server) *metrics {
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "fovea_requests_total", Help: "Requests by surface and status."}, []string{"surface", "status"}),
 		seconds:  prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "fovea_request_seconds", Help: "Time from a request's header to the end of its answer.", Buckets: latency}, []string{"surface"}),
-		stages: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "fovea_stage_seconds", Help: "Time in each stage: read, queue, decode, encode, answer.",
+		stages: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "fovea_stage_seconds", Help: "Time in each stage: read, queue, decode, runner (waiting for one), encode, answer.",
 			Buckets: latency}, []string{"stage"}),
 		faults:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "fovea_faults_total", Help: "Failed requests by surface and code."}, []string{"surface", "code"}),
 		lookups:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "fovea_cache_lookups_total", Help: "Encoded pictures looked up in the cache."}, []string{"found"}),
-		batch:    prometheus.NewHistogram(prometheus.HistogramOpts{Name: "fovea_batch_size", Help: "Questions that share one look at a picture.", Buckets: []float64{1, 2, 4, 8, 16}}),
+		batch:    prometheus.NewHistogram(prometheus.HistogramOpts{Name: "fovea_batch_size", Help: "Pictures that are encoded in one pass.", Buckets: []float64{1, 2, 4, maxBatch}}),
 		active:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "fovea_requests_active", Help: "Requests at work."}),
 		pictures: prometheus.NewCounter(prometheus.CounterOpts{Name: "fovea_pictures_total", Help: "Pictures answered about."}),
 		rejected: prometheus.NewCounter(prometheus.CounterOpts{Name: "fovea_rejected_total", Help: "Requests refused because the queue or the memory for requests was full."}),
@@ -56,15 +55,20 @@ func newMetrics(s *Server) *metrics {
 			}
 			return n
 		}))
+	for _, o := range s.models {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "fovea_expected_wait_seconds", Help: "How long the next request would wait for a model.",
+			ConstLabels: prometheus.Labels{"model": o.name}}, func() float64 {
+			if o.loaded() != nil {
+				return 0
+			}
+			return o.queue.wait().Seconds()
+		}))
+	}
 	return m
 }
 
 func gauge(name, help string, f func() float64) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f)
-}
-
-func (m *metrics) stage(name string, d time.Duration) {
-	m.stages.WithLabelValues(name).Observe(d.Seconds())
 }
 
 func (m *metrics) cached(hit bool) { m.lookups.WithLabelValues(strconv.FormatBool(hit)).Inc() }

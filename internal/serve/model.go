@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -30,6 +29,7 @@ type served struct {
 	err     error
 	since   time.Time
 	queue   *queue
+	runners chan struct{} // holds one for each batch that has a runner
 	workers sync.WaitGroup
 }
 
@@ -58,7 +58,8 @@ func (s *Server) load(ctx context.Context, m *served) error {
 	}
 	runners := m.p.Runners()
 	m.since = time.Now()
-	m.queue = newQueue(s.cfg.Queue+runners, runners)
+	m.queue = newQueue(s.cfg.Queue+runners, runners, s.cfg.MaxWait)
+	m.runners = make(chan struct{}, runners)
 	for range runners + 1 {
 		m.workers.Go(func() { s.work(m) })
 	}
@@ -101,81 +102,6 @@ func (s *Server) names() (out []string) {
 
 // errPanicked is the failure of a request that made the server's own code fail.
 var errPanicked = errors.New("serve: internal failure")
-
-// work is one worker of a model.
-func (s *Server) work(m *served) {
-	for batch := m.queue.next(); batch != nil; batch = m.queue.next() {
-		s.batch(m, batch)
-	}
-}
-
-// batch encodes the picture that jobs have in common, unless it is in the cache, and does the jobs.
-func (s *Server) batch(m *served, jobs []*job) {
-	start := time.Now()
-	s.metrics.batch.Observe(float64(len(jobs)))
-	for _, j := range jobs {
-		s.metrics.stage("queue", start.Sub(j.at))
-	}
-	left := jobs
-	defer func() {
-		if e := recover(); e != nil {
-			s.cfg.Log.Error("panic", "model", m.name, "panic", e, "stack", string(debug.Stack()))
-			s.metrics.panics.Inc()
-			for _, j := range left {
-				j.err = errPanicked
-				close(j.done)
-			}
-		}
-		m.queue.took(time.Since(start) / time.Duration(len(jobs)))
-	}()
-	var enc *fovea.Encoded
-	var err error
-	var cost time.Duration
-	if pic := jobs[0].pic; pic != nil && !allGone(jobs) {
-		enc, cost, err = s.encoded(m, pic)
-	}
-	for len(left) > 0 {
-		j := left[0]
-		if j.err = err; err == nil {
-			j.err = j.ctx.Err()
-		}
-		if j.err == nil {
-			if j.took != nil {
-				j.took(cost)
-			}
-			at := time.Now()
-			j.err = j.run(j.ctx, enc)
-			s.metrics.stage("answer", time.Since(at))
-			cost = 0
-		}
-		left = left[1:]
-		close(j.done)
-	}
-}
-
-func allGone(jobs []*job) bool {
-	return !slices.ContainsFunc(jobs, func(j *job) bool { return j.ctx.Err() == nil })
-}
-
-// encoded finds a picture in the cache or encodes it, and says what that cost. It goes on when the client who wanted it
-// first has gone: others may wait for it.
-func (s *Server) encoded(m *served, pic *picture) (enc *fovea.Encoded, cost time.Duration, err error) {
-	enc, hit, err := s.cache.get(s.life, cacheKey{m.name, pic.key}, func() (*fovea.Encoded, error) {
-		start := time.Now()
-		img, err := pic.decode(s.limits)
-		if err != nil {
-			return nil, err
-		}
-		s.metrics.stage("decode", time.Since(start))
-		start = time.Now()
-		enc, err := m.p.Encode(s.life, img)
-		cost = time.Since(start)
-		s.metrics.stage("encode", cost)
-		return enc, err
-	})
-	s.metrics.cached(hit)
-	return enc, cost, err
-}
 
 // quiet is a log that says nothing.
 var quiet = slog.New(slog.DiscardHandler)

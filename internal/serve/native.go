@@ -198,10 +198,10 @@ func (s *Server) embedTexts(ctx context.Context, model string, texts []string, e
 	if err != nil {
 		return err
 	}
-	if err := s.enter(m); err != nil {
+	if err := s.enter(m, 1); err != nil { // all texts together cost less than a picture
 		return err
 	}
-	defer m.queue.leave()
+	defer m.queue.leave(1)
 	for _, t := range texts {
 		start := time.Now()
 		v, err := s.embedText(ctx, m, t)

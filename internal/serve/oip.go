@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -28,6 +29,7 @@ type oipParameters struct {
 	BinaryData     *bool `json:"binary_data,omitempty"`
 }
 
+// oipRequest is a request, whether it came over HTTP or gRPC.
 type oipRequest struct {
 	ID         string      `json:"id"`
 	Inputs     []oipTensor `json:"inputs"`
@@ -69,11 +71,7 @@ func (s *Server) oipRoutes() {
 	s.on(http.MethodPost, "/v2/repository/index", oip, func(c *call) error {
 		list := []any{}
 		for _, m := range s.models {
-			state := "READY"
-			if m.loaded() != nil {
-				state = "LOADING"
-			}
-			list = append(list, map[string]string{"name": m.name, "version": oipVersion, "state": state})
+			list = append(list, map[string]string{"name": m.name, "version": oipVersion, "state": m.oipState()})
 		}
 		return c.reply(http.StatusOK, list)
 	})
@@ -92,11 +90,23 @@ func (s *Server) oipRoutes() {
 // oipVersion is the one version that every model has.
 const oipVersion = "1"
 
-func (c *call) oipModel() (*served, error) {
-	if v := c.r.PathValue("version"); v != "" && v != oipVersion {
-		return nil, faulty(http.StatusNotFound, "model.missing", "the model %.100q has no version %.20q, only %s", c.r.PathValue("model"), v, oipVersion)
+// oipState is what Triton's list of models calls the model's state.
+func (m *served) oipState() string {
+	if m.loaded() != nil {
+		return "LOADING"
 	}
-	return c.s.model(c.r.PathValue("model"))
+	return "READY"
+}
+
+func (s *Server) oipModel(name, version string) (*served, error) {
+	if version != "" && version != oipVersion {
+		return nil, faulty(http.StatusNotFound, "model.missing", "the model %.100q has no version %.20q, only %s", name, version, oipVersion)
+	}
+	return s.model(name)
+}
+
+func (c *call) oipModel() (*served, error) {
+	return c.s.oipModel(c.r.PathValue("model"), c.r.PathValue("version"))
 }
 
 func (c *call) oipMetadata() error {
@@ -118,28 +128,37 @@ func (c *call) oipInfer(body []byte) error {
 	if err != nil {
 		return err
 	}
-	ask, err := c.oipQuestion(m, q, tensors)
-	if err != nil {
-		return err
-	}
-	results, errs, err := c.s.ask(c.r.Context(), ask)
-	if err != nil {
-		return err
-	}
-	for i := range results {
-		if errs[i] != nil {
-			return errs[i]
-		}
-	}
-	outputs, err := oipResults(ask.req.Tasks, results)
+	outputs, err := c.s.oipAnswer(c.r.Context(), m, q, tensors)
 	if err != nil {
 		return err
 	}
 	return c.oipWrite(m, q, outputs)
 }
 
+// oipAnswer is what a model answers to a request and its tensors: the outputs that the request names, or all.
+func (s *Server) oipAnswer(ctx context.Context, m *served, q *oipRequest, tensors map[string]*tensor) ([]oipOutput, error) {
+	ask, err := s.oipQuestion(ctx, m, q, tensors)
+	if err != nil {
+		return nil, err
+	}
+	results, errs, err := s.ask(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	for i := range results {
+		if errs[i] != nil {
+			return nil, errs[i]
+		}
+	}
+	all, err := oipResults(ask.req.Tasks, results)
+	if err != nil {
+		return nil, err
+	}
+	return q.choose(all)
+}
+
 // oipQuestion is what the tensors of a request ask.
-func (c *call) oipQuestion(m *served, q *oipRequest, tensors map[string]*tensor) (*question, error) {
+func (s *Server) oipQuestion(ctx context.Context, m *served, q *oipRequest, tensors map[string]*tensor) (*question, error) {
 	ask := &question{model: m.name}
 	name := q.Parameters.Task
 	if t := tensors["task"]; t != nil {
@@ -180,12 +199,12 @@ func (c *call) oipQuestion(m *served, q *oipRequest, tensors map[string]*tensor)
 		}
 	}
 	var err error
-	ask.pictures, err = c.oipPictures(tensors["image"])
+	ask.pictures, err = s.oipPictures(ctx, tensors["image"])
 	return ask, err
 }
 
 // oipPictures are files of any format (BYTES), or pixels (UINT8, [H, W, 3] or [N, H, W, 3]).
-func (c *call) oipPictures(t *tensor) (out []*picture, err error) {
+func (s *Server) oipPictures(ctx context.Context, t *tensor) (out []*picture, err error) {
 	if t == nil {
 		return nil, bad("inputs", "the input image is missing")
 	}
@@ -196,9 +215,9 @@ func (c *call) oipPictures(t *tensor) (out []*picture, err error) {
 		for _, b := range t.texts {
 			var p *picture
 			if t.binary {
-				p, err = c.s.ingestBytes("image", b)
+				p, err = s.ingestBytes("image", b)
 			} else {
-				p, err = c.s.ingest(c.r.Context(), string(b))
+				p, err = s.ingest(ctx, string(b))
 			}
 			if err != nil {
 				return nil, err
@@ -222,7 +241,7 @@ func (c *call) oipPictures(t *tensor) (out []*picture, err error) {
 	}
 	size := len(t.bytes) / int(n)
 	for i := range int(n) {
-		p, err := c.s.ingestPixels("image", int(shape[1]), int(shape[0]), t.bytes[i*size:(i+1)*size])
+		p, err := s.ingestPixels("image", int(shape[1]), int(shape[0]), t.bytes[i*size:(i+1)*size])
 		if err != nil {
 			return nil, err
 		}
@@ -291,41 +310,47 @@ func oipResults(set task.Set, results []*fovea.Result) (out []*tensor, err error
 	return append(out, answers, scores), nil
 }
 
-// oipWrite answers with the outputs that a request names, or all.
-func (c *call) oipWrite(m *served, q *oipRequest, all []*tensor) error {
-	type want struct {
-		*tensor
-		binary bool
-	}
-	var wanted []want
+// oipOutput is a tensor of an answer, and whether it leaves as bytes.
+type oipOutput struct {
+	*tensor
+	binary bool
+}
+
+// choose picks the outputs that a request names, or all.
+func (q *oipRequest) choose(all []*tensor) (out []oipOutput, err error) {
 	for _, o := range q.Outputs {
 		i := slices.IndexFunc(all, func(t *tensor) bool { return t.name == o.Name })
 		if i < 0 {
-			return bad("outputs", "there is no output %.100q for this task and number of pictures", o.Name)
+			return nil, bad("outputs", "there is no output %.100q for this task and number of pictures", o.Name)
 		}
 		binary := q.Parameters.BinaryDataOutput
 		if b := o.Parameters.BinaryData; b != nil {
 			binary = *b
 		}
-		wanted = append(wanted, want{all[i], binary})
+		out = append(out, oipOutput{all[i], binary})
 	}
 	if len(q.Outputs) == 0 {
 		for _, t := range all {
-			wanted = append(wanted, want{t, q.Parameters.BinaryDataOutput})
+			out = append(out, oipOutput{t, q.Parameters.BinaryDataOutput})
 		}
 	}
+	return out, nil
+}
+
+// oipWrite answers over HTTP.
+func (c *call) oipWrite(m *served, q *oipRequest, outputs []oipOutput) error {
 	var raw []byte
 	var list []oipTensor
-	for _, w := range wanted {
-		t := oipTensor{Name: w.name, Shape: w.shape, Datatype: w.datatype}
-		if w.binary {
-			b := w.encode()
+	for _, o := range outputs {
+		t := oipTensor{Name: o.name, Shape: o.shape, Datatype: o.datatype}
+		if o.binary {
+			b := o.encode()
 			n := len(b)
 			t.Parameters.BinaryDataSize = &n
 			raw = append(raw, b...)
 		} else {
 			var err error
-			if t.Data, err = w.json(); err != nil {
+			if t.Data, err = o.json(); err != nil {
 				return err
 			}
 		}

@@ -151,12 +151,20 @@ func (in *oipTensor) read(raw []byte) (*tensor, error) {
 			return nil, bad("inputs", "the data of the input %.100q cannot be read: %v", in.Name, err)
 		}
 	default:
-		return nil, bad("inputs", "the input %.100q is of the datatype %.20q, want BYTES, FP32 or UINT8", in.Name, in.Datatype)
+		return nil, errDatatype(t)
 	}
 	if got != want {
-		return nil, bad("inputs", "the input %.100q has the shape %v, and its data do not have %d elements", in.Name, in.Shape, want)
+		return nil, errElements(t, want)
 	}
 	return t, nil
+}
+
+func errElements(t *tensor, want int) error {
+	return bad("inputs", "the input %.100q has the shape %v, and its data do not have %d elements", t.name, t.shape, want)
+}
+
+func errDatatype(t *tensor) error {
+	return bad("inputs", "the input %.100q is of the datatype %.20q, want BYTES, FP32 or UINT8", t.name, t.datatype)
 }
 
 func unpackTexts(name string, raw []byte) (out [][]byte, err error) {

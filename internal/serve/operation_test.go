@@ -215,7 +215,7 @@ func TestDrain(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx, l, nil) }()
+	go func() { ended <- s.Run(ctx, nil, l) }()
 	defer http.DefaultClient.CloseIdleConnections()
 	jpg, _ := photo()
 	send(t, http.MethodGet, url+"/healthz", "", nil).want(t, 200)
@@ -248,7 +248,7 @@ func TestModelThatFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Run(context.Background(), l, nil); err == nil || !strings.Contains(err.Error(), "no such thing") {
+	if err := s.Run(context.Background(), nil, l); err == nil || !strings.Contains(err.Error(), "no such thing") {
 		t.Errorf("%v", err)
 	}
 	if _, err := New(Config{}); err == nil {

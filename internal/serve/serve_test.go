@@ -100,7 +100,9 @@ func start(t *testing.T, edit func(*Config)) (*Server, *httptest.Server) {
 	if err := s.Load(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	h := httptest.NewServer(s.Handler())
+	h := httptest.NewUnstartedServer(s.Handler())
+	h.Config = s.httpServer()
+	h.Start()
 	t.Cleanup(func() {
 		h.CloseClientConnections()
 		h.Close()
@@ -128,6 +130,19 @@ var photo = sync.OnceValues(func() (jpg, pic []byte) {
 
 func dataURLOf(b []byte) string {
 	return "data:image/jpeg;base64," + base64.StdEncoding.EncodeToString(b)
+}
+
+// scene is a drawn scene as PNG.
+func scene(seed uint64) []byte {
+	ex, err := scenes.New(scenes.Config{Seed: seed, N: 1, Size: 64}).At(0, nil)
+	if err != nil {
+		panic(err)
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, ex.Image); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
 }
 
 // bomb is the header of an enormous PNG.

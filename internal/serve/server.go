@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"fovea/imageproc"
 	"fovea/internal/fetch"
 )
@@ -22,7 +24,8 @@ type Config struct {
 	Models  []Model // at least one; the first answers requests that name none
 	Version string  // of the program
 	Log     *slog.Logger
-	Web     fs.FS // pages at /, or nil
+	Web     fs.FS                // pages at /, or nil
+	Traces  trace.TracerProvider // nil: no traces; see TracesFromEnv
 
 	Tokens       []string // any of them opens the door; none: everyone may come in
 	AllowURL     bool     // fetch pictures from public http and https URLs
@@ -34,6 +37,7 @@ type Config struct {
 	MaxBodies   int64         // bytes of all requests at work together, 4 × MaxBody
 	MaxPixels   int64         // of a picture, 64 megapixels
 	Queue       int           // requests that wait for a model beside those it is answering, 16
+	MaxWait     time.Duration // nobody is let in who is expected to wait longer for a model; 0: see queue
 	Cache       int64         // bytes of encoded pictures, 256 MB; negative: none
 	Timeout     time.Duration // of a request once it has been read, 2 minutes
 	BodyTimeout time.Duration // for a request's body to arrive, 1 minute
@@ -71,6 +75,7 @@ type Server struct {
 	cache    *cache
 	fetch    *fetch.Client
 	metrics  *metrics
+	tracer   trace.Tracer
 	handler  http.Handler
 	routes   map[string]map[string]route // path, method
 	draining atomic.Bool
@@ -98,6 +103,7 @@ func New(cfg Config) (*Server, error) {
 		}
 		s.models = append(s.models, &served{name: m.Name, open: m.Open, ready: make(chan struct{})})
 	}
+	s.tracer = s.cfg.tracer()
 	s.metrics = newMetrics(s)
 	s.handler = s.routing()
 	return s, nil
@@ -133,37 +139,49 @@ func (s *Server) Close() {
 // HeaderTimeout is how long a client may take for the header of a request.
 const HeaderTimeout = 10 * time.Second
 
-// Run serves a listener, over TLS with a certificate, until ctx ends. Then the server says that it is not ready, refuses
-// new requests, and ends those at work.
-func (s *Server) Run(ctx context.Context, l net.Listener, cert *tls.Certificate) error {
-	h := &http.Server{
-		Handler: s.handler, ReadHeaderTimeout: HeaderTimeout, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+// httpServer is how the server's handler meets the network. HTTP/2 without TLS, which gRPC needs, is understood when a client
+// begins with it.
+func (s *Server) httpServer() *http.Server {
+	protocols := &http.Protocols{}
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
+	return &http.Server{
+		Handler: s.handler, ReadHeaderTimeout: HeaderTimeout, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, Protocols: protocols,
+		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: 64},
 		ErrorLog: slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
 	}
+}
+
+// Run serves listeners, over TLS with a certificate, until ctx ends. Then the server says that it is not ready, refuses new
+// requests, and ends those at work. HTTP and gRPC are spoken at each of them.
+func (s *Server) Run(ctx context.Context, cert *tls.Certificate, listeners ...net.Listener) error {
+	h := s.httpServer()
 	if cert != nil {
 		h.TLSConfig = &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS12}
 	}
 	loading, stop := context.WithCancel(ctx)
 	defer stop()
-	failed := make(chan error, 2)
+	failed := make(chan error, 1+len(listeners))
 	go func() {
 		if err := s.Load(loading); err != nil {
 			failed <- err
 		}
 	}()
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		var err error
-		if cert != nil {
-			err = h.ServeTLS(l, "", "")
-		} else {
-			err = h.Serve(l)
-		}
-		if !errors.Is(err, http.ErrServerClosed) {
-			failed <- fmt.Errorf("serve: %w", err)
-		}
-	}()
+	var serving sync.WaitGroup
+	for _, l := range listeners {
+		serving.Go(func() {
+			var err error
+			if cert != nil {
+				err = h.ServeTLS(l, "", "")
+			} else {
+				err = h.Serve(l)
+			}
+			if !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("serve: %w", err)
+			}
+		})
+	}
 	var err error
 	select {
 	case <-ctx.Done():
@@ -179,7 +197,7 @@ func (s *Server) Run(ctx context.Context, l net.Listener, cert *tls.Certificate)
 		err = fmt.Errorf("serve: requests were still at work %v after the shutdown began", s.cfg.Drain)
 	}
 	_ = h.Close()
-	<-ended
+	serving.Wait()
 	s.Close()
 	return err
 }
