@@ -62,6 +62,19 @@ func (e *BertEmbed) Forward(t *autograd.Tape, ids [][]int32) *Value {
 	return e.Norm.Forward(x)
 }
 
+// At embeds one piece of each of several texts, all of them at place pos, below MaxLen: [len(ids), D].
+func (e *BertEmbed) At(t *autograd.Tape, ids []int32, pos int) *Value {
+	words := make([]ops.Ref, len(ids))
+	for i, id := range ids {
+		words[i].Row = id
+	}
+	x := ops.Add(ops.Gather(t, words, t.Use(e.Words)), ops.Slice(t.Use(e.Pos), pos, pos+1))
+	if e.Types != nil {
+		x = ops.Add(x, ops.Slice(t.Use(e.Types), 0, 1))
+	}
+	return e.Norm.Forward(x)
+}
+
 // PostBlock is a post-norm transformer block (Vaswani et al. 2017): each of its parts is added to its input and the sum
 // normed.
 type PostBlock struct {

@@ -1,5 +1,6 @@
-// Package blip runs published BLIP models that answer questions (Li et al. 2022): a vision transformer, an encoder of the
-// question that looks at the picture, and a decoder of the answer that looks at the question.
+// Package blip runs published BLIP models (Li et al. 2022): those that answer questions, with a vision transformer, an encoder
+// of the question that looks at the picture, and a decoder of the answer that looks at the question; and those that describe
+// pictures, whose decoder looks at the picture itself.
 package blip
 
 import (
@@ -15,9 +16,14 @@ import (
 	"fovea/tokenizer"
 )
 
-// Family is Salesforce/blip-vqa-* and its kin.
+const (
+	asks     = "BlipForQuestionAnswering"
+	captions = "BlipForConditionalGeneration"
+)
+
+// Family is Salesforce/blip-vqa-*, Salesforce/blip-image-captioning-* and their kin.
 var Family = model.Family{
-	Name: "blip", Architectures: []string{"BlipForQuestionAnswering"}, New: New,
+	Name: "blip", Architectures: []string{asks, captions}, New: New,
 	Renames: append([]checkpoint.Rename{
 		{From: `^vision_model\.post_layernorm\.`, To: "vision.encoder.norm."},
 		{From: `^vision_model\.`, To: "vision."},
@@ -48,7 +54,7 @@ type TextConfig struct {
 type Model struct {
 	Config   Config
 	Vision   *nn.Vision      `weight:"vision"`
-	Question *nn.Bert        `weight:"question"`
+	Question *nn.Bert        `weight:"question"` // nil: it describes pictures and takes no questions
 	Answer   *nn.Bert        `weight:"answer"`
 	Read     *nn.Dense       `weight:"read"`
 	ReadNorm *nn.LayerNorm   `weight:"read_norm"`
@@ -76,7 +82,8 @@ func New(f *model.Folder) (model.Network, error) {
 		return nil, err
 	}
 	x := &c.Text
-	if x.Encoder != c.Vision.Width || x.Encoder != x.Width {
+	describes := f.Class == captions
+	if x.Encoder != c.Vision.Width || x.Encoder != x.Width && !describes {
 		return nil, fmt.Errorf("blip: encoder_hidden_size %d is not hidden_size of pictures, %d, and texts, %d", x.Encoder, c.Vision.Width, x.Width)
 	}
 	if x.Begin < 0 || x.End < 0 || int(max(x.Begin, x.End)) >= x.Vocab {
@@ -86,8 +93,10 @@ func New(f *model.Folder) (model.Network, error) {
 		return nil, err
 	}
 	x.Seen, x.Types = x.Encoder, 0
-	if m.Question, err = nn.NewBert(x.BertConfig); err != nil {
-		return nil, err
+	if !describes {
+		if m.Question, err = nn.NewBert(x.BertConfig); err != nil {
+			return nil, err
+		}
 	}
 	if m.Answer, err = nn.NewBert(x.BertConfig); err != nil {
 		return nil, err
@@ -102,13 +111,14 @@ func New(f *model.Folder) (model.Network, error) {
 
 // Card implements model.Model.
 func (m *Model) Card() model.Card {
-	return model.Card{
-		Name: m.name, Family: "BlipForQuestionAnswering", Tasks: task.SetOf(task.Ask),
-		Parameters: model.Parameters(m), Size: m.Config.Vision.Image[0],
+	c := model.Card{Name: m.name, Family: asks, Tasks: task.SetOf(task.Ask), Parameters: model.Parameters(m), Size: m.Config.Vision.Image[0]}
+	if m.Question == nil {
+		c.Family, c.Tasks = captions, task.SetOf(task.Caption)
 	}
+	return c
 }
 
-// Process implements model.Network: a question for each picture.
+// Process implements model.Network: a question for each picture, or the beginning of its description.
 func (m *Model) Process(s model.Sample) (model.Inputs, error) {
 	in := model.Inputs{}
 	if s.Pictures != nil {
@@ -127,7 +137,8 @@ func (m *Model) Process(s model.Sample) (model.Inputs, error) {
 }
 
 // Run implements model.Network: pixel_values give image_embeds; with input_ids, a question for each picture, and
-// decoder_input_ids, as much of an answer as is known, decoder_logits of the next piece at each place.
+// decoder_input_ids, as much of an answer as is known, decoder_logits of the next piece at each place. Models that describe give logits of the
+// next piece at each place of input_ids, a description for each picture.
 func (m *Model) Run(t *autograd.Tape, in model.Inputs) model.Outputs {
 	out, x, ids := model.Outputs{}, in.Value(t, "pixel_values"), in.Texts()
 	if x == nil {
@@ -137,6 +148,11 @@ func (m *Model) Run(t *autograd.Tape, in model.Inputs) model.Outputs {
 	seen := m.Vision.Forward(&nn.Pass{Tap: out.Tap("vision")}, x)
 	out["vision.post_norm"], out["image_embeds"] = seen, seen
 	if ids == nil {
+		return out
+	}
+	if m.Question == nil {
+		out.Mask(t, "text_decoder", in["attention_mask"])
+		out["logits"] = m.decode(t, ids, seen, repeat(seen.Shape.Rows()/b, b), out.Tap("text_decoder"))
 		return out
 	}
 	out.Mask(t, "text_encoder", in["attention_mask"])
@@ -150,9 +166,13 @@ func (m *Model) Run(t *autograd.Tape, in model.Inputs) model.Outputs {
 
 // decode gives the logits of the next piece at each place of answers, which look at the rows q of their questions.
 func (m *Model) decode(t *autograd.Tape, known [][]int32, q *autograd.Value, lens []int, tap func(int, *autograd.Value) *autograd.Value) *autograd.Value {
-	h := m.Answer.Forward(t, &nn.Pass{Tap: tap}, known, q, lens, true)
+	return m.logits(m.Answer.Forward(t, &nn.Pass{Tap: tap}, known, q, lens, true))
+}
+
+// logits reads hidden states out.
+func (m *Model) logits(h *autograd.Value) *autograd.Value {
 	h = m.ReadNorm.Forward(ops.GELUExact(m.Read.Forward(h)))
-	return ops.Linear(h, t.Use(m.Answer.Embed.Words), t.Use(m.Bias))
+	return ops.Linear(h, h.Tape().Use(m.Answer.Embed.Words), h.Tape().Use(m.Bias))
 }
 
 func repeat(n, times int) []int {
