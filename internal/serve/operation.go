@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"strings"
+
+	"fovea/internal/web"
 )
 
 // operation are the paths for those who run the server.
@@ -45,8 +47,12 @@ func (s *Server) operations() {
 
 // root answers at /: with the page for browsers; clients of Ollama look there whether a server is running.
 func (s *Server) root() {
+	if s.cfg.Web == nil {
+		s.cfg.Web = web.FS()
+	}
+	s.on(http.MethodGet, "/v1/cards", native, s.cards)
 	s.add(http.MethodGet, "/{$}", route{surface: ollama, public: true, handle: func(c *call) error {
-		if s.cfg.Web != nil && strings.Contains(c.r.Header.Get("Accept"), "text/html") {
+		if strings.Contains(c.r.Header.Get("Accept"), "text/html") {
 			return c.page()
 		}
 		return c.text(http.StatusOK, "Ollama is running")
@@ -57,6 +63,8 @@ func (s *Server) root() {
 func (c *call) page() error {
 	c.Header().Set("X-Content-Type-Options", "nosniff")
 	c.Header().Set("Referrer-Policy", "no-referrer")
+	c.Header().Set("Content-Security-Policy", web.Policy)
+	c.Header().Set("Cache-Control", "no-cache") // the next version of the program has another page at the same address
 	http.FileServerFS(c.s.cfg.Web).ServeHTTP(c, c.r)
 	return nil
 }
@@ -64,10 +72,10 @@ func (c *call) page() error {
 // elsewhere are the methods of a path that has no route: a page's, or none.
 func (s *Server) elsewhere(path string) map[string]route {
 	name := strings.Trim(path, "/")
-	if s.cfg.Web == nil || !fs.ValidPath(name) {
+	if !fs.ValidPath(name) {
 		return nil
 	}
-	if _, err := fs.Stat(s.cfg.Web, name); err != nil {
+	if info, err := fs.Stat(s.cfg.Web, name); err != nil || info.IsDir() {
 		return nil
 	}
 	return map[string]route{http.MethodGet: {surface: operation, public: true, handle: (*call).page}}
