@@ -153,6 +153,9 @@ func (v *Talk) say(question string, step func(text string)) (Said, error) {
 	if err != nil {
 		return Said{}, err
 	}
+	if len(prompt.IDs) >= voice.Decoder.Config.MaxLen {
+		return Said{}, fmt.Errorf("model: a prompt of %d tokens leaves no place for an answer within %d (max_position_embeddings)", len(prompt.IDs), voice.Decoder.Config.MaxLen)
+	}
 	first, err := v.r.tell.Read(prompt)
 	if err != nil {
 		return Said{}, err
@@ -222,7 +225,7 @@ func ReadTexts(t *autograd.Tape, in Inputs, out Outputs, d *nn.Decoder, prompt f
 	hidden := map[string][]*autograd.Value{}
 	for _, ids := range in.Texts() {
 		p := prompt(ids)
-		if p == nil || len(ids) == 0 || len(ids) > d.Config.MaxLen {
+		if p == nil || d.Fits(p) != nil {
 			return out
 		}
 		one := Outputs{}

@@ -177,7 +177,10 @@ func TestDecoderConfigs(t *testing.T) {
 func TestTellerRefuses(t *testing.T) {
 	d := decoders(t)["llama"]
 	w := NewTeller(d, blankTape())
-	if _, err := w.Read(&Prompt{IDs: make([]int32, 64), Places: Line(0, 64)}); err == nil || !strings.Contains(err.Error(), "64 tokens") {
+	if _, err := w.Read(&Prompt{IDs: make([]int32, 65), Places: Line(0, 65)}); err == nil || !strings.Contains(err.Error(), "65 tokens") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := w.Read(&Prompt{IDs: []int32{1, 2, 1}, Places: Line(0, 3), Image: 1, Features: make([]float32, 16)}); err == nil || !strings.Contains(err.Error(), "2 tokens of the prompt stand for pictures") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := w.Read(&Prompt{IDs: make([]int32, 63), Places: Line(0, 63), Next: 63}); err != nil {

@@ -23,6 +23,23 @@ type Prompt struct {
 	Shared   int // the first so many begin other prompts about the same picture too; they are read once
 }
 
+// Fits says what is wrong with a prompt for the decoder.
+func (d *Decoder) Fits(p *Prompt) error {
+	n := 0
+	for _, id := range p.IDs {
+		if id == p.Image {
+			n++
+		}
+	}
+	switch w := d.Config.Width; {
+	case len(p.IDs) == 0 || len(p.IDs) > d.Config.MaxLen:
+		return fmt.Errorf("nn: a prompt of %d tokens; the model reads and writes up to %d (max_position_embeddings): ask more briefly, or show a smaller picture", len(p.IDs), d.Config.MaxLen)
+	case p.Features != nil && len(p.Features) != n*w:
+		return fmt.Errorf("nn: %d tokens of the prompt stand for pictures, whose features are %d rows", n, len(p.Features)/w)
+	}
+	return nil
+}
+
 // Read reads tokens [from, to) of a prompt into a text that holds those before, and gives their hidden states.
 func (d *Decoder) Read(t *autograd.Tape, p *Pass, text *KVCache, q *Prompt, from, to int) *Value {
 	var features *Value
@@ -72,8 +89,8 @@ func (w *Teller) Forget() { w.shared, w.ids, w.texts = nil, nil, nil }
 // Read reads a prompt and gives the logits of the token after it.
 func (w *Teller) Read(q *Prompt) ([]float32, error) {
 	n := len(q.IDs)
-	if n == 0 || n >= w.d.Config.MaxLen {
-		return nil, fmt.Errorf("nn: a prompt of %d tokens; the model reads and writes up to %d (max_position_embeddings): ask more briefly, or show a smaller picture", n, w.d.Config.MaxLen)
+	if err := w.d.Fits(q); err != nil {
+		return nil, err
 	}
 	share := min(q.Shared, n-1)
 	if w.shared == nil || !slices.Equal(w.ids, q.IDs[:share]) {

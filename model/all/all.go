@@ -13,6 +13,7 @@ import (
 	"fovea/model/florence2"
 	"fovea/model/idefics3"
 	"fovea/model/owlv2"
+	"fovea/model/paligemma"
 	"fovea/model/rtdetr"
 	"fovea/model/sam"
 	"fovea/model/siglip"
@@ -24,7 +25,7 @@ import (
 
 // Families are all of them, in alphabetical order.
 func Families() []model.Family {
-	return []model.Family{blip.Family, clip.Family, clipseg.Family, dinov2.Family, dinov2.WithRegisters, eomt.Family, florence2.Family, idefics3.Family, idefics3.SmolVLM, owlv2.Family, rtdetr.Family, rtdetr.Fine, sam.Family, siglip.Family, siglip.NaFlex, vilt.Family, vit.Family, vitpose.Family, yolos.Family}
+	return []model.Family{blip.Family, clip.Family, clipseg.Family, dinov2.Family, dinov2.WithRegisters, eomt.Family, florence2.Family, idefics3.Family, idefics3.SmolVLM, owlv2.Family, paligemma.Family, rtdetr.Family, rtdetr.Fine, sam.Family, siglip.Family, siglip.NaFlex, vilt.Family, vit.Family, vitpose.Family, yolos.Family}
 }
 
 // Open opens a folder of any of the families, laid out as on the Hugging Face hub. See model.Load.

@@ -258,6 +258,9 @@ func TestParityJoints(t *testing.T) {
 // TestParityAnswers answers the fixtures' questions as the reference does.
 func TestParityAnswers(t *testing.T) {
 	forEach(t, func(t *testing.T, x *fixture) {
+		if _, ok := x.load(t).(model.Speaker); ok {
+			t.Skip("TestParityWriting does it")
+		}
 		texts, _ := x.texts(t)
 		var single struct {
 			Answers [][]struct {

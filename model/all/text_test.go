@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"fovea/generate"
@@ -93,6 +94,28 @@ func TestParityWriting(t *testing.T) {
 				if err != nil || !slices.Equal(ids, want.IDs) {
 					t.Errorf("%s wrote %v, %v; want %v", part, ids, err, want.IDs)
 				}
+			}
+			if len(x.pictures) == 1 {
+				heard, run := "", net.NewRunner(2)
+				v, err := run.Encode(x.pictures[0])
+				if err != nil {
+					t.Fatal(err)
+				}
+				v.(model.Writer).Write(context.Background(), model.Writing{MaxTokens: len(want.IDs)})
+				got := v.Ask([]string{question, "What is it?"}, func(s string) { heard = s })
+				text := strings.TrimSpace(voice.Words.Decode(want.IDs, true))
+				if err := v.(model.Writer).Err(); err != nil || got[0].Question != question || got[0].Answer != text || heard != text {
+					t.Errorf("%s answered %v, heard %q, %v; want %q", part, got, heard, err, text)
+				}
+				for _, a := range got {
+					if !(a.Score > 0 && a.Score <= 1) {
+						t.Errorf("%v: the score is no probability", a)
+					}
+				}
+				if c := v.Caption(nil); !(c.Score > 0 && c.Score <= 1) || c.Text == "" {
+					t.Errorf("described as %v", c)
+				}
+				run.Close()
 			}
 			if text := voice.Words.Decode(want.IDs, false); text != want.Text {
 				t.Errorf("%s %q, want %q", part, text, want.Text)
