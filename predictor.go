@@ -93,7 +93,19 @@ func (p *Predictor) Do(ctx context.Context, r Request) (*Result, error) {
 		if err != nil {
 			return err
 		}
-		return out.answer(ctx, view, &r, &p.card)
+		writer, ok := view.(model.Writer)
+		if ok {
+			writer.Write(ctx, r.Writing)
+		} else if r.Writing != (Writing{}) {
+			return badInput("request.writing", fmt.Errorf("fovea: the model %q writes in one way only; leave temperature, beams and the like out", p.card.Name))
+		}
+		if err := out.answer(ctx, view, &r, &p.card); err != nil || !ok {
+			return err
+		}
+		if err := writer.Err(); err != nil {
+			return badInput("request.question", fmt.Errorf("fovea: the model %q: %w", p.card.Name, err))
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err

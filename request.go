@@ -36,6 +36,10 @@ type Request struct {
 	Stuff    []string // Panoptic: labels that have one object each, such as sky
 	Polygons bool     // Segment: outlines beside the run lengths in JSON
 
+	// Writing says how Ask and Caption write, for models that write token by token with a choice; zero fields mean the model's
+	// own way, which is the same every time.
+	Writing Writing
+
 	// Step, when not nil, receives the text so far after every word: of the caption, or else of the first answer. It must
 	// not use the Predictor.
 	Step func(text string)
@@ -89,6 +93,9 @@ func (r *Request) check(card *model.Card) error {
 	}
 	if err := r.words(card); err != nil {
 		return err
+	}
+	if err := r.Writing.Check(); err != nil {
+		return badInput("request.writing", fmt.Errorf("fovea: %w", err))
 	}
 	if err := r.division(card); err != nil {
 		return err

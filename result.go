@@ -17,6 +17,7 @@ type (
 	Object  = model.Object  // a thing, with its mask when it was segmented
 	Answer  = model.Answer  // the answer to a question
 	Caption = model.Caption // a description
+	Writing = model.Writing // how answers and descriptions are written
 )
 
 // Person is someone whose joints were found.

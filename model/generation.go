@@ -65,6 +65,15 @@ type Writing struct {
 	Seed              uint64
 }
 
+// Check names the first setting that cannot work.
+func (w Writing) Check() error {
+	if w.MaxTokens < 0 || w.MaxTokens > 1<<20 {
+		return fmt.Errorf("model: %d tokens of an answer are not within 1 … %d", w.MaxTokens, 1<<20)
+	}
+	c := generate.Config{MaxTokens: 1, Beams: w.Beams, Temperature: w.Temperature, TopP: w.TopP}
+	return c.Check()
+}
+
 // config joins the two. An answer has at most limit tokens.
 func (g *Generation) config(w Writing, limit int) generate.Config {
 	c := generate.Config{

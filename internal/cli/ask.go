@@ -10,6 +10,7 @@ import (
 type askOptions struct {
 	pictureOptions
 	questions []string
+	writing   fovea.Writing
 }
 
 func (a *app) ask() *cobra.Command {
@@ -23,6 +24,7 @@ func (a *app) ask() *cobra.Command {
 	}
 	o.flags(c)
 	o.outFlag(c)
+	writingFlags(c, &o.writing)
 	c.Flags().StringArrayVar(&o.questions, "question", nil, "ask this; may be repeated")
 	return c
 }
@@ -37,7 +39,7 @@ func (a *app) runAsk(c *cobra.Command, o *askOptions, args []string) error {
 		}
 		o.questions, args = args[len(args)-1:], args[:len(args)-1]
 	}
-	req := fovea.Request{Tasks: task.SetOf(task.Ask), Questions: o.questions}
+	req := fovea.Request{Tasks: task.SetOf(task.Ask), Questions: o.questions, Writing: o.writing}
 	if many(args) || len(o.questions) > 1 {
 		return a.run(c.Context(), &o.pictureOptions, args, req, func(it *item) {
 			a.title(it)

@@ -7,7 +7,10 @@ import (
 	"fovea/task"
 )
 
-type captionOptions struct{ pictureOptions }
+type captionOptions struct {
+	pictureOptions
+	writing fovea.Writing
+}
 
 func (a *app) caption() *cobra.Command {
 	var o captionOptions
@@ -20,6 +23,7 @@ func (a *app) caption() *cobra.Command {
 	}
 	o.flags(c)
 	o.outFlag(c)
+	writingFlags(c, &o.writing)
 	return c
 }
 
@@ -27,7 +31,7 @@ func (a *app) runCaption(c *cobra.Command, o *captionOptions, args []string) err
 	if err := o.check(c); err != nil {
 		return err
 	}
-	req := fovea.Request{Tasks: task.SetOf(task.Caption)}
+	req := fovea.Request{Tasks: task.SetOf(task.Caption), Writing: o.writing}
 	if many(args) {
 		return a.run(c.Context(), &o.pictureOptions, args, req, func(it *item) {
 			a.title(it)
