@@ -35,7 +35,7 @@ func (n native) Card() model.Card {
 		card.Tasks, card.Skeleton = card.Tasks&^task.SetOf(task.Pose), nil
 	}
 	for _, p := range n.Params() {
-		card.Parameters += len(p.Data)
+		card.Parameters += p.Shape.Size()
 	}
 	return card
 }

@@ -202,12 +202,12 @@ func (d *Decoder) attend(i int, a *DecoderAttention, x *Value, rot *ops.Rotation
 
 // Logits reads the next token off hidden states [N, D]: [N, V].
 func (d *Decoder) Logits(h *Value) *Value {
-	t := h.Tape()
-	table := d.Words
+	var y *Value
 	if d.Head != nil {
-		table = d.Head.Weight
+		y = d.Head.Forward(h)
+	} else {
+		y = ops.Linear(h, h.Tape().Use(d.Words), nil)
 	}
-	y := ops.Linear(h, t.Use(table), nil)
 	if l := d.Config.LogitLimit; l > 0 {
 		kernel.Scale(y.Data, 1/l)
 		kernel.Tanh(y.Data, y.Data)

@@ -23,6 +23,8 @@ type Linear interface {
 type Dense struct {
 	Weight *autograd.Param `weight:"weight"`        // [Out, In]
 	Bias   *autograd.Param `weight:"bias,optional"` // [Out]
+
+	narrow *ops.Narrow // in place of Weight's data, see Lower
 }
 
 // NewDense makes a layer with weights drawn from N(0, 1/in) and a zero bias.
@@ -38,6 +40,9 @@ func NewDense(rng *rand.Rand, in, out int, bias bool) *Dense {
 // Forward implements Linear.
 func (d *Dense) Forward(x *Value) *Value {
 	t := x.Tape()
+	if d.narrow != nil {
+		return ops.NarrowLinear(x, d.narrow, use(t, d.Bias))
+	}
 	return ops.Linear(x, t.Use(d.Weight), use(t, d.Bias))
 }
 

@@ -87,7 +87,7 @@ func Count(ps []*autograd.Param) int {
 	n := 0
 	for _, p := range ps {
 		if p.Kind != autograd.Buffer {
-			n += len(p.Data)
+			n += p.Shape.Size()
 		}
 	}
 	return n

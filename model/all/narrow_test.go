@@ -1,0 +1,48 @@
+package all
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"fovea/nn"
+)
+
+// TestLowPrecision: with weights of few bits every network computes about the same, from a fraction of the memory.
+func TestLowPrecision(t *testing.T) {
+	for precision, bound := range map[string]float64{"bf16": .02, "int8": .05} {
+		t.Run(precision, func(t *testing.T) {
+			forEach(t, func(t *testing.T, x *fixture) {
+				net, same := x.load(t), x.load(t)
+				count := same.Card().Parameters
+				now, was, err := nn.Lower(net, precision)
+				if err != nil || 4*now > 3*was || now == 0 {
+					t.Fatalf("%d bytes of %d, %v", now, was, err)
+				}
+				if n := net.Card().Parameters; n != count {
+					t.Errorf("%d parameters, want %d", n, count)
+				}
+				var drift []float64
+				for _, affix := range x.variants() {
+					got, want := net.Run(newTape(), x.inputs(affix)), same.Run(newTape(), x.inputs(affix))
+					for name := range want {
+						if (strings.Contains(name, "hidden.") || strings.HasPrefix(name, "encoder_out.")) && got[name] != nil && len(got[name].Data) == len(want[name].Data) {
+							drift = append(drift, far(got[name].Data, want[name].Data))
+						}
+					}
+				}
+				if slices.Sort(drift); len(drift) == 0 {
+					t.Fatal("nothing to compare")
+				}
+				middle := drift[len(drift)/3] // from where a detector chooses its queries on, it may go on with others
+				t.Logf("%d states, %.2g of their range away, at most %.2g; %d bytes of %d", len(drift), middle, drift[len(drift)-1], now, was)
+				if !(middle > 0 && middle <= bound) {
+					t.Errorf("%d states, %.3g of their range away, want at most %g", len(drift), middle, bound)
+				}
+			})
+		})
+	}
+	if _, _, err := nn.Lower(struct{}{}, "int3"); err == nil {
+		t.Error("int3 is known")
+	}
+}

@@ -1,0 +1,44 @@
+package ops
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"fovea/autograd"
+	"fovea/internal/kernel"
+)
+
+// TestNarrowLinear: a product by a narrow matrix is that by its float32 twin, which is as near to the weights as their bits
+// allow.
+func TestNarrowLinear(t *testing.T) {
+	const in, out = 300, 517 // several panels
+	rng := rand.New(rand.NewPCG(1, 2))
+	w, b, x := param(rng, out, in), param(rng, out), param(rng, 2, 3, in)
+	clear(w.Data[:in])
+	for name, c := range map[string]struct {
+		n     *Narrow
+		step  float64 // of a weight, as a share of the largest of its row
+		bytes int
+	}{
+		"bf16": {NewBF16(w.Data, out, in), 1. / 256, 2 * in * out}, "int8": {NewInt8(w.Data, out, in), .5001 / 127, in*out + 4*out},
+	} {
+		tape := autograd.NewTape(kernel.NewWork(nil), 0, false)
+		wide := make([]float32, out*in)
+		c.n.widen(wide, 0, out)
+		for i, v := range wide {
+			row := w.Data[i/in*in : (i/in+1)*in]
+			if d := math.Abs(float64(v - w.Data[i])); d > c.step*float64(kernel.MaxAbs(row)) {
+				t.Fatalf("%s: weight %d is %g, want %g", name, i, v, w.Data[i])
+			}
+		}
+		want := Linear(tape.Use(x), tape.Input(wide, out, in), tape.Use(b))
+		got := NarrowLinear(tape.Use(x), c.n, tape.Use(b))
+		if !got.Shape.Equal(want.Shape) || c.n.Bytes() != c.bytes {
+			t.Fatalf("%s: shape %v of %v, %d bytes", name, got.Shape, want.Shape, c.n.Bytes())
+		}
+		near(t, got.Data, want.Data)
+		bare := NarrowLinear(tape.Use(x), c.n, nil)
+		near(t, bare.Data, Linear(tape.Use(x), tape.Input(wide, out, in), nil).Data)
+	}
+}
