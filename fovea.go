@@ -40,6 +40,7 @@ type Option func(*options)
 type options struct {
 	threads, runners int
 	name             string
+	precision        Precision
 }
 
 // WithThreads bounds the threads of all requests together; by default as many as the program may run at once.
@@ -64,7 +65,14 @@ func Open(ctx context.Context, name string, opts ...Option) (*Predictor, error) 
 	if err != nil {
 		return nil, err
 	}
-	m, err := openFolder(at.files, at.dir, at.name)
+	var o options
+	for _, f := range opts {
+		f(&o)
+	}
+	if err := o.precision.check(); err != nil {
+		return nil, err
+	}
+	m, err := openFolder(at.files, at.dir, at.name, o.precision)
 	if err != nil {
 		return nil, badInput("model.unreadable", fmt.Errorf("fovea: open model %q: %w", at.name, err))
 	}

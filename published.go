@@ -13,23 +13,39 @@ import (
 	"fovea/task"
 )
 
-// openFolder opens what a folder holds: the program's own model, or one of a published family (package model/all) as the
-// Hugging Face hub has it. dir is "" for a model that is part of the program.
-func openFolder(fsys fs.FS, dir, name string) (model.Model, error) {
-	if dir != "" {
-		f, err := model.OpenFolder(dir)
-		if err == nil && (f.Class != "" || f.Type != "") {
-			net, err := all.Open(dir)
-			if err != nil {
-				return nil, err
-			}
-			if net.Card().NeedsBoxes {
-				return withFinder(net)
-			}
-			return net, nil
+// openNetwork opens a folder of a published family (package model/all) as the Hugging Face hub has it; of other folders,
+// and of "", it gives nil.
+func openNetwork(dir string) (model.Network, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	f, err := model.OpenFolder(dir)
+	if err != nil || f.Class == "" && f.Type == "" {
+		return nil, nil
+	}
+	return all.Open(dir)
+}
+
+// openFolder opens what a folder holds: the program's own model, or one of a published family. dir is "" for a model that is
+// part of the program.
+func openFolder(fsys fs.FS, dir, name string, p Precision) (model.Model, error) {
+	net, err := openNetwork(dir)
+	switch {
+	case err != nil:
+		return nil, err
+	case net != nil:
+		if err := p.lower(net); err != nil {
+			return nil, err
 		}
+		if net.Card().NeedsBoxes {
+			return withFinder(net)
+		}
+		return net, nil
 	}
 	m, err := unified.Open(fsys)
+	if err == nil {
+		err = p.lower(m)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -44,7 +44,7 @@ func (a *app) runEmbed(c *cobra.Command, o *embedOptions, args []string) error {
 		return err
 	}
 	ctx := c.Context()
-	p, err := a.open(ctx, o.model, args)
+	p, err := a.open(ctx, o.model, args, fovea.WithPrecision(fovea.Precision(o.precision)))
 	if err != nil {
 		return err
 	}

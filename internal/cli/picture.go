@@ -18,6 +18,7 @@ type pictureOptions struct {
 	model     string
 	out       string
 	threshold float64
+	precision string
 	every     int
 	allowURL  bool
 	willing   func(req *fovea.Request, card model.Card) error // leaves out what the model cannot do; nil: that is an error
@@ -26,6 +27,7 @@ type pictureOptions struct {
 func (o *pictureOptions) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVarP(&o.model, "model", "m", fovea.DefaultModel, "use this model: a name or a folder")
+	f.StringVar(&o.precision, "precision", "f32", "hold the model's matrices as f32, or in less memory as bf16 or int8")
 	f.IntVar(&o.every, "every", 1, "look at every so many frames of a video or GIF")
 	f.BoolVar(&o.allowURL, "allow-url", false, "fetch pictures from http and https URLs")
 	_ = c.RegisterFlagCompletionFunc("model", completeModels)
@@ -49,6 +51,9 @@ func (o *pictureOptions) check(c *cobra.Command) error {
 		o.threshold = 0 // the model's own default
 	} else if o.threshold == 0 {
 		o.threshold = 1e-9 // a request's 0 means the default
+	}
+	if err := checkPrecision(o.precision); err != nil {
+		return err
 	}
 	if o.every < 1 {
 		return usage("", "--every is %d, want at least 1", o.every)
@@ -135,12 +140,12 @@ func ask(ctx context.Context, p *fovea.Predictor, in input, req fovea.Request) *
 
 // open opens the model for some pictures: for several, each thread takes one; a single one has all threads. A name that
 // does not exist becomes a hint.
-func (a *app) open(ctx context.Context, name string, args []string) (*fovea.Predictor, error) {
+func (a *app) open(ctx context.Context, name string, args []string, opts ...fovea.Option) (*fovea.Predictor, error) {
 	runners := 1
 	if many(args) {
 		runners = a.threads
 	}
-	p, err := fovea.Open(ctx, name, fovea.WithThreads(a.threads), fovea.WithRunners(runners))
+	p, err := fovea.Open(ctx, name, append(opts, fovea.WithThreads(a.threads), fovea.WithRunners(runners))...)
 	return p, missingModel(name, err)
 }
 

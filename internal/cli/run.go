@@ -18,7 +18,7 @@ func (a *app) run(ctx context.Context, o *pictureOptions, args []string, req fov
 	if err != nil {
 		return err
 	}
-	p, err := a.open(ctx, o.model, args)
+	p, err := a.open(ctx, o.model, args, fovea.WithPrecision(fovea.Precision(o.precision)))
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,134 @@
+package fovea
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"fovea/annotation"
+	"fovea/autograd"
+	"fovea/imageproc"
+	"fovea/internal/kernel"
+	"fovea/model"
+	"fovea/nn"
+)
+
+// Precision is how the weights of a model's matrices are held. They are multiplied as float32 whatever it is.
+type Precision string
+
+const (
+	F32  Precision = "f32"  // four bytes a weight: the default
+	BF16 Precision = "bf16" // two bytes
+	Int8 Precision = "int8" // one byte, and a scale for each row
+)
+
+// WithPrecision holds the weights of the model's matrices in fewer bytes; tables, convolutions and norms stay float32.
+// Answers change a little: see Drift.
+func WithPrecision(p Precision) Option { return func(o *options) { o.precision = p } }
+
+// check refuses precisions that there are not.
+func (p Precision) check() error {
+	if p != "" && !slices.Contains([]Precision{F32, BF16, Int8}, p) {
+		return badInput("request.precision", fmt.Errorf("fovea: there is no precision %q; there are %s, %s and %s", string(p), F32, BF16, Int8))
+	}
+	return nil
+}
+
+// lower holds a network's weights as the precision says.
+func (p Precision) lower(net any) error {
+	if p == "" || p == F32 {
+		return nil
+	}
+	_, _, err := nn.Lower(net, string(p))
+	return err
+}
+
+// Drifts says how far an output of a network is from that of float32 weights. The range of an output is from its least to its
+// largest number, or from 0 to it when there is only one.
+type Drifts struct {
+	Output string  // as the reference implementation calls it: "logits"
+	Worst  float64 // largest difference, as a share of the output's range
+	Mean   float64 // square root of the mean squared difference, as a share of the output's range
+}
+
+// Drift opens a folder of a published family twice, with float32 weights and with those of a precision, runs both networks on
+// a picture and compares their outputs. It also says how many bytes the lowered weights take, and took.
+func Drift(ctx context.Context, name string, p Precision, img *imageproc.RGB) (out []Drifts, now, was int, err error) {
+	if err := p.check(); err != nil {
+		return nil, 0, 0, err
+	}
+	at, err := locate(name)
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	net, err := openNetwork(at.dir)
+	if err == nil && net == nil {
+		err = fmt.Errorf("it is of no published family, whose outputs could be looked at")
+	}
+	if err != nil {
+		return nil, 0, 0, badInput("model.unreadable", fmt.Errorf("fovea: open model %q: %w", at.name, err))
+	}
+	in, err := anySample(net, img)
+	if err != nil {
+		return nil, 0, 0, badInput("image.shape", fmt.Errorf("fovea: %w", err))
+	}
+	want := outputs(net, in)
+	if err := ctx.Err(); err != nil {
+		return nil, 0, 0, err
+	}
+	if p != F32 && p != "" {
+		if now, was, err = nn.Lower(net, string(p)); err != nil {
+			return nil, 0, 0, err
+		}
+	}
+	got := outputs(net, in)
+	for name := range want {
+		if len(got[name]) == len(want[name]) {
+			out = append(out, drift(name, got[name], want[name]))
+		}
+	}
+	slices.SortFunc(out, func(a, b Drifts) int { return strings.Compare(a.Output, b.Output) })
+	return out, now, was, nil
+}
+
+// anySample is what a network takes of a picture, with a text and a box where it wants them.
+func anySample(net model.Network, img *imageproc.RGB) (in model.Inputs, err error) {
+	pictures := []*imageproc.RGB{img}
+	box := [][]annotation.Box{{{X1: float64(img.W), Y1: float64(img.H)}}}
+	for _, s := range []model.Sample{
+		{Pictures: pictures, Texts: []string{"What is in the picture?"}, Boxes: box}, {Pictures: pictures, Texts: []string{"What is in the picture?"}}, {Pictures: pictures},
+	} {
+		if in, err = net.Process(s); err == nil {
+			break
+		}
+	}
+	return in, err
+}
+
+// outputs are what a network says of its inputs, without the states on the way.
+func outputs(net model.Network, in model.Inputs) map[string][]float32 {
+	tape := autograd.NewTape(kernel.NewWork(nil), 0, false)
+	out, copies := net.Run(tape, in), map[string][]float32{}
+	for name := range out {
+		if !strings.Contains(name, ".") {
+			copies[name] = out.Copy(name)
+		}
+	}
+	return copies
+}
+
+func drift(name string, got, want []float32) Drifts {
+	worst, squares, lo, hi := 0., 0., math.Inf(1), math.Inf(-1)
+	for i, w := range want {
+		d := math.Abs(float64(got[i]) - float64(w))
+		worst, squares = max(worst, d), squares+d*d
+		lo, hi = min(lo, float64(w)), max(hi, float64(w))
+	}
+	span := hi - lo
+	if !(span > 0) { // a single number, or the same everywhere
+		span = max(math.Abs(hi), 1e-12)
+	}
+	return Drifts{name, worst / span, math.Sqrt(squares/float64(max(len(want), 1))) / span}
+}
