@@ -10,9 +10,7 @@ import (
 	"time"
 )
 
-// Worker lets the program take part in a comparison: it builds a case, says that it is ready, and for each line
-// "KEY SECONDS MINREPS" runs the case at least that long and that often and answers with the time of every repetition.
-// It ends with its input.
+// Worker lets a training step take part in a comparison, see answer.
 func Worker(in io.Reader, out io.Writer, name string, threads int) error {
 	s, err := NewStep(name, threads)
 	if err != nil {
@@ -21,8 +19,31 @@ func Worker(in io.Reader, out io.Writer, name string, threads int) error {
 	for range 4 {
 		s.Run()
 	}
+	return answer(in, out, map[string]any{"ready": true, "losses": s.Losses, "batch": s.Batch, "gflop": s.GFLOP}, func(string) (func(), error) { return s.Run, nil })
+}
+
+// EncoderWorker lets an encoder take part in a comparison; keys are sizes of batches.
+func EncoderWorker(in io.Reader, out io.Writer, name, file string, threads int) error {
+	e, err := NewEncoder(name, file, threads)
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	return answer(in, out, map[string]any{"ready": true}, func(key string) (func(), error) {
+		batch, err := strconv.Atoi(key)
+		if err != nil || batch < 1 || batch > maxEncoderBatch {
+			return nil, fmt.Errorf("bench: batch %q, want 1 … %d", key, maxEncoderBatch)
+		}
+		pixels := e.Pixels(batch)
+		return func() { e.Run(pixels, batch) }, nil
+	})
+}
+
+// answer says that a case is ready, and for each line "KEY SECONDS MINREPS" runs what the key names at least that long and
+// that often and writes the time of every repetition. It ends with its input.
+func answer(in io.Reader, out io.Writer, ready any, item func(key string) (func(), error)) error {
 	enc := json.NewEncoder(out)
-	if err := enc.Encode(map[string]any{"ready": true, "losses": s.Losses, "batch": s.Batch, "gflop": s.GFLOP}); err != nil {
+	if err := enc.Encode(ready); err != nil {
 		return err
 	}
 	for sc := bufio.NewScanner(in); sc.Scan(); {
@@ -38,7 +59,11 @@ func Worker(in io.Reader, out io.Writer, name string, threads int) error {
 		if err1 != nil || err2 != nil || seconds < 0 || seconds > 3600 || reps > 1e6 {
 			return fmt.Errorf("bench: %q: want KEY SECONDS MINREPS", sc.Text())
 		}
-		if err := enc.Encode(map[string]any{"times_s": times(s.Run, seconds, reps)}); err != nil {
+		run, err := item(f[0])
+		if err != nil {
+			return err
+		}
+		if err := enc.Encode(map[string]any{"times_s": times(run, seconds, reps)}); err != nil {
 			return err
 		}
 	}

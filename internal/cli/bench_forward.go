@@ -4,16 +4,20 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"fovea"
+	"fovea/internal/bench"
 	"fovea/task"
 )
 
 type benchForwardOptions struct {
-	model   string
-	seconds float64
+	model, encoder string
+	seconds        float64
+	worker         bool
 }
 
 func (a *app) benchForward() *cobra.Command {
@@ -27,6 +31,9 @@ func (a *app) benchForward() *cobra.Command {
 	}
 	c.Flags().StringVarP(&o.model, "model", "m", fovea.DefaultModel, "measure this model: a name or a folder")
 	c.Flags().Float64Var(&o.seconds, "seconds", 1, "measure each figure for so long")
+	c.Flags().StringVar(&o.encoder, "case", "", "measure a plain vision transformer instead: "+strings.Join(bench.EncoderCases(), ", ")+"; --model may name a file of its weights")
+	c.Flags().BoolVar(&o.worker, "worker", false, "with --case, read what to measure from standard input: lines \"BATCH SECONDS MINREPS\"")
+	_ = c.RegisterFlagCompletionFunc("case", cobra.FixedCompletions(bench.EncoderCases(), cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("model", completeModels)
 	return c
 }
@@ -34,6 +41,9 @@ func (a *app) benchForward() *cobra.Command {
 func (a *app) runBenchForward(ctx context.Context, o *benchForwardOptions) error {
 	if !(o.seconds > 0 && o.seconds <= maxSeconds) {
 		return usage("", "--seconds is %g, want 0 … %g", o.seconds, float64(maxSeconds))
+	}
+	if o.encoder != "" || o.worker {
+		return a.runBenchEncoder(ctx, o)
 	}
 	data, err := benchJPEG(640, 480)
 	if err != nil {
@@ -87,4 +97,33 @@ func tasksOf(s task.Set) (out []task.Set) {
 		}
 	}
 	return out
+}
+
+// runBenchEncoder times a plain vision transformer, the yardstick of comparisons with other programs.
+func (a *app) runBenchEncoder(ctx context.Context, o *benchForwardOptions) error {
+	if !slices.Contains(bench.EncoderCases(), o.encoder) {
+		return usage(didYouMean(o.encoder, bench.EncoderCases(), "--case "), "unknown case %q", o.encoder)
+	}
+	file := o.model
+	if file == fovea.DefaultModel {
+		file = ""
+	}
+	if o.worker {
+		return bench.EncoderWorker(a.in, a.out, o.encoder, file, a.threads)
+	}
+	e, err := bench.NewEncoder(o.encoder, file, a.threads)
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	var figures []benchFigure
+	for _, batch := range []int{1, 8} {
+		pixels := e.Pixels(batch)
+		ms, err := medianOf(ctx, o.seconds, func() error { e.Run(pixels, batch); return nil })
+		if err != nil {
+			return err
+		}
+		figures = append(figures, benchFigure{fmt.Sprintf("%s, batch %d, median", o.encoder, batch), ms, "ms"}, benchFigure{"matrix products", e.GFLOP(batch) / ms * 1000, "GFLOP/s"})
+	}
+	return a.printBench("forward", figures)
 }

@@ -1,0 +1,200 @@
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+
+	"fovea/autograd"
+	"fovea/checkpoint"
+	"fovea/internal/kernel"
+	"fovea/nn"
+	"fovea/ops"
+)
+
+// Encoder is a plain pre-norm vision transformer whose answers are timed: pictures [B, 3, 16·gh, 16·gw] to final states
+// [B·N, D].
+type Encoder struct {
+	Patch *nn.Dense       `weight:"patch"` // of 16 × 16 pixels, channel by channel
+	Class *autograd.Param `weight:"cls"`   // [D]; nil: no class token
+	Pos   *autograd.Param `weight:"pos"`   // [N, D]
+	Stack *nn.Stack       `weight:""`
+
+	shape  encoderShape
+	tape   *autograd.Tape
+	pool   *kernel.Pool
+	layout ops.Layout
+	pixels map[int][]float32 // by batch
+}
+
+type encoderShape struct {
+	width, layers, heads, gridH, gridW int
+	class                              bool
+}
+
+var encoders = map[string]encoderShape{
+	"vit_b16":      {768, 12, 12, 14, 14, true},
+	"vit_tiny":     {192, 12, 3, 14, 14, true},
+	"vit_small320": {256, 8, 4, 16, 20, false},
+}
+
+// EncoderCases lists the cases that NewEncoder knows.
+func EncoderCases() []string { return slices.Sorted(maps.Keys(encoders)) }
+
+func (s encoderShape) patches() int { return s.gridH * s.gridW }
+
+func (s encoderShape) tokens() int {
+	if s.class {
+		return s.patches() + 1
+	}
+	return s.patches()
+}
+
+// maxEncoderBatch bounds the pictures of one pass.
+const maxEncoderBatch = 256
+
+// NewEncoder builds a case with weights from a safetensors file whose names are patch, cls, pos, norm and, of each block,
+// n1, qkv, o, n2, f1 and f2; from "" they are drawn.
+func NewEncoder(name, file string, threads int) (*Encoder, error) {
+	s, ok := encoders[name]
+	if !ok {
+		return nil, fmt.Errorf("bench: unknown case %q; there are %v", name, EncoderCases())
+	}
+	rng := rand.New(rand.NewPCG(0, 0))
+	e := &Encoder{Patch: nn.NewDense(rng, 768, s.width, true), Pos: autograd.NewParam(autograd.Table, s.tokens(), s.width), Stack: &nn.Stack{Norm: nn.NewLayerNorm(s.width, true)}, shape: s, pixels: map[int][]float32{}}
+	nn.Normal(rng, e.Pos, .02)
+	if s.class {
+		e.Class = autograd.NewParam(autograd.Table, s.width)
+	}
+	e.Stack.Norm.Eps = 1e-6
+	for range s.layers {
+		b := nn.NewBlock(rng, nn.BlockConfig{Width: s.width, Heads: s.heads, MLPRatio: 4, Bias: true})
+		b.Norm1.Eps, b.Norm2.Eps = 1e-6, 1e-6
+		b.MLP.(*nn.MLP).Act = ops.GELUExact
+		e.Stack.Blocks = append(e.Stack.Blocks, b)
+	}
+	if file != "" {
+		if err := e.load(file); err != nil {
+			return nil, err
+		}
+	}
+	nn.Fix(nn.Params(e))
+	if threads > 1 {
+		e.pool = kernel.NewPool(threads)
+	}
+	e.tape = autograd.NewTape(kernel.NewWork(e.pool), 0, false)
+	return e, nil
+}
+
+// load reads the weights; queries, keys and values are rows of one tensor there.
+func (e *Encoder) load(path string) error {
+	f, err := checkpoint.Open(path)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	get := func(name string, parts ...*autograd.Param) {
+		t, err := f.Tensor(name)
+		if err != nil {
+			errs = append(errs, err)
+			return
+		}
+		want := 0
+		for _, p := range parts {
+			want += len(p.Data)
+		}
+		if t.Shape.Size() != want {
+			errs = append(errs, fmt.Errorf("bench: %s has shape %v, want %d elements", name, t.Shape, want))
+			return
+		}
+		all := make([]float32, want)
+		errs = append(errs, t.Float32(all))
+		for _, p := range parts {
+			all = all[copy(p.Data, all):]
+		}
+	}
+	linear := func(name string, ls ...nn.Linear) {
+		var w, b []*autograd.Param
+		for _, l := range ls {
+			w, b = append(w, l.(*nn.Dense).Weight), append(b, l.(*nn.Dense).Bias)
+		}
+		get(name+".weight", w...)
+		get(name+".bias", b...)
+	}
+	norm := func(name string, n *nn.LayerNorm) {
+		get(name+".weight", n.Gain)
+		get(name+".bias", n.Bias)
+	}
+	linear("patch", e.Patch)
+	get("pos", e.Pos)
+	if e.Class != nil {
+		get("cls", e.Class)
+	}
+	for i, b := range e.Stack.Blocks {
+		p, m := fmt.Sprintf("blocks.%d.", i), b.MLP.(*nn.MLP)
+		norm(p+"n1", b.Norm1)
+		linear(p+"qkv", b.Attn.Q, b.Attn.K, b.Attn.V)
+		linear(p+"o", b.Attn.O)
+		norm(p+"n2", b.Norm2)
+		linear(p+"f1", m.Up)
+		linear(p+"f2", m.Down)
+	}
+	norm("norm", e.Stack.Norm)
+	return errors.Join(append(errs, f.Close())...)
+}
+
+// GFLOP is what the matrix products of a pass over so many pictures take.
+func (e *Encoder) GFLOP(batch int) float64 {
+	s, n := e.shape, e.shape.tokens()
+	return 1e-9 * float64(batch) * (2*float64(s.patches()*768*s.width) + blockFLOP(n, s.width, s.layers, 4, n*n))
+}
+
+// Close ends the threads.
+func (e *Encoder) Close() { e.pool.Close() }
+
+// Pixels are the same random pictures at every call, [batch, 3, 16·gh, 16·gw].
+func (e *Encoder) Pixels(batch int) []float32 {
+	if e.pixels[batch] == nil {
+		e.pixels[batch] = noise(rand.New(rand.NewPCG(1, 1)), batch*e.shape.patches()*768, 1)
+	}
+	return e.pixels[batch]
+}
+
+// Run encodes pictures. The result is valid until the next Run.
+func (e *Encoder) Run(pixels []float32, batch int) []float32 {
+	t, s := e.tape, e.shape
+	t.Reset()
+	n, d := s.tokens(), s.width
+	rows := t.New(false, batch*s.patches(), 768)
+	unfold(rows.Data, pixels, batch, s.gridH, s.gridW)
+	patches := e.Patch.Forward(rows)
+	x := t.New(false, batch*n, d)
+	for b := range batch {
+		out := x.Data[b*n*d : (b+1)*n*d]
+		if e.Class != nil {
+			copy(out, e.Class.Data)
+			out = out[d:]
+		}
+		copy(out, patches.Data[b*s.patches()*d:(b+1)*s.patches()*d])
+	}
+	e.layout = ops.Layout{Images: batch, Patches: n}
+	return e.Stack.Forward(&nn.Pass{Layout: &e.layout}, ops.Add(x, t.Use(e.Pos))).Data
+}
+
+// unfold writes the pixels of every patch into a row, channel by channel, line by line.
+func unfold(rows, pixels []float32, batch, gridH, gridW int) {
+	w := 16 * gridW
+	for b := range batch {
+		for y := range gridH {
+			for x := range gridW {
+				row := rows[((b*gridH+y)*gridW+x)*768:]
+				for line := range 3 * 16 { // lines of the patch, 16 a channel
+					c, j := line/16, line%16
+					copy(row[line*16:line*16+16], pixels[((b*3+c)*16*gridH+16*y+j)*w+16*x:])
+				}
+			}
+		}
+	}
+}
