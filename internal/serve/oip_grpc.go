@@ -16,6 +16,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	_ "google.golang.org/grpc/encoding/gzip" // clients may compress; MaxRecvMsgSize holds for what comes out
 	"google.golang.org/grpc/status"
 
 	"fovea/internal/serve/oippb"
@@ -118,6 +119,9 @@ func (c *call) failGRPC(f *fault) {
 
 // grpcCode is the fault's status in gRPC.
 func (f *fault) grpcCode() codes.Code {
+	if f.code == "request.path" {
+		return codes.Unimplemented
+	}
 	switch f.status {
 	case http.StatusUnauthorized:
 		return codes.Unauthenticated
