@@ -37,17 +37,20 @@ func (s *Server) cards(c *call) error {
 		if err := m.loaded(); err != nil {
 			return err
 		}
-		list = append(list, cardOf(m.name, m.p.Card()))
+		list = append(list, cardOf(m.name, m.p.Card(), m.p.CanExplain()))
 	}
 	return c.reply(http.StatusOK, map[string]any{"version": s.cfg.Version, "models": list})
 }
 
-func cardOf(name string, k model.Card) cardWire {
+func cardOf(name string, k model.Card, explains bool) cardWire {
 	w := cardWire{Name: name, Family: k.Family, Parameters: k.Parameters, Tasks: []string{}, Labels: append([]string{}, k.Labels...), Classes: append([]string{}, k.Classes...), OpenVocabulary: k.OpenVocabulary}
 	for _, t := range cardTasks {
 		if k.Tasks.Has(t.task) {
 			w.Tasks = append(w.Tasks, t.name)
 		}
+	}
+	if explains {
+		w.Tasks = append(w.Tasks, "explain")
 	}
 	if k.Skeleton != nil {
 		w.Skeleton = &skeletonWire{k.Skeleton.Joints, k.Skeleton.Bones}

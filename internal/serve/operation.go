@@ -51,6 +51,7 @@ func (s *Server) root() {
 		s.cfg.Web = web.FS()
 	}
 	s.on(http.MethodGet, "/v1/cards", native, s.cards)
+	s.post("/v1/explain", native, (*call).explain)
 	s.add(http.MethodGet, "/{$}", route{surface: ollama, public: true, handle: func(c *call) error {
 		if strings.Contains(c.r.Header.Get("Accept"), "text/html") {
 			return c.page()

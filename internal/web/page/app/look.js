@@ -38,6 +38,6 @@ export function ask(task, picture, fields, signal) {
 export function explain(picture, about, signal) {
   const form = new FormData();
   form.set("image", picture.blob, picture.name);
-  for (const [k, v] of Object.entries(about)) if (v !== undefined && v !== "") form.set(k, Array.isArray(v) ? v.join(",") : v);
-  return json("/v1/explain", { method: "POST", body: form, signal });
+  const fields = new URLSearchParams(Object.entries(about).filter(([, v]) => v !== undefined && v !== "").map(([k, v]) => [k, String(v)]));
+  return json("/v1/explain?" + fields, { method: "POST", body: form, signal });
 }

@@ -283,7 +283,7 @@ async function why(l, about, target, picture = state.picture) {
   if (state.live) await freeze();
   notice.clear("heat");
   try {
-    const r = await notice.busy(explain(picture, { ...about, model: l.model, labels: about.task === "classify" ? state.labels : undefined }));
+    const r = await notice.busy(explain(picture, { ...about, model: l.model }));
     if (picture !== state.picture) return;
     for (const x of state.lanes) x.heat = null;
     l.heat = { ...r.regions, target };

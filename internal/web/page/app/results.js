@@ -60,7 +60,7 @@ function objectTable(list, on, why) {
       swatch, el("span", { className: "text" }, i.label));
     const row = el("tr", { "data-id": i.id, onpointerenter: () => on.hover(i.id), onpointerleave: () => on.hover(null) },
       el("td", {}, name), el("td", {}, score(i.score, i.colour)),
-      why ? el("td", {}, whyButton(i.label + " " + percent(i.score), () => why({ task: "detect", query: i.label, box: i.box }, i.label + " " + percent(i.score)))) : null);
+      why ? el("td", {}, whyButton(i.label + " " + percent(i.score), () => why({ task: "detect", target: i.label, box: i.box }, i.label + " " + percent(i.score)))) : null);
     return row;
   });
   return table("Objects, best first", ["Object", "Score", why && "Why"], rows);
@@ -68,7 +68,7 @@ function objectTable(list, on, why) {
 
 function classTable(classes, why) {
   const rows = classes.map((c) => el("tr", {}, el("td", {}, el("span", { className: "name" }, el("span", { className: "text" }, c.label))), el("td", {}, score(c.score)),
-    why ? el("td", {}, whyButton(c.label, () => why({ task: "classify", target: c.label }, c.label + " " + percent(c.score)))) : null));
+    why ? el("td", {}, whyButton(c.label, () => why({ task: "classify" }, "“" + c.label + "” " + percent(c.score)))) : null));
   return table("Names of the whole picture, best first", ["Name", "Score", why && "Why"], rows);
 }
 

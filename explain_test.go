@@ -1,0 +1,54 @@
+package fovea
+
+import (
+	"math"
+	"testing"
+
+	"fovea/annotation"
+	"fovea/imageproc"
+	"fovea/task"
+)
+
+// Explanations cover the whole picture and nothing beside it, whatever its shape.
+func TestExplain(t *testing.T) {
+	p, err := Open(background, tiny(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	img := scene(t, 0, 96)
+	wide := &imageproc.RGB{W: 96, H: 48, Pix: img.Pix[:3*96*48]}
+	for _, q := range []ExplainRequest{
+		{Task: task.Classify}, {Task: task.Caption}, {Task: task.Ask, Question: "how many circles are there?"},
+		{Task: task.Detect, Label: "circle", Box: annotation.Box{X0: 10, Y0: 5, X1: 40, Y1: 40}},
+	} {
+		for _, pic := range []*imageproc.RGB{img, wide} {
+			q.Image = pic
+			e, err := p.Explain(background, q)
+			if err != nil {
+				t.Fatalf("%v: %v", q.Task, err)
+			}
+			sum := 0.
+			for _, v := range e.Regions.Values {
+				sum += v
+			}
+			if want := [2]int{4 * pic.H / pic.W, 4}; e.Regions.Grid != want || len(e.Regions.Values) != want[0]*want[1] || math.Abs(sum-1) > 1e-3 {
+				t.Errorf("%v: grid %v, want %v; %d values sum to %g", q.Task, e.Regions.Grid, want, len(e.Regions.Values), sum)
+			}
+			if (q.Task == task.Ask) != (len(e.Tokens) > 0) || q.Task != task.Classify && e.Target == "" {
+				t.Errorf("%v: target %q, tokens %v", q.Task, e.Target, e.Tokens)
+			}
+		}
+	}
+	for code, q := range map[string]ExplainRequest{
+		"request.task":     {Task: task.Pose},
+		"request.question": {Task: task.Ask},
+		"request.label":    {Task: task.Detect, Label: " "},
+		"request.boxes":    {Task: task.Detect, Box: annotation.Box{X0: math.NaN(), X1: 1, Y1: 1}},
+	} {
+		q.Image = img
+		if _, err := p.Explain(background, q); Code(err) != code {
+			t.Errorf("%+v: %v, want %s", q, err, code)
+		}
+	}
+}

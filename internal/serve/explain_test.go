@@ -1,0 +1,36 @@
+package serve
+
+import (
+	"net/http"
+	"testing"
+)
+
+// An explanation covers the picture, as the document says, however the fields come; what cannot be explained is refused.
+func TestExplain(t *testing.T) {
+	s, h := start(t, nil)
+	jpg, _ := photo()
+	url := h.URL + "/v1/explain"
+	for name, a := range map[string]answer{
+		"classify": send(t, http.MethodPost, url, "image/jpeg", jpg),
+		"ask":      post(t, url, map[string]any{"image": dataURLOf(jpg), "task": "ask", "question": "how many circles are there?"}),
+		"detect":   send(t, http.MethodPost, url+"?task=detect&target=circle&box=1,2,30,40", "image/jpeg", jpg),
+	} {
+		a.want(t, 200, "task", "explain", "method", "rollout", "width", 96, "regions.grid", "[4 4]")
+		if err := document(t).Components.Schemas["Explanation"].Value.VisitJSON(a.get(t, "")); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for query, code := range map[string]string{
+		"?task=pose": "request.task", "?task=nonsense": "request.task", "?task=ask": "request.question", "?box=1,2,x,4": "request.box", "?box=1,2,3": "request.box",
+		"?task=detect&box=5,5,5,5": "request.boxes", "?model=none": "model.missing",
+	} {
+		a := send(t, http.MethodPost, url+query, "image/jpeg", jpg)
+		if got := a.get(t, "error.code"); got != code || a.status/100 != 4 {
+			t.Errorf("%s: %d %v, want %s", query, a.status, got, code)
+		}
+	}
+	send(t, http.MethodPost, url, "image/jpeg", jpg[:200]).want(t, 400, "error.code", "image.truncated")
+	if n := s.models[0].queue.taken.Load(); n != 0 {
+		t.Errorf("%d places are still taken", n)
+	}
+}
