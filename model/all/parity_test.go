@@ -88,7 +88,11 @@ func TestParityPictures(t *testing.T) {
 				continue
 			}
 			s := model.Sample{}
-			for i := range want["pixel_values"].Shape[0] {
+			n := want["pixel_values"].Shape[0]
+			if g := want["image_grid_thw"]; g != nil { // rows are patches
+				n = g.Shape[0]
+			}
+			for i := range n {
 				if boxes == nil || i < len(boxes) {
 					s.Pictures = append(s.Pictures, x.pictures[i%len(x.pictures)])
 				}
@@ -108,7 +112,7 @@ func TestParityPictures(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, name := range []string{"pixel_values", "pixel_mask", "pixel_attention_mask", "spatial_shapes"} {
+			for _, name := range []string{"pixel_values", "pixel_mask", "pixel_attention_mask", "spatial_shapes", "image_grid_thw"} {
 				if want[name] != nil {
 					comparePixels(t, affix[0]+name, got[name], want[name])
 				}

@@ -1,0 +1,31 @@
+package qwen
+
+import (
+	"testing"
+
+	"fovea/annotation"
+)
+
+func TestObjects(t *testing.T) {
+	cat := annotation.Box{X0: 20, Y0: 60, X1: 60, Y1: 120}
+	for text, want := range map[string]int{
+		"```json\n[\n\t{\"bbox_2d\": [10, 20, 30, 40], \"label\": \"cat\"}\n]\n```":         1,
+		`[{"bbox_2d":[30,40,10,20],"label":"cat"},{"bbox_2d":[10,20,30,40],"label":"cat"}]`: 2,
+		`[{"bbox_2d":[10,20,30,40],"label":"cat"},{"bbox_2d":[1,2`:                          1,
+		`{"bbox_2d":[10,20,30],"label":"cat"}`:                                              0,
+		`{"bbox_2d":[10,20,10,40],"label":"cat"}`:                                           0,
+		`{"point_2d":[10,20],"label":"cat"}`:                                                0,
+		`{"bbox_2d":"x","label":"cat"}`:                                                     0,
+		"There is none.":                                                                    0,
+	} {
+		got := objects(text, .5, 2, 3, 1000, 1000)
+		if len(got) != want {
+			t.Errorf("%s: %v, want %d", text, got, want)
+		}
+		for _, o := range got {
+			if o.Label != "cat" || o.Box != cat || o.Score != .5 {
+				t.Errorf("%s: %v", text, o)
+			}
+		}
+	}
+}
