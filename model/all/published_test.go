@@ -33,6 +33,8 @@ func TestPublishedSizes(t *testing.T) {
 			`{"image_processor_type":"SiglipImageProcessor","processor_class":"SiglipProcessor","resample":3,"size":{"height":224,"width":224}}`, "siglip", 203_155_970},
 		{"facebook/dinov2-base", `{"architectures":["Dinov2Model"],"model_type":"dinov2","image_size":518,"patch_size":14}`,
 			`{"crop_size":{"height":224,"width":224},"image_processor_type":"BitImageProcessor","resample":3,"size":{"shortest_edge":256}}`, "dinov2", 86_580_480 - 768}, // without the mask token
+		{"google/paligemma-3b-pt-224", `{"architectures":["PaliGemmaForConditionalGeneration"],"model_type":"paligemma","bos_token_id":2,"eos_token_id":1,"image_token_index":1882,"projection_dim":2048,"text_config":{"hidden_size":2048,"intermediate_size":16384,"model_type":"gemma","num_attention_heads":8,"num_hidden_layers":18,"num_image_tokens":256,"num_key_value_heads":1,"torch_dtype":"float32","vocab_size":257216},"vision_config":{"hidden_size":1152,"intermediate_size":4304,"model_type":"siglip_vision_model","num_attention_heads":16,"num_hidden_layers":27,"num_image_tokens":256,"patch_size":14,"projection_dim":2048,"vision_use_head":false}}`, // but for the tokenizer, which is the fixture's
+			`{"image_processor_type":"SiglipImageProcessor","image_seq_length":256,"resample":3,"size":{"height":224,"width":224}}`, "paligemma", 2_923_466_480},
 	} {
 		dir := t.TempDir()
 		copyFile(t, filepath.Join(root(), c.fixture, "tokenizer.json"), filepath.Join(dir, "tokenizer.json"))
