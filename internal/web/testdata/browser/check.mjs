@@ -37,7 +37,7 @@ async function open(url, { width = 1280, height = 900, expected = /^$/, ...conte
 }
 
 const idle = (p) => p.waitForFunction(() => document.querySelector("#progress").hidden && document.querySelector("#found").getAttribute("aria-busy") !== "true" && document.querySelector("#found").childElementCount > 0);
-const rows = (p) => p.$$eval("#found tr[data-id]", (list) => list.map((r) => r.innerText.replace(/\s+/g, " ").trim()));
+const rows = (p) => p.$$eval("#found tr[data-id]", (list) => list.map((r) => [...r.cells].slice(0, 2).map((c) => c.innerText.trim()).join(" ").replace(/\s+/g, " ")));
 
 async function drop(p, file, type = "image/png") {
   const data = fs.readFileSync(file).toString("base64");
@@ -266,6 +266,10 @@ async function token(url) {
   await p.close();
 }
 
+process.on("uncaughtException", (e) => {
+  console.error(e.message, complaints); // the whole error holds the whole browser
+  process.exit(1);
+});
 try {
   const copy = path.join(path.dirname(process.argv[1]), "second");
   let models = [];
