@@ -13,6 +13,7 @@ const name = path.basename(picture);
 
 function serve(...flags) {
   const child = spawn(fovea, ["serve", "--addr", "127.0.0.1:0", "--quiet", ...flags], { stdio: ["ignore", "pipe", "inherit"] });
+  process.on("exit", () => child.kill()); // also when a check fails
   return new Promise((done, fail) => {
     child.stdout.on("data", (b) => { const m = String(b).match(/https?:\/\/\S+/); if (m) done({ url: m[0], stop: () => new Promise((r) => { child.on("exit", r); child.kill(); }) }); });
     child.on("exit", (c) => fail(new Error("the server ended with " + c)));
