@@ -11,7 +11,7 @@ type Work struct {
 	part func(i int) // job.part, made once so that Run allocates nothing
 
 	own    []*Work // of the parts of SplitWork
-	bf16   bool // round operands, see RoundBF16
+	bf16   bool    // round operands, see RoundBF16
 	ra, rb []float32
 	halves []uint16
 }
