@@ -54,7 +54,9 @@ func (p *Predictor) Close() error {
 
 // take waits for a runner; give it back to p.slots.
 func (p *Predictor) take(ctx context.Context) (model.Runner, error) {
-	select {
+	select { // a request that has ended must not take a runner that happens to be free
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	case <-p.closed:
 		return nil, ErrClosed
 	default:
