@@ -27,7 +27,9 @@ func (a *Arena) Alloc(n int) []float32 {
 		}
 		a.at, a.used = a.at+1, 0
 	}
-	a.chunks = append(a.chunks, aligned(max(chunkFloats, need)))
+	chunk := aligned(max(chunkFloats, need))
+	preferHuge(chunk)
+	a.chunks = append(a.chunks, chunk)
 	a.used = need
 	return a.chunks[a.at][:n:n]
 }

@@ -34,11 +34,7 @@ func completeModels(_ *cobra.Command, _ []string, toComplete string) ([]cobra.Co
 
 // completeCached offers what is in the hub's cache.
 func completeCached(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	out := []cobra.Completion{}
-	for _, n := range cachedNames() {
-		out = append(out, n)
-	}
-	return out, cobra.ShellCompDirectiveNoFileComp
+	return append([]cobra.Completion{}, cachedNames()...), cobra.ShellCompDirectiveNoFileComp
 }
 
 // completeShort offers the short names of published models.

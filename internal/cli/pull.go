@@ -110,7 +110,6 @@ func runnable(dir string) error {
 type pullWatch struct {
 	a    *app
 	line *progress
-	from int64
 }
 
 func (a *app) watchPull(name string) *pullWatch {

@@ -21,7 +21,7 @@ func (c Cache) Remove(r Ref) (freed int64, err error) {
 	if err != nil {
 		return 0, c.missing(r)
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	base := filepath.Base(c.folder(r.Repo))
 	shared := c.sharedBlobs(r.Repo)
 	if r.Revision == "" {
