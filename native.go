@@ -102,11 +102,11 @@ func (r *nativeRunner) Close() { r.pool.Close() }
 func (r *nativeRunner) TextVector(text string) []float32 { return r.run.TextVector(text) }
 
 func (r *nativeRunner) Encode(img *imageproc.RGB) (model.View, error) {
-	if len(r.model.Names.List) > len(r.weights.Names.List)+maxNames {
-		r.reset()
+	views, err := r.EncodeBatch([]*imageproc.RGB{img})
+	if err != nil {
+		return nil, err
 	}
-	square, g := r.model.Config.Fit().Apply(img)
-	return &nativeView{r, r.run.Encode(square), g}, nil
+	return views[0], nil
 }
 
 // nativeView is an encoded picture and how it lies in the model's square.

@@ -95,6 +95,23 @@ func (s *Sample) Shares() (int, error) {
 	return len(s.Pictures) / len(s.Texts), nil
 }
 
+// IDs are those of the sample's texts: ids is called with each text and the grids of the share of pictures that belongs to it,
+// none when there are no pictures.
+func (s *Sample) IDs(grids [][2]int, share int, ids func(of [][2]int, text string) ([]int32, error)) ([][]int32, error) {
+	out := make([][]int32, len(s.Texts))
+	for i, text := range s.Texts {
+		var of [][2]int
+		if grids != nil {
+			of = grids[i*share : (i+1)*share]
+		}
+		var err error
+		if out[i], err = ids(of, text); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // PutPictures prepares pictures as p says and stores them as pixel_values. Pictures of several sizes are filled up with
 // zeros at the right and bottom, and pixel_mask says what is picture, for those classes that do so. check refuses sizes
 // that the network cannot take.

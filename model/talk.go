@@ -65,6 +65,17 @@ func (v *Voice) Question(question string) error {
 	return nil
 }
 
+// Names are those of some labels that may be put into a question.
+func (v *Voice) Names(labels []string) []string {
+	var names []string
+	for _, l := range labels {
+		if v.Question(l) == nil {
+			names = append(names, l)
+		}
+	}
+	return names
+}
+
 // talkRunner is the Runner of a Speaker.
 type talkRunner struct {
 	Worker

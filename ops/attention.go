@@ -16,8 +16,8 @@ type Group struct {
 	Prefix int  // of a causal group: the first so many tokens see each other both ways (a prefix LM, Raffel et al. 2020)
 }
 
-// sees is the number of its group's tokens that token i sees, from the first on.
-func (g *Group) sees(i int) int {
+// Sees is the number of its group's tokens that token i sees, from the first on.
+func (g *Group) Sees(i int) int {
 	if !g.Causal {
 		return g.Len
 	}
@@ -176,7 +176,7 @@ func (o *attentionOp) forwardHead(work *kernel.Work, s []float32, image, row, ro
 		own := kernel.Mat{Data: s[r*w+p:], Rows: g.Len, Cols: g.Len, RS: w, CS: 1}
 		kernel.Gemm(work, own, head(o.q.Data, g.Start, g.Len, d, h, kd), head(o.k.Data, g.Start, g.Len, d, h, kd).T(), kernel.Epilogue{})
 		for i := range g.Len {
-			n := p + g.sees(i)
+			n := p + g.Sees(i)
 			kernel.SoftmaxRows(s[(r+i)*w:], 1, n, w, scale)
 			clear(s[(r+i)*w+n : (r+i+1)*w])
 		}

@@ -9,13 +9,13 @@ func (w *Work) Wide(elements int) bool { return elements >= wideElements && w.po
 
 // Split calls f on even shares [from, to) of n items side by side.
 func (w *Work) Split(n int, f func(from, to int)) {
-	parts := min(w.pool.Workers(), n)
+	parts := w.Parts(n)
 	w.pool.Run(parts, func(i int) { f(n*i/parts, n*(i+1)/parts) })
 }
 
 // SplitWork is Split for work that multiplies matrices: share i of the items comes with buffers of its own.
 func (w *Work) SplitWork(n int, f func(own *Work, part, from, to int)) {
-	parts := min(w.pool.Workers(), n)
+	parts := w.Parts(n)
 	for len(w.own) < parts {
 		w.own = append(w.own, NewWork(nil))
 	}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"os"
 	"runtime"
 	"strconv"
 	"strings"
@@ -139,8 +140,9 @@ func (y *tally) ask(client *http.Client, url string, body []byte) {
 	}
 }
 
-// At ten times the capacity the excess is turned away at once, and those who are let in wait little. The limits are loose, since
-// the machine may be busy with other tests; queue_test.go has them exactly, without a machine.
+// At ten times the capacity the excess is turned away at once, and those who are let in wait little. With FOVEA_LONG, which wants an
+// idle machine, the limits are those that the server promises; else the machine may be busy with other tests, and they are wide.
+// queue_test.go has them exactly, without a machine.
 func TestOverload(t *testing.T) {
 	const service, requests = 200 * time.Millisecond, 150
 	s, h := start(t, func(c *Config) { c.Models, c.Queue = paced(service), 1 })
@@ -165,7 +167,11 @@ func TestOverload(t *testing.T) {
 	one, p99, refusal := percentile(alone.took[200], .99), percentile(ok, .99), percentile(no, .99)
 	used := float64(len(ok)) * float64(service) / float64(length)
 	t.Logf("alone p99 %v; at 10 times the capacity: %d answered, p99 %v; %d refused, p99 %v; the model was busy for %.0f %%", one, len(ok), p99, len(no), refusal, 100*used)
-	if p99 > 4*one || refusal > 2*time.Second || used < .3 {
+	longest, soon, share := 4*one, 2*time.Second, .3
+	if os.Getenv("FOVEA_LONG") != "" {
+		longest, soon, share = 2*one, 50*time.Millisecond, .9
+	}
+	if p99 > longest || refusal > soon || used < share {
 		t.Error("that is too slow")
 	}
 	until(t, "all places are free", func() bool { return s.models[0].queue.taken.Load() == 0 })

@@ -155,15 +155,9 @@ func (m *Model) Process(s model.Sample) (model.Inputs, error) {
 		}
 	}
 	if s.Texts != nil {
-		ids := make([][]int32, len(s.Texts))
-		for i, text := range s.Texts {
-			var of [][2]int
-			if grids != nil {
-				of = grids[i*share : (i+1)*share]
-			}
-			if ids[i], err = m.ids(of, text); err != nil {
-				return nil, err
-			}
+		ids, err := s.IDs(grids, share, m.ids)
+		if err != nil {
+			return nil, err
 		}
 		in.PutTexts(ids, 2, 0)
 	}

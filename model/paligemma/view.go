@@ -46,12 +46,7 @@ func (v *view) Ask(questions []string, step func(string)) []model.Answer {
 
 // Detect implements model.View. The model is asked for all things at once.
 func (v *view) Detect(o model.DetectOptions) []model.Object {
-	var names []string
-	for _, q := range o.Query {
-		if v.m.voice.Question(q) == nil {
-			names = append(names, q)
-		}
-	}
+	names := v.m.voice.Names(o.Query)
 	if names == nil {
 		return nil
 	}

@@ -27,12 +27,7 @@ type view struct {
 // Detect implements model.View, with the question that the model's makers ask. The score of each object is the geometric mean
 // of the probabilities of the answer's pieces.
 func (v *view) Detect(o model.DetectOptions) []model.Object {
-	var names []string
-	for _, q := range o.Query {
-		if v.m.voice.Question(q) == nil {
-			names = append(names, q)
-		}
-	}
+	names := v.m.voice.Names(o.Query)
 	if names == nil {
 		return nil
 	}

@@ -21,6 +21,11 @@ func (r *Runner) EncodeBatch(imgs []*imageproc.RGB) []*Picture {
 	out := make([]*Picture, n)
 	for i := range out {
 		p := &Picture{Encoded: Encoded{Images: 1, Tokens: share(h.Tokens.Data, i, n), S4: share(h.S4.Data, i, n)}}
+		if n == 1 { // the cache is the picture's own already
+			p.Cache = all.Cache
+			out[i] = p
+			break
+		}
 		for _, l := range all.Cache.Layers {
 			p.Cache.Layers = append(p.Cache.Layers, ops.Memory{K: share(l.K, i, n), V: share(l.V, i, n)})
 		}

@@ -177,9 +177,5 @@ func visible(l *ops.Layout, i int) int {
 	if i < l.Patches {
 		return l.Patches
 	}
-	g := l.Groups[0]
-	if !g.Causal {
-		return l.Patches + g.Len
-	}
-	return l.Patches + min(max(i-l.Patches+1, g.Prefix), g.Len)
+	return l.Patches + l.Groups[0].Sees(i-l.Patches)
 }

@@ -33,16 +33,7 @@ type Picture struct {
 
 // Encode runs one square picture (S × S) through the model.
 func (r *Runner) Encode(img *imageproc.RGB) *Picture {
-	m, t := r.m, r.t
-	t.Reset()
-	c := m.Config
-	x := t.New(false, 1, c.Size, c.Size, 3)
-	m.normalize(x.Data, img.Pix)
-	p := &Picture{Encoded: Encoded{Images: 1}}
-	h := m.Forward(t, x, nil, &r.sc, &p.Cache)
-	p.Tokens = append([]float32(nil), h.Tokens.Data...)
-	p.S4 = append([]float32(nil), h.S4.Data...)
-	return p
+	return r.EncodeBatch([]*imageproc.RGB{img})[0]
 }
 
 // tokens brings the picture's final tokens onto the tape.
