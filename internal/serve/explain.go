@@ -62,7 +62,7 @@ func (c *call) explain(body []byte) error {
 	if len(pics.pictures) != 1 {
 		return bad("image", "%d pictures, and one at a time is explained", len(pics.pictures))
 	}
-	res, err := c.s.explain(c.r.Context(), q.Model, pics.pictures[0], ask)
+	res, err := c.s.explain(c.r.Context(), pics, ask)
 	if err != nil {
 		return err
 	}
@@ -98,12 +98,17 @@ func (c *call) readExplain(body []byte) (*explainRequest, error) {
 	return e, nil
 }
 
-// explain puts a request to a model when its turn comes.
-func (s *Server) explain(ctx context.Context, name string, pic *picture, q fovea.ExplainRequest) (res *fovea.Explanation, err error) {
-	m, err := s.model(name)
+// explain puts a request about a question's picture to a model when its turn comes. What the question says beside is checked,
+// although an explanation makes no use of it: it is not what the client meant.
+func (s *Server) explain(ctx context.Context, of *question, q fovea.ExplainRequest) (res *fovea.Explanation, err error) {
+	m, err := s.model(of.model)
 	if err != nil {
 		return nil, err
 	}
+	if err := m.p.Check(of.req); err != nil {
+		return nil, err
+	}
+	pic := of.pictures[0]
 	if err := s.enter(m, 1); err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ func TestExplain(t *testing.T) {
 	}
 	for query, code := range map[string]string{
 		"?task=pose": "request.task", "?task=nonsense": "request.task", "?task=ask": "request.question", "?box=1,2,x,4": "request.box", "?box=1,2,3": "request.box",
-		"?task=detect&box=5,5,5,5": "request.boxes", "?model=none": "model.missing",
+		"?task=detect&box=5,5,5,5": "request.boxes", "?model=none": "model.missing", "?max=1001": "request.max", "?threshold=2": "request.threshold",
 	} {
 		a := send(t, http.MethodPost, url+query, "image/jpeg", jpg)
 		if got := a.get(t, "error.code"); got != code || a.status/100 != 4 {
