@@ -34,12 +34,27 @@ type Param struct {
 	tensor.Tensor
 	Grads  [][]float32 // one slot a replica, each as long as Data
 	Frozen bool        // no gradient is computed
+	Stored Stored      // where a parameter without Data finds its values, see Load; nil: nowhere
 	// Kind tells the optimiser how to treat the parameter.
 	Kind Kind
+	// Rate is the parameter's share of the learning rate, for weights that were trained before; 0 means all of it.
+	Rate float32
 
 	fixed  bool
 	once   sync.Once
 	packed *kernel.Packed
+}
+
+// Load gives a parameter that is stored its Data.
+func (p *Param) Load() error {
+	if p.Data != nil || p.Stored == nil {
+		return nil
+	}
+	p.Data = make([]float32, p.Shape.Size())
+	err := p.Stored.Float32(p.Data)
+	p.Stored.Done()
+	p.Stored = nil
+	return err
 }
 
 // Fix promises that the parameter's values change no more. Products by a fixed matrix use a copy in the kernels' own

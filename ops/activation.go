@@ -23,6 +23,29 @@ func Tanh(x *Value) *Value { return unary(x, kernel.Tanh, tanhGrad) }
 // ReLU is max(x, 0), element by element.
 func ReLU(x *Value) *Value { return unary(x, kernel.ReLU, kernel.ReLUGrad) }
 
+// ReLU6 is min(max(x, 0), 6), element by element (Howard et al. 2017). It works in place, so that a convolution and its
+// activation keep one map and not two: x must come from an operation that does not look at its result again, such as a
+// convolution, and nothing else may use x.
+func ReLU6(x *Value) *Value {
+	t := x.Tape()
+	if n := len(x.Data); t.Work.Wide(n) {
+		t.Work.Split(n, func(i, j int) { kernel.ReLU6(x.Data[i:j], x.Data[i:j]) })
+	} else {
+		kernel.ReLU6(x.Data, x.Data)
+	}
+	if x.Grad != nil {
+		op := autograd.Node[relu6Op](t)
+		*op = relu6Op{x}
+		t.Push(op)
+	}
+	return x
+}
+
+type relu6Op struct{ x *Value }
+
+// Backward implements autograd.Op.
+func (o *relu6Op) Backward() { kernel.ReLU6Grad(o.x.Grad, o.x.Data) }
+
 // SiLU is x·sigmoid(x), element by element.
 func SiLU(x *Value) *Value { return unary(x, kernel.SiLU, kernel.SiLUGrad) }
 

@@ -17,10 +17,19 @@ func Conv2D(x, w, bias *Value, k, s int) *Value {
 // and pixels at the right and bottom that fill no kernel are left out. With k = s and no padding it embeds patches.
 func Conv2DPad(x, w, bias *Value, k, s, pad int) *Value {
 	mustBe(len(x.Shape) == 4 && w.Shape.Last() == k*k*x.Shape[3] && min(x.Shape[1], x.Shape[2])+2*pad >= k, "conv2d", "[B, H, W, C] of a kernel's size and [Out, k·k·C]", x, w)
+	return convolve(x, w, bias, newWindow(x.Shape[1], x.Shape[2], x.Shape[3], k, s, pad))
+}
+
+// Conv2DSame is Conv2D with TensorFlow's "SAME" padding, which differs from Conv2D's for strides above 1: where the zeros do not
+// divide evenly, the last one comes after the picture. The result is [B, ⌈H/s⌉, ⌈W/s⌉, Out].
+func Conv2DSame(x, w, bias *Value, k, s int) *Value {
+	mustBe(len(x.Shape) == 4 && w.Shape.Last() == k*k*x.Shape[3], "conv2d", "[B, H, W, C] and [Out, k·k·C]", x, w)
+	return convolve(x, w, bias, sameWindow(x.Shape[1], x.Shape[2], x.Shape[3], k, s))
+}
+
+func convolve(x, w, bias *Value, g window) *Value {
 	t := x.Tape()
-	out := w.Shape[0]
-	g := newWindow(x.Shape[1], x.Shape[2], x.Shape[3], k, s, pad)
-	y := t.New(autograd.Wants(x, w, bias), x.Shape[0], g.oh, g.ow, out)
+	y := t.New(autograd.Wants(x, w, bias), x.Shape[0], g.oh, g.ow, w.Shape[0])
 	op := autograd.Node[convOp](t)
 	*op = convOp{x, w, bias, y, g}
 	op.forward()

@@ -17,6 +17,9 @@ func TestDaViTGradients(t *testing.T) {
 	}{
 		"depthwise 3x3":              {[][]int{{2, 3, 4, 5}, {5, 1, 3, 3}, {5}}, func(in []*Value) *Value { return DepthwiseConv2D(in[0], in[1], in[2], 3, 1, 1) }},
 		"depthwise 5x5 without bias": {[][]int{{1, 2, 3, 4}, {4, 1, 5, 5}}, func(in []*Value) *Value { return DepthwiseConv2D(in[0], in[1], nil, 5, 1, 2) }},
+		"convolution, same padding":  {[][]int{{2, 6, 6, 3}, {4, 27}, {4}}, func(in []*Value) *Value { return Conv2DSame(in[0], in[1], in[2], 3, 2) }},
+		"depthwise, same padding":    {[][]int{{2, 6, 6, 3}, {3, 1, 5, 5}, {3}}, func(in []*Value) *Value { return DepthwiseConv2DSame(in[0], in[1], in[2], 5, 2) }},
+		"relu6":                      {[][]int{{5, 4}, {6, 4}}, func(in []*Value) *Value { return ReLU6(Linear(in[0], in[1], nil)) }},
 		"channel attention":          {[][]int{{10, 6}, {10, 6}, {10, 6}}, func(in []*Value) *Value { return ChannelAttention(in[0], in[1], in[2], 2, 2) }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -45,6 +48,17 @@ func TestDepthwiseConv2D(t *testing.T) {
 	tape := autograd.NewTape(kernel.NewWork(nil), 0, false)
 	want := Conv2D(tape.Use(x), ChannelsLast(tape.Use(full)), tape.Use(bias), k, 1)
 	near(t, DepthwiseConv2D(tape.Use(x), tape.Use(w), tape.Use(bias), k, 1, 1).Data, want.Data)
+}
+
+// TestSamePadding: TensorFlow pads an even picture for a stride of 2 after its end: the kernel's centre is on pixels 1, 3, ….
+func TestSamePadding(t *testing.T) {
+	tape := autograd.NewTape(kernel.NewWork(nil), 0, false)
+	x := tape.Input([]float32{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}, 1, 4, 4, 1)
+	centre := tape.Input([]float32{0, 0, 0, 0, 1, 0, 0, 0, 0}, 1, 9)
+	near(t, Conv2DSame(x, centre, nil, 3, 2).Data, []float32{6, 8, 14, 16})
+	corner := tape.Input([]float32{0, 0, 0, 0, 0, 0, 0, 0, 1}, 1, 1, 3, 3)
+	near(t, DepthwiseConv2DSame(x, corner, nil, 3, 2).Data, []float32{11, 0, 0, 0})
+	near(t, DepthwiseConv2DSame(x, corner, nil, 3, 1).Data, []float32{6, 7, 8, 0, 10, 11, 12, 0, 14, 15, 16, 0, 0, 0, 0, 0})
 }
 
 // TestChannelAttention follows the definition, number by number.

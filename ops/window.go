@@ -1,6 +1,10 @@
 package ops
 
-import "fovea/internal/kernel"
+import (
+	"fmt"
+
+	"fovea/internal/kernel"
+)
 
 // bandFloats bounds the columns that a convolution lays out at a time (about 256 KiB), so that they stay in the
 // second-level cache between being written and being multiplied.
@@ -12,6 +16,17 @@ type window struct{ h, w, c, oh, ow, k, s, pad int }
 
 func newWindow(h, w, c, k, s, pad int) window {
 	return window{h, w, c, (h+2*pad-k)/s + 1, (w+2*pad-k)/s + 1, k, s, pad}
+}
+
+// sameWindow is a window with TensorFlow's "SAME" padding: ⌈h/s⌉ × ⌈w/s⌉ places, as many zeros before the picture as after
+// it, or one less. Both axes must need the same number before.
+func sameWindow(h, w, c, k, s int) window {
+	g := window{h, w, c, (h + s - 1) / s, (w + s - 1) / s, k, s, 0}
+	g.pad = max((g.oh-1)*s+k-h, 0) / 2
+	if max((g.ow-1)*s+k-w, 0)/2 != g.pad {
+		panic(fmt.Sprintf("ops: same padding of %d×%d pixels differs between the axes for kernel %d, stride %d", h, w, k, s))
+	}
+	return g
 }
 
 // plain reports that the unfolded columns are the picture itself.

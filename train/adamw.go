@@ -59,7 +59,7 @@ func (a *AdamW) update(p *autograd.Param) {
 	if p.Kind == autograd.Vector {
 		decay = 0
 	}
-	kernel.AdamW(p.Data, p.Grads[0], s.m, s.v, a.lr, a.Beta1, a.Beta2, a.Eps, decay, a.c1, a.c2)
+	kernel.AdamW(p.Data, p.Grads[0], s.m, s.v, a.lr*share(p), a.Beta1, a.Beta2, a.Eps, decay, a.c1, a.c2)
 }
 
 func (a *AdamW) remember(p *autograd.Param) *moments {

@@ -110,8 +110,9 @@ func (m *Muon) update(s *muonScratch, p *autograd.Param) {
 	copy(x, g)
 	kernel.Lerp(x, mom, m.Momentum)
 	x = s.orthogonalize(rows, cols, m.Iterations)
-	kernel.Scale(p.Data, 1-m.lr*m.Decay)
-	kernel.Axpy(-m.lr*float32(math.Sqrt(max(1, float64(rows)/float64(cols)))), x, p.Data)
+	lr := m.lr * share(p)
+	kernel.Scale(p.Data, 1-lr*m.Decay)
+	kernel.Axpy(-lr*float32(math.Sqrt(max(1, float64(rows)/float64(cols)))), x, p.Data)
 }
 
 // The quintic x ↦ a·x + b·x³ + c·x⁵ that Jordan et al. tuned to bring singular values from anywhere in (0, 1] to about 1

@@ -53,3 +53,11 @@ func NewOptimizer(name string, decay *float64, workers int) (Optimizer, error) {
 
 // trained reports that optimisers change p.
 func trained(p *autograd.Param) bool { return !p.Frozen && p.Kind != autograd.Buffer }
+
+// share is a parameter's share of the learning rate.
+func share(p *autograd.Param) float32 {
+	if p.Rate == 0 {
+		return 1
+	}
+	return p.Rate
+}

@@ -55,6 +55,18 @@ func ReLUGrad(dx, x, dy []float32) {
 	reluGrad(dx, x, dy)
 }
 
+// ReLU6 sets dst = min(max(x, 0), 6).
+func ReLU6(dst, x []float32) {
+	same("ReLU6", len(dst), len(x))
+	relu6(dst, x)
+}
+
+// ReLU6Grad clears dy where y, what ReLU6 gave, is not between 0 and 6.
+func ReLU6Grad(dy, y []float32) {
+	same("ReLU6Grad", len(dy), len(y))
+	relu6Grad(dy, y)
+}
+
 // SiLU sets dst = x·σ(x), also called swish (Elfwing et al. 2017).
 func SiLU(dst, x []float32) {
 	same("SiLU", len(dst), len(x))
@@ -151,6 +163,26 @@ func reluGradGeneric(dx, x, dy []float32) {
 	for i, v := range x {
 		if v > 0 {
 			dx[i] += dy[i]
+		}
+	}
+}
+
+func relu6Generic(dst, x []float32) {
+	for i, v := range x {
+		switch {
+		case v < 0:
+			v = 0
+		case v > 6:
+			v = 6
+		}
+		dst[i] = v
+	}
+}
+
+func relu6GradGeneric(dy, y []float32) {
+	for i, v := range y {
+		if !(v > 0 && v < 6) {
+			dy[i] = 0
 		}
 	}
 }

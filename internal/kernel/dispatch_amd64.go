@@ -235,6 +235,28 @@ func reluGrad(dx, x, dy []float32) {
 	}
 }
 
+func relu6(dst, x []float32) {
+	switch {
+	case useAVX512:
+		relu6AVX512(dst, x)
+	case useAVX2:
+		relu6AVX2(dst, x)
+	default:
+		relu6Generic(dst, x)
+	}
+}
+
+func relu6Grad(dy, y []float32) {
+	switch {
+	case useAVX512:
+		relu6GradAVX512(dy, y)
+	case useAVX2:
+		relu6GradAVX2(dy, y)
+	default:
+		relu6GradGeneric(dy, y)
+	}
+}
+
 func silu(dst, x []float32) {
 	switch {
 	case useAVX512:

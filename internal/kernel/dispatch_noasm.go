@@ -46,6 +46,10 @@ func relu(dst, x []float32) { reluGeneric(dst, x) }
 
 func reluGrad(dx, x, dy []float32) { reluGradGeneric(dx, x, dy) }
 
+func relu6(dst, x []float32) { relu6Generic(dst, x) }
+
+func relu6Grad(dy, y []float32) { relu6GradGeneric(dy, y) }
+
 func silu(dst, x []float32) { siluGeneric(dst, x) }
 
 func siluGrad(dx, x, dy []float32) { siluGradGeneric(dx, x, dy) }

@@ -68,6 +68,12 @@ func reluAVX2(dst []float32, x []float32)
 func reluGradAVX2(dx []float32, x []float32, dy []float32)
 
 //go:noescape
+func relu6AVX2(dst []float32, x []float32)
+
+//go:noescape
+func relu6GradAVX2(dy []float32, y []float32)
+
+//go:noescape
 func siluAVX2(dst []float32, x []float32)
 
 //go:noescape

@@ -1911,6 +1911,124 @@ end91:
 	VZEROUPPER
 	RET
 
+// func relu6AVX2(dst []float32, x []float32)
+// Requires: AVX
+TEXT ·relu6AVX2(SB), NOSPLIT, $0-48
+	VXORPS  Y0, Y0, Y0
+	VMOVUPS c40c00000AVX2<>+0(SB), Y1
+	MOVQ    dst_base+0(FP), AX
+	MOVQ    x_base+24(FP), CX
+	MOVQ    dst_len+8(FP), DX
+	XORQ    BX, BX
+	SUBQ    $0x00000008, DX
+	JLT     out93
+
+loop92:
+	VMOVUPS (CX)(BX*4), Y2
+	VMINPS  Y2, Y1, Y2
+	VMAXPS  Y2, Y0, Y2
+	VMOVUPS Y2, (AX)(BX*4)
+	ADDQ    $0x00000008, BX
+	SUBQ    $0x00000008, DX
+	JGE     loop92
+
+out93:
+	ADDQ       $0x00000008, DX
+	TESTQ      DX, DX
+	JZ         end94
+	LEAQ       tailAVX2<>+0(SB), SI
+	SHLQ       $0x02, DX
+	SUBQ       DX, SI
+	SHRQ       $0x02, DX
+	VMOVUPS    32(SI), Y2
+	VMASKMOVPS (CX)(BX*4), Y2, Y3
+	VMINPS     Y3, Y1, Y1
+	VMAXPS     Y1, Y0, Y1
+	VMASKMOVPS Y1, Y2, (AX)(BX*4)
+
+end94:
+	VZEROUPPER
+	RET
+
+DATA c40c00000AVX2<>+0(SB)/4, $0x40c00000
+DATA c40c00000AVX2<>+4(SB)/4, $0x40c00000
+DATA c40c00000AVX2<>+8(SB)/4, $0x40c00000
+DATA c40c00000AVX2<>+12(SB)/4, $0x40c00000
+DATA c40c00000AVX2<>+16(SB)/4, $0x40c00000
+DATA c40c00000AVX2<>+20(SB)/4, $0x40c00000
+DATA c40c00000AVX2<>+24(SB)/4, $0x40c00000
+DATA c40c00000AVX2<>+28(SB)/4, $0x40c00000
+GLOBL c40c00000AVX2<>(SB), RODATA|NOPTR, $32
+
+// func relu6GradAVX2(dy []float32, y []float32)
+// Requires: AVX
+TEXT ·relu6GradAVX2(SB), NOSPLIT, $0-48
+	VXORPS  Y0, Y0, Y0
+	VMOVUPS c40c00000AVX2<>+0(SB), Y1
+	MOVQ    dy_base+0(FP), AX
+	MOVQ    y_base+24(FP), CX
+	MOVQ    dy_len+8(FP), DX
+	XORQ    BX, BX
+	SUBQ    $0x00000010, DX
+	JLT     out96
+
+loop95:
+	VMOVUPS   (CX)(BX*4), Y2
+	VMOVUPS   (AX)(BX*4), Y3
+	VCMPPS    $0x11, Y2, Y0, Y4
+	VBLENDVPS Y4, Y3, Y0, Y3
+	VCMPPS    $0x11, Y1, Y2, Y2
+	VBLENDVPS Y2, Y3, Y0, Y2
+	VMOVUPS   Y2, (AX)(BX*4)
+	VMOVUPS   32(CX)(BX*4), Y2
+	VMOVUPS   32(AX)(BX*4), Y3
+	VCMPPS    $0x11, Y2, Y0, Y4
+	VBLENDVPS Y4, Y3, Y0, Y3
+	VCMPPS    $0x11, Y1, Y2, Y2
+	VBLENDVPS Y2, Y3, Y0, Y2
+	VMOVUPS   Y2, 32(AX)(BX*4)
+	ADDQ      $0x00000010, BX
+	SUBQ      $0x00000010, DX
+	JGE       loop95
+
+out96:
+	ADDQ $0x00000010, DX
+	SUBQ $0x00000008, DX
+	JLT  out98
+
+loop97:
+	VMOVUPS   (CX)(BX*4), Y2
+	VMOVUPS   (AX)(BX*4), Y3
+	VCMPPS    $0x11, Y2, Y0, Y4
+	VBLENDVPS Y4, Y3, Y0, Y3
+	VCMPPS    $0x11, Y1, Y2, Y2
+	VBLENDVPS Y2, Y3, Y0, Y2
+	VMOVUPS   Y2, (AX)(BX*4)
+	ADDQ      $0x00000008, BX
+	SUBQ      $0x00000008, DX
+	JGE       loop97
+
+out98:
+	ADDQ       $0x00000008, DX
+	TESTQ      DX, DX
+	JZ         end99
+	LEAQ       tailAVX2<>+0(SB), SI
+	SHLQ       $0x02, DX
+	SUBQ       DX, SI
+	SHRQ       $0x02, DX
+	VMOVUPS    32(SI), Y2
+	VMASKMOVPS (CX)(BX*4), Y2, Y3
+	VMASKMOVPS (AX)(BX*4), Y2, Y4
+	VCMPPS     $0x11, Y3, Y0, Y5
+	VBLENDVPS  Y5, Y4, Y0, Y4
+	VCMPPS     $0x11, Y1, Y3, Y1
+	VBLENDVPS  Y1, Y4, Y0, Y0
+	VMASKMOVPS Y0, Y2, (AX)(BX*4)
+
+end99:
+	VZEROUPPER
+	RET
+
 // func siluAVX2(dst []float32, x []float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·siluAVX2(SB), NOSPLIT, $0-48
@@ -1921,9 +2039,9 @@ TEXT ·siluAVX2(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000008, DX
-	JLT     out93
+	JLT     out101
 
-loop92:
+loop100:
 	VMOVUPS      (CX)(BX*4), Y2
 	VXORPS       c80000000AVX2<>+0(SB), Y2, Y3
 	VMINPS       Y3, Y1, Y3
@@ -1949,12 +2067,12 @@ loop92:
 	VMOVUPS      Y6, (AX)(BX*4)
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, DX
-	JGE          loop92
+	JGE          loop100
 
-out93:
+out101:
 	ADDQ         $0x00000008, DX
 	TESTQ        DX, DX
-	JZ           end94
+	JZ           end102
 	LEAQ         tailAVX2<>+0(SB), SI
 	SHLQ         $0x02, DX
 	SUBQ         DX, SI
@@ -1984,7 +2102,7 @@ out93:
 	VDIVPS       Y5, Y3, Y5
 	VMASKMOVPS   Y5, Y2, (AX)(BX*4)
 
-end94:
+end102:
 	VZEROUPPER
 	RET
 
@@ -2002,9 +2120,9 @@ TEXT ·siluGradAVX2(SB), NOSPLIT, $0-72
 	MOVQ    dx_len+8(FP), BX
 	XORQ    SI, SI
 	SUBQ    $0x00000008, BX
-	JLT     out96
+	JLT     out104
 
-loop95:
+loop103:
 	VMOVUPS      (CX)(SI*4), Y5
 	VMINPS       Y5, Y4, Y5
 	VMAXPS       Y5, Y3, Y5
@@ -2038,12 +2156,12 @@ loop95:
 	VMOVUPS      Y5, (AX)(SI*4)
 	ADDQ         $0x00000008, SI
 	SUBQ         $0x00000008, BX
-	JGE          loop95
+	JGE          loop103
 
-out96:
+out104:
 	ADDQ         $0x00000008, BX
 	TESTQ        BX, BX
-	JZ           end97
+	JZ           end105
 	LEAQ         tailAVX2<>+0(SB), DI
 	SHLQ         $0x02, BX
 	SUBQ         BX, DI
@@ -2081,7 +2199,7 @@ out96:
 	VFMADD231PS  Y1, Y6, Y0
 	VMASKMOVPS   Y0, Y5, (AX)(SI*4)
 
-end97:
+end105:
 	VZEROUPPER
 	RET
 
@@ -2106,9 +2224,9 @@ TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000008, DX
-	JLT     out99
+	JLT     out107
 
-loop98:
+loop106:
 	VMOVUPS      (CX)(BX*4), Y3
 	VXORPS       c80000000AVX2<>+0(SB), Y3, Y3
 	VMINPS       Y3, Y1, Y3
@@ -2134,12 +2252,12 @@ loop98:
 	VMOVUPS      Y6, (AX)(BX*4)
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, DX
-	JGE          loop98
+	JGE          loop106
 
-out99:
+out107:
 	ADDQ         $0x00000008, DX
 	TESTQ        DX, DX
-	JZ           end100
+	JZ           end108
 	LEAQ         tailAVX2<>+0(SB), SI
 	SHLQ         $0x02, DX
 	SUBQ         DX, SI
@@ -2169,7 +2287,7 @@ out99:
 	VDIVPS       Y5, Y2, Y5
 	VMASKMOVPS   Y5, Y3, (AX)(BX*4)
 
-end100:
+end108:
 	VZEROUPPER
 	RET
 
@@ -2185,9 +2303,9 @@ TEXT ·tanhAVX2(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000008, DX
-	JLT     out102
+	JLT     out110
 
-loop101:
+loop109:
 	VMOVUPS      (CX)(BX*4), Y4
 	VMULPS       Y4, Y4, Y6
 	VANDPS       c7fffffffAVX2<>+0(SB), Y4, Y5
@@ -2228,12 +2346,12 @@ loop101:
 	VMOVUPS      Y5, (AX)(BX*4)
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, DX
-	JGE          loop101
+	JGE          loop109
 
-out102:
+out110:
 	ADDQ         $0x00000008, DX
 	TESTQ        DX, DX
-	JZ           end103
+	JZ           end111
 	LEAQ         tailAVX2<>+0(SB), SI
 	SHLQ         $0x02, DX
 	SUBQ         DX, SI
@@ -2278,7 +2396,7 @@ out102:
 	VORPS        Y5, Y0, Y0
 	VMASKMOVPS   Y0, Y4, (AX)(BX*4)
 
-end103:
+end111:
 	VZEROUPPER
 	RET
 
@@ -2364,9 +2482,9 @@ TEXT ·layerNormRowAVX2(SB), NOSPLIT, $0-112
 	XORQ   DX, DX
 	MOVQ   CX, BX
 	SUBQ   $0x00000020, BX
-	JLT    out105
+	JLT    out113
 
-loop104:
+loop112:
 	VMOVUPS (AX)(DX*4), Y4
 	VADDPS  Y4, Y0, Y0
 	VMOVUPS 32(AX)(DX*4), Y4
@@ -2377,24 +2495,24 @@ loop104:
 	VADDPS  Y4, Y3, Y3
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x00000020, BX
-	JGE     loop104
+	JGE     loop112
 
-out105:
+out113:
 	ADDQ $0x00000020, BX
 	SUBQ $0x00000008, BX
-	JLT  out107
+	JLT  out115
 
-loop106:
+loop114:
 	VMOVUPS (AX)(DX*4), Y4
 	VADDPS  Y4, Y0, Y0
 	ADDQ    $0x00000008, DX
 	SUBQ    $0x00000008, BX
-	JGE     loop106
+	JGE     loop114
 
-out107:
+out115:
 	ADDQ       $0x00000008, BX
 	TESTQ      BX, BX
-	JZ         end108
+	JZ         end116
 	LEAQ       tailAVX2<>+0(SB), SI
 	SHLQ       $0x02, BX
 	SUBQ       BX, SI
@@ -2403,7 +2521,7 @@ out107:
 	VMASKMOVPS (AX)(DX*4), Y4, Y4
 	VADDPS     Y4, Y0, Y0
 
-end108:
+end116:
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -2426,9 +2544,9 @@ end108:
 	XORQ         DX, DX
 	MOVQ         CX, BX
 	SUBQ         $0x00000020, BX
-	JLT          out110
+	JLT          out118
 
-loop109:
+loop117:
 	VMOVUPS     (AX)(DX*4), Y6
 	VSUBPS      Y0, Y6, Y6
 	VFMADD231PS Y6, Y6, Y1
@@ -2443,25 +2561,25 @@ loop109:
 	VFMADD231PS Y6, Y6, Y4
 	ADDQ        $0x00000020, DX
 	SUBQ        $0x00000020, BX
-	JGE         loop109
+	JGE         loop117
 
-out110:
+out118:
 	ADDQ $0x00000020, BX
 	SUBQ $0x00000008, BX
-	JLT  out112
+	JLT  out120
 
-loop111:
+loop119:
 	VMOVUPS     (AX)(DX*4), Y6
 	VSUBPS      Y0, Y6, Y6
 	VFMADD231PS Y6, Y6, Y1
 	ADDQ        $0x00000008, DX
 	SUBQ        $0x00000008, BX
-	JGE         loop111
+	JGE         loop119
 
-out112:
+out120:
 	ADDQ        $0x00000008, BX
 	TESTQ       BX, BX
-	JZ          end113
+	JZ          end121
 	LEAQ        tailAVX2<>+0(SB), SI
 	SHLQ        $0x02, BX
 	SUBQ        BX, SI
@@ -2472,7 +2590,7 @@ out112:
 	VBLENDVPS   Y6, Y7, Y5, Y5
 	VFMADD231PS Y5, Y5, Y1
 
-end113:
+end121:
 	VADDPS       Y4, Y1, Y1
 	VADDPS       Y3, Y2, Y2
 	VADDPS       Y2, Y1, Y1
@@ -2497,75 +2615,75 @@ end113:
 	MOVQ         b_base+72(FP), SI
 	XORQ         DI, DI
 	SUBQ         $0x00000010, CX
-	JLT          out115
+	JLT          out123
 
-loop114:
+loop122:
 	VMOVUPS (AX)(DI*4), Y2
 	VSUBPS  Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
 	TESTQ   BX, BX
-	JZ      nil116
+	JZ      nil124
 	VMOVUPS (BX)(DI*4), Y3
 	VMULPS  Y3, Y2, Y2
 
-nil116:
+nil124:
 	TESTQ   SI, SI
-	JZ      nil117
+	JZ      nil125
 	VMOVUPS (SI)(DI*4), Y3
 	VADDPS  Y3, Y2, Y2
 
-nil117:
+nil125:
 	VMOVUPS Y2, (DX)(DI*4)
 	VMOVUPS 32(AX)(DI*4), Y2
 	VSUBPS  Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
 	TESTQ   BX, BX
-	JZ      nil118
+	JZ      nil126
 	VMOVUPS 32(BX)(DI*4), Y3
 	VMULPS  Y3, Y2, Y2
 
-nil118:
+nil126:
 	TESTQ   SI, SI
-	JZ      nil119
+	JZ      nil127
 	VMOVUPS 32(SI)(DI*4), Y3
 	VADDPS  Y3, Y2, Y2
 
-nil119:
+nil127:
 	VMOVUPS Y2, 32(DX)(DI*4)
 	ADDQ    $0x00000010, DI
 	SUBQ    $0x00000010, CX
-	JGE     loop114
+	JGE     loop122
 
-out115:
+out123:
 	ADDQ $0x00000010, CX
 	SUBQ $0x00000008, CX
-	JLT  out121
+	JLT  out129
 
-loop120:
+loop128:
 	VMOVUPS (AX)(DI*4), Y2
 	VSUBPS  Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
 	TESTQ   BX, BX
-	JZ      nil122
+	JZ      nil130
 	VMOVUPS (BX)(DI*4), Y3
 	VMULPS  Y3, Y2, Y2
 
-nil122:
+nil130:
 	TESTQ   SI, SI
-	JZ      nil123
+	JZ      nil131
 	VMOVUPS (SI)(DI*4), Y3
 	VADDPS  Y3, Y2, Y2
 
-nil123:
+nil131:
 	VMOVUPS Y2, (DX)(DI*4)
 	ADDQ    $0x00000008, DI
 	SUBQ    $0x00000008, CX
-	JGE     loop120
+	JGE     loop128
 
-out121:
+out129:
 	ADDQ       $0x00000008, CX
 	TESTQ      CX, CX
-	JZ         end124
+	JZ         end132
 	LEAQ       tailAVX2<>+0(SB), R8
 	SHLQ       $0x02, CX
 	SUBQ       CX, R8
@@ -2575,20 +2693,20 @@ out121:
 	VSUBPS     Y0, Y3, Y3
 	VMULPS     Y1, Y3, Y3
 	TESTQ      BX, BX
-	JZ         nil125
+	JZ         nil133
 	VMASKMOVPS (BX)(DI*4), Y2, Y0
 	VMULPS     Y0, Y3, Y3
 
-nil125:
+nil133:
 	TESTQ      SI, SI
-	JZ         nil126
+	JZ         nil134
 	VMASKMOVPS (SI)(DI*4), Y2, Y0
 	VADDPS     Y0, Y3, Y3
 
-nil126:
+nil134:
 	VMASKMOVPS Y3, Y2, (DX)(DI*4)
 
-end124:
+end132:
 	VZEROUPPER
 	RET
 
@@ -2612,69 +2730,7 @@ TEXT ·layerNormGradRowAVX2(SB), NOSPLIT, $0-152
 	XORQ         R8, R8
 	MOVQ         DX, R9
 	SUBQ         $0x00000010, R9
-	JLT          out128
-
-loop127:
-	VMOVUPS     (AX)(R8*4), Y6
-	VMOVUPS     (CX)(R8*4), Y7
-	VSUBPS      Y0, Y6, Y6
-	VMULPS      Y1, Y6, Y6
-	TESTQ       BX, BX
-	JZ          nil129
-	VMOVUPS     (BX)(R8*4), Y8
-	VFMADD231PS Y6, Y7, Y8
-	VMOVUPS     Y8, (BX)(R8*4)
-
-nil129:
-	TESTQ   SI, SI
-	JZ      nil130
-	VMOVUPS (SI)(R8*4), Y8
-	VADDPS  Y7, Y8, Y8
-	VMOVUPS Y8, (SI)(R8*4)
-
-nil130:
-	TESTQ   DI, DI
-	JZ      nil131
-	VMOVUPS (DI)(R8*4), Y8
-	VMULPS  Y8, Y7, Y7
-
-nil131:
-	VADDPS      Y7, Y2, Y2
-	VFMADD231PS Y6, Y7, Y4
-	VMOVUPS     32(AX)(R8*4), Y6
-	VMOVUPS     32(CX)(R8*4), Y7
-	VSUBPS      Y0, Y6, Y6
-	VMULPS      Y1, Y6, Y6
-	TESTQ       BX, BX
-	JZ          nil132
-	VMOVUPS     32(BX)(R8*4), Y8
-	VFMADD231PS Y6, Y7, Y8
-	VMOVUPS     Y8, 32(BX)(R8*4)
-
-nil132:
-	TESTQ   SI, SI
-	JZ      nil133
-	VMOVUPS 32(SI)(R8*4), Y8
-	VADDPS  Y7, Y8, Y8
-	VMOVUPS Y8, 32(SI)(R8*4)
-
-nil133:
-	TESTQ   DI, DI
-	JZ      nil134
-	VMOVUPS 32(DI)(R8*4), Y8
-	VMULPS  Y8, Y7, Y7
-
-nil134:
-	VADDPS      Y7, Y3, Y3
-	VFMADD231PS Y6, Y7, Y5
-	ADDQ        $0x00000010, R8
-	SUBQ        $0x00000010, R9
-	JGE         loop127
-
-out128:
-	ADDQ $0x00000010, R9
-	SUBQ $0x00000008, R9
-	JLT  out136
+	JLT          out136
 
 loop135:
 	VMOVUPS     (AX)(R8*4), Y6
@@ -2703,14 +2759,76 @@ nil138:
 nil139:
 	VADDPS      Y7, Y2, Y2
 	VFMADD231PS Y6, Y7, Y4
-	ADDQ        $0x00000008, R8
-	SUBQ        $0x00000008, R9
+	VMOVUPS     32(AX)(R8*4), Y6
+	VMOVUPS     32(CX)(R8*4), Y7
+	VSUBPS      Y0, Y6, Y6
+	VMULPS      Y1, Y6, Y6
+	TESTQ       BX, BX
+	JZ          nil140
+	VMOVUPS     32(BX)(R8*4), Y8
+	VFMADD231PS Y6, Y7, Y8
+	VMOVUPS     Y8, 32(BX)(R8*4)
+
+nil140:
+	TESTQ   SI, SI
+	JZ      nil141
+	VMOVUPS 32(SI)(R8*4), Y8
+	VADDPS  Y7, Y8, Y8
+	VMOVUPS Y8, 32(SI)(R8*4)
+
+nil141:
+	TESTQ   DI, DI
+	JZ      nil142
+	VMOVUPS 32(DI)(R8*4), Y8
+	VMULPS  Y8, Y7, Y7
+
+nil142:
+	VADDPS      Y7, Y3, Y3
+	VFMADD231PS Y6, Y7, Y5
+	ADDQ        $0x00000010, R8
+	SUBQ        $0x00000010, R9
 	JGE         loop135
 
 out136:
+	ADDQ $0x00000010, R9
+	SUBQ $0x00000008, R9
+	JLT  out144
+
+loop143:
+	VMOVUPS     (AX)(R8*4), Y6
+	VMOVUPS     (CX)(R8*4), Y7
+	VSUBPS      Y0, Y6, Y6
+	VMULPS      Y1, Y6, Y6
+	TESTQ       BX, BX
+	JZ          nil145
+	VMOVUPS     (BX)(R8*4), Y8
+	VFMADD231PS Y6, Y7, Y8
+	VMOVUPS     Y8, (BX)(R8*4)
+
+nil145:
+	TESTQ   SI, SI
+	JZ      nil146
+	VMOVUPS (SI)(R8*4), Y8
+	VADDPS  Y7, Y8, Y8
+	VMOVUPS Y8, (SI)(R8*4)
+
+nil146:
+	TESTQ   DI, DI
+	JZ      nil147
+	VMOVUPS (DI)(R8*4), Y8
+	VMULPS  Y8, Y7, Y7
+
+nil147:
+	VADDPS      Y7, Y2, Y2
+	VFMADD231PS Y6, Y7, Y4
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R9
+	JGE         loop143
+
+out144:
 	ADDQ        $0x00000008, R9
 	TESTQ       R9, R9
-	JZ          end140
+	JZ          end148
 	LEAQ        tailAVX2<>+0(SB), R10
 	SHLQ        $0x02, R9
 	SUBQ        R9, R10
@@ -2721,32 +2839,32 @@ out136:
 	VSUBPS      Y0, Y7, Y7
 	VMULPS      Y1, Y7, Y7
 	TESTQ       BX, BX
-	JZ          nil141
+	JZ          nil149
 	VMASKMOVPS  (BX)(R8*4), Y6, Y9
 	VFMADD231PS Y7, Y8, Y9
 	VMASKMOVPS  Y9, Y6, (BX)(R8*4)
 
-nil141:
+nil149:
 	TESTQ      SI, SI
-	JZ         nil142
+	JZ         nil150
 	VMASKMOVPS (SI)(R8*4), Y6, Y9
 	VADDPS     Y8, Y9, Y9
 	VMASKMOVPS Y9, Y6, (SI)(R8*4)
 
-nil142:
+nil150:
 	TESTQ      DI, DI
-	JZ         nil143
+	JZ         nil151
 	VMASKMOVPS (DI)(R8*4), Y6, Y6
 	VMULPS     Y6, Y8, Y8
 
-nil143:
+nil151:
 	VADDPS      Y8, Y2, Y2
 	VFMADD231PS Y7, Y8, Y4
 
-end140:
+end148:
 	MOVQ         dx_base+0(FP), BX
 	TESTQ        BX, BX
-	JZ           nil144
+	JZ           nil152
 	VADDPS       Y3, Y2, Y2
 	VEXTRACTF128 $0x01, Y2, X3
 	VADDPS       X3, X2, X2
@@ -2772,17 +2890,17 @@ end140:
 	VMULPS       Y1, Y3, Y3
 	XORQ         SI, SI
 	SUBQ         $0x00000010, DX
-	JLT          out146
+	JLT          out154
 
-loop145:
+loop153:
 	VMOVUPS (AX)(SI*4), Y4
 	VMOVUPS (CX)(SI*4), Y5
 	TESTQ   DI, DI
-	JZ      nil147
+	JZ      nil155
 	VMOVUPS (DI)(SI*4), Y6
 	VMULPS  Y6, Y5, Y5
 
-nil147:
+nil155:
 	VSUBPS       Y0, Y4, Y4
 	VSUBPS       Y2, Y5, Y5
 	VFNMADD231PS Y4, Y3, Y5
@@ -2792,11 +2910,11 @@ nil147:
 	VMOVUPS      32(AX)(SI*4), Y4
 	VMOVUPS      32(CX)(SI*4), Y5
 	TESTQ        DI, DI
-	JZ           nil148
+	JZ           nil156
 	VMOVUPS      32(DI)(SI*4), Y6
 	VMULPS       Y6, Y5, Y5
 
-nil148:
+nil156:
 	VSUBPS       Y0, Y4, Y4
 	VSUBPS       Y2, Y5, Y5
 	VFNMADD231PS Y4, Y3, Y5
@@ -2805,22 +2923,22 @@ nil148:
 	VMOVUPS      Y4, 32(BX)(SI*4)
 	ADDQ         $0x00000010, SI
 	SUBQ         $0x00000010, DX
-	JGE          loop145
+	JGE          loop153
 
-out146:
+out154:
 	ADDQ $0x00000010, DX
 	SUBQ $0x00000008, DX
-	JLT  out150
+	JLT  out158
 
-loop149:
+loop157:
 	VMOVUPS (AX)(SI*4), Y4
 	VMOVUPS (CX)(SI*4), Y5
 	TESTQ   DI, DI
-	JZ      nil151
+	JZ      nil159
 	VMOVUPS (DI)(SI*4), Y6
 	VMULPS  Y6, Y5, Y5
 
-nil151:
+nil159:
 	VSUBPS       Y0, Y4, Y4
 	VSUBPS       Y2, Y5, Y5
 	VFNMADD231PS Y4, Y3, Y5
@@ -2829,12 +2947,12 @@ nil151:
 	VMOVUPS      Y4, (BX)(SI*4)
 	ADDQ         $0x00000008, SI
 	SUBQ         $0x00000008, DX
-	JGE          loop149
+	JGE          loop157
 
-out150:
+out158:
 	ADDQ       $0x00000008, DX
 	TESTQ      DX, DX
-	JZ         end152
+	JZ         end160
 	LEAQ       tailAVX2<>+0(SB), R8
 	SHLQ       $0x02, DX
 	SUBQ       DX, R8
@@ -2843,11 +2961,11 @@ out150:
 	VMASKMOVPS (AX)(SI*4), Y4, Y5
 	VMASKMOVPS (CX)(SI*4), Y4, Y6
 	TESTQ      DI, DI
-	JZ         nil153
+	JZ         nil161
 	VMASKMOVPS (DI)(SI*4), Y4, Y7
 	VMULPS     Y7, Y6, Y6
 
-nil153:
+nil161:
 	VSUBPS       Y0, Y5, Y5
 	VSUBPS       Y2, Y6, Y6
 	VFNMADD231PS Y5, Y3, Y6
@@ -2855,8 +2973,8 @@ nil153:
 	VFMADD231PS  Y6, Y1, Y0
 	VMASKMOVPS   Y0, Y4, (BX)(SI*4)
 
-end152:
-nil144:
+end160:
+nil152:
 	VZEROUPPER
 	RET
 
@@ -2872,9 +2990,9 @@ TEXT ·rmsNormRowAVX2(SB), NOSPLIT, $0-84
 	XORQ   DX, DX
 	MOVQ   CX, BX
 	SUBQ   $0x00000020, BX
-	JLT    out155
+	JLT    out163
 
-loop154:
+loop162:
 	VMOVUPS     (AX)(DX*4), Y4
 	VFMADD231PS Y4, Y4, Y0
 	VMOVUPS     32(AX)(DX*4), Y4
@@ -2885,24 +3003,24 @@ loop154:
 	VFMADD231PS Y4, Y4, Y3
 	ADDQ        $0x00000020, DX
 	SUBQ        $0x00000020, BX
-	JGE         loop154
+	JGE         loop162
 
-out155:
+out163:
 	ADDQ $0x00000020, BX
 	SUBQ $0x00000008, BX
-	JLT  out157
+	JLT  out165
 
-loop156:
+loop164:
 	VMOVUPS     (AX)(DX*4), Y4
 	VFMADD231PS Y4, Y4, Y0
 	ADDQ        $0x00000008, DX
 	SUBQ        $0x00000008, BX
-	JGE         loop156
+	JGE         loop164
 
-out157:
+out165:
 	ADDQ        $0x00000008, BX
 	TESTQ       BX, BX
-	JZ          end158
+	JZ          end166
 	LEAQ        tailAVX2<>+0(SB), SI
 	SHLQ        $0x02, BX
 	SUBQ        BX, SI
@@ -2911,7 +3029,7 @@ out157:
 	VMASKMOVPS  (AX)(DX*4), Y4, Y4
 	VFMADD231PS Y4, Y4, Y0
 
-end158:
+end166:
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -2935,54 +3053,54 @@ end158:
 	MOVQ         g_base+48(FP), BX
 	XORQ         SI, SI
 	SUBQ         $0x00000010, CX
-	JLT          out160
+	JLT          out168
 
-loop159:
+loop167:
 	VMOVUPS (AX)(SI*4), Y1
 	VMULPS  Y0, Y1, Y1
 	TESTQ   BX, BX
-	JZ      nil161
+	JZ      nil169
 	VMOVUPS (BX)(SI*4), Y2
 	VMULPS  Y2, Y1, Y1
 
-nil161:
+nil169:
 	VMOVUPS Y1, (DX)(SI*4)
 	VMOVUPS 32(AX)(SI*4), Y1
 	VMULPS  Y0, Y1, Y1
 	TESTQ   BX, BX
-	JZ      nil162
+	JZ      nil170
 	VMOVUPS 32(BX)(SI*4), Y2
 	VMULPS  Y2, Y1, Y1
 
-nil162:
+nil170:
 	VMOVUPS Y1, 32(DX)(SI*4)
 	ADDQ    $0x00000010, SI
 	SUBQ    $0x00000010, CX
-	JGE     loop159
+	JGE     loop167
 
-out160:
+out168:
 	ADDQ $0x00000010, CX
 	SUBQ $0x00000008, CX
-	JLT  out164
+	JLT  out172
 
-loop163:
+loop171:
 	VMOVUPS (AX)(SI*4), Y1
 	VMULPS  Y0, Y1, Y1
 	TESTQ   BX, BX
-	JZ      nil165
+	JZ      nil173
 	VMOVUPS (BX)(SI*4), Y2
 	VMULPS  Y2, Y1, Y1
 
-nil165:
+nil173:
 	VMOVUPS Y1, (DX)(SI*4)
 	ADDQ    $0x00000008, SI
 	SUBQ    $0x00000008, CX
-	JGE     loop163
+	JGE     loop171
 
-out164:
+out172:
 	ADDQ       $0x00000008, CX
 	TESTQ      CX, CX
-	JZ         end166
+	JZ         end174
 	LEAQ       tailAVX2<>+0(SB), DI
 	SHLQ       $0x02, CX
 	SUBQ       CX, DI
@@ -2991,14 +3109,14 @@ out164:
 	VMASKMOVPS (AX)(SI*4), Y1, Y2
 	VMULPS     Y0, Y2, Y0
 	TESTQ      BX, BX
-	JZ         nil167
+	JZ         nil175
 	VMASKMOVPS (BX)(SI*4), Y1, Y2
 	VMULPS     Y2, Y0, Y0
 
-nil167:
+nil175:
 	VMASKMOVPS Y0, Y1, (DX)(SI*4)
 
-end166:
+end174:
 	VZEROUPPER
 	RET
 
@@ -3017,78 +3135,78 @@ TEXT ·rmsNormGradRowAVX2(SB), NOSPLIT, $0-124
 	XORQ         DI, DI
 	MOVQ         DX, R8
 	SUBQ         $0x00000010, R8
-	JLT          out169
+	JLT          out177
 
-loop168:
+loop176:
 	VMOVUPS     (AX)(DI*4), Y3
 	VMOVUPS     (CX)(DI*4), Y4
 	TESTQ       BX, BX
-	JZ          nil170
+	JZ          nil178
 	VMOVUPS     (BX)(DI*4), Y5
 	VMULPS      Y0, Y3, Y6
 	VFMADD231PS Y6, Y4, Y5
 	VMOVUPS     Y5, (BX)(DI*4)
 
-nil170:
+nil178:
 	TESTQ   SI, SI
-	JZ      nil171
+	JZ      nil179
 	VMOVUPS (SI)(DI*4), Y5
 	VMULPS  Y5, Y4, Y4
 
-nil171:
+nil179:
 	VFMADD231PS Y3, Y4, Y1
 	VMOVUPS     32(AX)(DI*4), Y3
 	VMOVUPS     32(CX)(DI*4), Y4
 	TESTQ       BX, BX
-	JZ          nil172
+	JZ          nil180
 	VMOVUPS     32(BX)(DI*4), Y5
 	VMULPS      Y0, Y3, Y6
 	VFMADD231PS Y6, Y4, Y5
 	VMOVUPS     Y5, 32(BX)(DI*4)
 
-nil172:
+nil180:
 	TESTQ   SI, SI
-	JZ      nil173
+	JZ      nil181
 	VMOVUPS 32(SI)(DI*4), Y5
 	VMULPS  Y5, Y4, Y4
 
-nil173:
+nil181:
 	VFMADD231PS Y3, Y4, Y2
 	ADDQ        $0x00000010, DI
 	SUBQ        $0x00000010, R8
-	JGE         loop168
+	JGE         loop176
 
-out169:
+out177:
 	ADDQ $0x00000010, R8
 	SUBQ $0x00000008, R8
-	JLT  out175
+	JLT  out183
 
-loop174:
+loop182:
 	VMOVUPS     (AX)(DI*4), Y3
 	VMOVUPS     (CX)(DI*4), Y4
 	TESTQ       BX, BX
-	JZ          nil176
+	JZ          nil184
 	VMOVUPS     (BX)(DI*4), Y5
 	VMULPS      Y0, Y3, Y6
 	VFMADD231PS Y6, Y4, Y5
 	VMOVUPS     Y5, (BX)(DI*4)
 
-nil176:
+nil184:
 	TESTQ   SI, SI
-	JZ      nil177
+	JZ      nil185
 	VMOVUPS (SI)(DI*4), Y5
 	VMULPS  Y5, Y4, Y4
 
-nil177:
+nil185:
 	VFMADD231PS Y3, Y4, Y1
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, R8
-	JGE         loop174
+	JGE         loop182
 
-out175:
+out183:
 	ADDQ        $0x00000008, R8
 	TESTQ       R8, R8
-	JZ          end178
+	JZ          end186
 	LEAQ        tailAVX2<>+0(SB), R9
 	SHLQ        $0x02, R8
 	SUBQ        R8, R9
@@ -3097,25 +3215,25 @@ out175:
 	VMASKMOVPS  (AX)(DI*4), Y3, Y4
 	VMASKMOVPS  (CX)(DI*4), Y3, Y5
 	TESTQ       BX, BX
-	JZ          nil179
+	JZ          nil187
 	VMASKMOVPS  (BX)(DI*4), Y3, Y6
 	VMULPS      Y0, Y4, Y7
 	VFMADD231PS Y7, Y5, Y6
 	VMASKMOVPS  Y6, Y3, (BX)(DI*4)
 
-nil179:
+nil187:
 	TESTQ      SI, SI
-	JZ         nil180
+	JZ         nil188
 	VMASKMOVPS (SI)(DI*4), Y3, Y3
 	VMULPS     Y3, Y5, Y5
 
-nil180:
+nil188:
 	VFMADD231PS Y4, Y5, Y1
 
-end178:
+end186:
 	MOVQ         dx_base+0(FP), BX
 	TESTQ        BX, BX
-	JZ           nil181
+	JZ           nil189
 	VADDPS       Y2, Y1, Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPS       X2, X1, X1
@@ -3131,16 +3249,16 @@ end178:
 	VMULPS       Y0, Y1, Y1
 	XORQ         DI, DI
 	SUBQ         $0x00000010, DX
-	JLT          out183
+	JLT          out191
 
-loop182:
+loop190:
 	VMOVUPS (CX)(DI*4), Y2
 	TESTQ   SI, SI
-	JZ      nil184
+	JZ      nil192
 	VMOVUPS (SI)(DI*4), Y3
 	VMULPS  Y3, Y2, Y2
 
-nil184:
+nil192:
 	VMOVUPS      (AX)(DI*4), Y3
 	VFNMADD231PS Y3, Y1, Y2
 	VMOVUPS      (BX)(DI*4), Y3
@@ -3148,11 +3266,11 @@ nil184:
 	VMOVUPS      Y3, (BX)(DI*4)
 	VMOVUPS      32(CX)(DI*4), Y2
 	TESTQ        SI, SI
-	JZ           nil185
+	JZ           nil193
 	VMOVUPS      32(SI)(DI*4), Y3
 	VMULPS       Y3, Y2, Y2
 
-nil185:
+nil193:
 	VMOVUPS      32(AX)(DI*4), Y3
 	VFNMADD231PS Y3, Y1, Y2
 	VMOVUPS      32(BX)(DI*4), Y3
@@ -3160,21 +3278,21 @@ nil185:
 	VMOVUPS      Y3, 32(BX)(DI*4)
 	ADDQ         $0x00000010, DI
 	SUBQ         $0x00000010, DX
-	JGE          loop182
+	JGE          loop190
 
-out183:
+out191:
 	ADDQ $0x00000010, DX
 	SUBQ $0x00000008, DX
-	JLT  out187
+	JLT  out195
 
-loop186:
+loop194:
 	VMOVUPS (CX)(DI*4), Y2
 	TESTQ   SI, SI
-	JZ      nil188
+	JZ      nil196
 	VMOVUPS (SI)(DI*4), Y3
 	VMULPS  Y3, Y2, Y2
 
-nil188:
+nil196:
 	VMOVUPS      (AX)(DI*4), Y3
 	VFNMADD231PS Y3, Y1, Y2
 	VMOVUPS      (BX)(DI*4), Y3
@@ -3182,12 +3300,12 @@ nil188:
 	VMOVUPS      Y3, (BX)(DI*4)
 	ADDQ         $0x00000008, DI
 	SUBQ         $0x00000008, DX
-	JGE          loop186
+	JGE          loop194
 
-out187:
+out195:
 	ADDQ       $0x00000008, DX
 	TESTQ      DX, DX
-	JZ         end189
+	JZ         end197
 	LEAQ       tailAVX2<>+0(SB), R8
 	SHLQ       $0x02, DX
 	SUBQ       DX, R8
@@ -3195,19 +3313,19 @@ out187:
 	VMOVUPS    32(R8), Y2
 	VMASKMOVPS (CX)(DI*4), Y2, Y3
 	TESTQ      SI, SI
-	JZ         nil190
+	JZ         nil198
 	VMASKMOVPS (SI)(DI*4), Y2, Y4
 	VMULPS     Y4, Y3, Y3
 
-nil190:
+nil198:
 	VMASKMOVPS   (AX)(DI*4), Y2, Y4
 	VFNMADD231PS Y4, Y1, Y3
 	VMASKMOVPS   (BX)(DI*4), Y2, Y1
 	VFMADD231PS  Y3, Y0, Y1
 	VMASKMOVPS   Y1, Y2, (BX)(DI*4)
 
-end189:
-nil181:
+end197:
+nil189:
 	VZEROUPPER
 	RET
 
@@ -3226,9 +3344,9 @@ TEXT ·softmaxRowAVX2(SB), NOSPLIT, $0-28
 	XORQ         DX, DX
 	MOVQ         CX, BX
 	SUBQ         $0x00000020, BX
-	JLT          out192
+	JLT          out200
 
-loop191:
+loop199:
 	VMOVUPS (AX)(DX*4), Y6
 	VMULPS  Y0, Y6, Y6
 	VMAXPS  Y2, Y6, Y2
@@ -3243,25 +3361,25 @@ loop191:
 	VMAXPS  Y5, Y6, Y5
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x00000020, BX
-	JGE     loop191
+	JGE     loop199
 
-out192:
+out200:
 	ADDQ $0x00000020, BX
 	SUBQ $0x00000008, BX
-	JLT  out194
+	JLT  out202
 
-loop193:
+loop201:
 	VMOVUPS (AX)(DX*4), Y6
 	VMULPS  Y0, Y6, Y6
 	VMAXPS  Y2, Y6, Y2
 	ADDQ    $0x00000008, DX
 	SUBQ    $0x00000008, BX
-	JGE     loop193
+	JGE     loop201
 
-out194:
+out202:
 	ADDQ       $0x00000008, BX
 	TESTQ      BX, BX
-	JZ         end195
+	JZ         end203
 	LEAQ       tailAVX2<>+0(SB), SI
 	SHLQ       $0x02, BX
 	SUBQ       BX, SI
@@ -3272,7 +3390,7 @@ out194:
 	VBLENDVPS  Y6, Y7, Y1, Y1
 	VMAXPS     Y2, Y1, Y2
 
-end195:
+end203:
 	VMAXPS       Y5, Y2, Y2
 	VMAXPS       Y4, Y3, Y3
 	VMAXPS       Y3, Y2, Y2
@@ -3290,9 +3408,9 @@ end195:
 	XORQ         DX, DX
 	MOVQ         CX, BX
 	SUBQ         $0x00000008, BX
-	JLT          out197
+	JLT          out205
 
-loop196:
+loop204:
 	VMOVUPS      (AX)(DX*4), Y6
 	VFMSUB213PS  Y1, Y0, Y6
 	VMINPS       Y6, Y5, Y6
@@ -3317,12 +3435,12 @@ loop196:
 	VADDPS       Y9, Y2, Y2
 	ADDQ         $0x00000008, DX
 	SUBQ         $0x00000008, BX
-	JGE          loop196
+	JGE          loop204
 
-out197:
+out205:
 	ADDQ         $0x00000008, BX
 	TESTQ        BX, BX
-	JZ           end198
+	JZ           end206
 	LEAQ         tailAVX2<>+0(SB), SI
 	SHLQ         $0x02, BX
 	SUBQ         BX, SI
@@ -3352,7 +3470,7 @@ out197:
 	VBLENDVPS    Y6, Y5, Y3, Y0
 	VADDPS       Y0, Y2, Y2
 
-end198:
+end206:
 	VEXTRACTF128 $0x01, Y2, X0
 	VADDPS       X0, X2, X1
 	VPERMILPS    $0x4e, X1, X0
@@ -3364,9 +3482,9 @@ end198:
 	VBROADCASTSS X1, Y0
 	XORQ         DX, DX
 	SUBQ         $0x00000020, CX
-	JLT          out200
+	JLT          out208
 
-loop199:
+loop207:
 	VMOVUPS (AX)(DX*4), Y1
 	VMULPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)(DX*4)
@@ -3381,25 +3499,25 @@ loop199:
 	VMOVUPS Y1, 96(AX)(DX*4)
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x00000020, CX
-	JGE     loop199
+	JGE     loop207
 
-out200:
+out208:
 	ADDQ $0x00000020, CX
 	SUBQ $0x00000008, CX
-	JLT  out202
+	JLT  out210
 
-loop201:
+loop209:
 	VMOVUPS (AX)(DX*4), Y1
 	VMULPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)(DX*4)
 	ADDQ    $0x00000008, DX
 	SUBQ    $0x00000008, CX
-	JGE     loop201
+	JGE     loop209
 
-out202:
+out210:
 	ADDQ       $0x00000008, CX
 	TESTQ      CX, CX
-	JZ         end203
+	JZ         end211
 	LEAQ       tailAVX2<>+0(SB), BX
 	SHLQ       $0x02, CX
 	SUBQ       CX, BX
@@ -3409,7 +3527,7 @@ out202:
 	VMULPS     Y0, Y2, Y0
 	VMASKMOVPS Y0, Y1, (AX)(DX*4)
 
-end203:
+end211:
 	VZEROUPPER
 	RET
 
@@ -3426,9 +3544,9 @@ TEXT ·softmaxGradRowAVX2(SB), NOSPLIT, $0-76
 	XORQ   BX, BX
 	MOVQ   DX, SI
 	SUBQ   $0x00000020, SI
-	JLT    out205
+	JLT    out213
 
-loop204:
+loop212:
 	VMOVUPS     (AX)(BX*4), Y4
 	VMOVUPS     (CX)(BX*4), Y5
 	VFMADD231PS Y4, Y5, Y0
@@ -3443,25 +3561,25 @@ loop204:
 	VFMADD231PS Y4, Y5, Y3
 	ADDQ        $0x00000020, BX
 	SUBQ        $0x00000020, SI
-	JGE         loop204
+	JGE         loop212
 
-out205:
+out213:
 	ADDQ $0x00000020, SI
 	SUBQ $0x00000008, SI
-	JLT  out207
+	JLT  out215
 
-loop206:
+loop214:
 	VMOVUPS     (AX)(BX*4), Y4
 	VMOVUPS     (CX)(BX*4), Y5
 	VFMADD231PS Y4, Y5, Y0
 	ADDQ        $0x00000008, BX
 	SUBQ        $0x00000008, SI
-	JGE         loop206
+	JGE         loop214
 
-out207:
+out215:
 	ADDQ        $0x00000008, SI
 	TESTQ       SI, SI
-	JZ          end208
+	JZ          end216
 	LEAQ        tailAVX2<>+0(SB), DI
 	SHLQ        $0x02, SI
 	SUBQ        SI, DI
@@ -3471,7 +3589,7 @@ out207:
 	VMASKMOVPS  (CX)(BX*4), Y4, Y4
 	VFMADD231PS Y5, Y4, Y0
 
-end208:
+end216:
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -3487,9 +3605,9 @@ end208:
 	VBROADCASTSS X1, Y1
 	XORQ         SI, SI
 	SUBQ         $0x00000010, DX
-	JLT          out210
+	JLT          out218
 
-loop209:
+loop217:
 	VMOVUPS (CX)(SI*4), Y2
 	VMOVUPS (AX)(SI*4), Y3
 	VSUBPS  Y0, Y2, Y2
@@ -3504,14 +3622,14 @@ loop209:
 	VMOVUPS Y2, 32(BX)(SI*4)
 	ADDQ    $0x00000010, SI
 	SUBQ    $0x00000010, DX
-	JGE     loop209
+	JGE     loop217
 
-out210:
+out218:
 	ADDQ $0x00000010, DX
 	SUBQ $0x00000008, DX
-	JLT  out212
+	JLT  out220
 
-loop211:
+loop219:
 	VMOVUPS (CX)(SI*4), Y2
 	VMOVUPS (AX)(SI*4), Y3
 	VSUBPS  Y0, Y2, Y2
@@ -3520,12 +3638,12 @@ loop211:
 	VMOVUPS Y2, (BX)(SI*4)
 	ADDQ    $0x00000008, SI
 	SUBQ    $0x00000008, DX
-	JGE     loop211
+	JGE     loop219
 
-out212:
+out220:
 	ADDQ       $0x00000008, DX
 	TESTQ      DX, DX
-	JZ         end213
+	JZ         end221
 	LEAQ       tailAVX2<>+0(SB), DI
 	SHLQ       $0x02, DX
 	SUBQ       DX, DI
@@ -3538,7 +3656,7 @@ out212:
 	VMULPS     Y1, Y3, Y3
 	VMASKMOVPS Y3, Y2, (BX)(SI*4)
 
-end213:
+end221:
 	VZEROUPPER
 	RET
 
@@ -3566,9 +3684,9 @@ TEXT ·adamWAVX2(SB), NOSPLIT, $0-116
 	MOVQ         p_len+8(FP), SI
 	XORQ         DI, DI
 	SUBQ         $0x00000008, SI
-	JLT          out215
+	JLT          out223
 
-loop214:
+loop222:
 	VMOVUPS      (CX)(DI*4), Y5
 	VMOVUPS      (DX)(DI*4), Y6
 	VMOVUPS      (BX)(DI*4), Y7
@@ -3588,12 +3706,12 @@ loop214:
 	VMOVUPS      Y5, (AX)(DI*4)
 	ADDQ         $0x00000008, DI
 	SUBQ         $0x00000008, SI
-	JGE          loop214
+	JGE          loop222
 
-out215:
+out223:
 	ADDQ         $0x00000008, SI
 	TESTQ        SI, SI
-	JZ           end216
+	JZ           end224
 	LEAQ         tailAVX2<>+0(SB), R8
 	SHLQ         $0x02, SI
 	SUBQ         SI, R8
@@ -3617,7 +3735,7 @@ out215:
 	VFNMADD231PS Y7, Y1, Y0
 	VMASKMOVPS   Y0, Y5, (AX)(DI*4)
 
-end216:
+end224:
 	VZEROUPPER
 	RET
 
@@ -3632,9 +3750,9 @@ TEXT ·toBF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ    src_len+32(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000008, DX
-	JLT     out218
+	JLT     out226
 
-loop217:
+loop225:
 	VMOVUPS      (CX)(BX*4), Y3
 	VPSRLD       $0x10, Y3, Y4
 	VANDPS       Y0, Y4, Y4
@@ -3649,13 +3767,13 @@ loop217:
 	VMOVDQU      X4, (AX)(BX*2)
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, DX
-	JGE          loop217
+	JGE          loop225
 
-out218:
+out226:
 	ADDQ $0x00000008, DX
-	JZ   end220
+	JZ   end228
 
-one219:
+one227:
 	VMOVD     (CX)(BX*4), X6
 	VPSRLD    $0x10, Y6, Y3
 	VANDPS    Y0, Y3, Y3
@@ -3669,9 +3787,9 @@ one219:
 	MOVW      SI, (AX)(BX*2)
 	INCQ      BX
 	DECQ      DX
-	JNZ       one219
+	JNZ       one227
 
-end220:
+end228:
 	VZEROUPPER
 	RET
 
@@ -3713,29 +3831,29 @@ TEXT ·fromBF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ dst_len+8(FP), DX
 	XORQ BX, BX
 	SUBQ $0x00000008, DX
-	JLT  out222
+	JLT  out230
 
-loop221:
+loop229:
 	VPMOVZXWD (CX)(BX*2), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   Y0, (AX)(BX*4)
 	ADDQ      $0x00000008, BX
 	SUBQ      $0x00000008, DX
-	JGE       loop221
+	JGE       loop229
 
-out222:
+out230:
 	ADDQ $0x00000008, DX
-	JZ   end224
+	JZ   end232
 
-one223:
+one231:
 	MOVWLZX (CX)(BX*2), SI
 	SHLL    $0x10, SI
 	MOVL    SI, (AX)(BX*4)
 	INCQ    BX
 	DECQ    DX
-	JNZ     one223
+	JNZ     one231
 
-end224:
+end232:
 	VZEROUPPER
 	RET
 
@@ -3749,22 +3867,22 @@ TEXT ·dequantInt8AVX2(SB), NOSPLIT, $0-52
 	MOVQ         dst_len+8(FP), DX
 	XORQ         BX, BX
 	SUBQ         $0x00000008, DX
-	JLT          out226
+	JLT          out234
 
-loop225:
+loop233:
 	VPMOVSXBD (CX)(BX*1), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y0, Y1, Y1
 	VMOVUPS   Y1, (AX)(BX*4)
 	ADDQ      $0x00000008, BX
 	SUBQ      $0x00000008, DX
-	JGE       loop225
+	JGE       loop233
 
-out226:
+out234:
 	ADDQ $0x00000008, DX
-	JZ   end228
+	JZ   end236
 
-one227:
+one235:
 	MOVBLSX    (CX)(BX*1), SI
 	VXORPS     X1, X1, X1
 	VCVTSI2SSL SI, X1, X1
@@ -3772,9 +3890,9 @@ one227:
 	VMOVSS     X1, (AX)(BX*4)
 	INCQ       BX
 	DECQ       DX
-	JNZ        one227
+	JNZ        one235
 
-end228:
+end236:
 	VZEROUPPER
 	RET
 
@@ -3796,14 +3914,14 @@ TEXT ·packRowsAVX2(SB), NOSPLIT, $0-80
 	SHRQ    $0x02, SI
 	VMOVUPS 32(DI), Y0
 
-row229:
+row237:
 	PREFETCHT0 (CX)(BX*8)
 	VMASKMOVPS (CX), Y0, Y1
 	VMOVUPS    Y1, (AX)
 	ADDQ       BX, CX
 	ADDQ       $0x00000020, AX
 	DECQ       DX
-	JNZ        row229
+	JNZ        row237
 	JMP        done
 
 wide:
@@ -3818,7 +3936,7 @@ wide:
 	SHRQ    $0x02, SI
 	VMOVUPS 32(DI), Y0
 
-row230:
+row238:
 	PREFETCHT0 (CX)(BX*8)
 	VMOVUPS    (CX), Y1
 	VMOVUPS    Y1, (AX)
@@ -3827,7 +3945,7 @@ row230:
 	ADDQ       BX, CX
 	ADDQ       $0x00000040, AX
 	DECQ       DX
-	JNZ        row230
+	JNZ        row238
 	JMP        done
 
 half:
@@ -3838,18 +3956,18 @@ half:
 	VMOVUPS 32(DI), Y0
 	VXORPS  Y1, Y1, Y1
 
-row231:
+row239:
 	VMASKMOVPS (CX), Y0, Y2
 	VMOVUPS    Y2, (AX)
 	VMOVUPS    Y1, 32(AX)
 	ADDQ       BX, CX
 	ADDQ       $0x00000040, AX
 	DECQ       DX
-	JNZ        row231
+	JNZ        row239
 	JMP        done
 
 full:
-row232:
+row240:
 	PREFETCHT0 (CX)(BX*8)
 	VMOVUPS    (CX), Y0
 	VMOVUPS    Y0, (AX)
@@ -3858,7 +3976,7 @@ row232:
 	ADDQ       BX, CX
 	ADDQ       $0x00000040, AX
 	DECQ       DX
-	JNZ        row232
+	JNZ        row240
 
 done:
 	VZEROUPPER
@@ -4015,18 +4133,18 @@ k1x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial1x1
 	TESTQ        R9, R9
-	JZ           nobias233
+	JZ           nobias241
 	VMOVUPS      (R9), Y1
 	VADDPS       Y1, Y0, Y0
 
-nobias233:
+nobias241:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta234
+	JEQ    nobeta242
 	MOVQ   DI, R9
 	VADDPS (R9), Y0, Y0
 	ADDQ   R8, R9
 
-nobeta234:
+nobeta242:
 	VMOVUPS Y0, (DI)
 	ADDQ    R8, DI
 	JMP     next1x1
@@ -4040,19 +4158,19 @@ partial1x1:
 	SHRQ       $0x02, R10
 	VMOVUPS    32(R11), Y1
 	TESTQ      R9, R9
-	JZ         nobias235
+	JZ         nobias243
 	VMASKMOVPS (R9), Y1, Y2
 	VADDPS     Y2, Y0, Y0
 
-nobias235:
+nobias243:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta236
+	JEQ        nobeta244
 	MOVQ       DI, R9
 	VMASKMOVPS (R9), Y1, Y2
 	VADDPS     Y2, Y0, Y0
 	ADDQ       R8, R9
 
-nobeta236:
+nobeta244:
 	VMASKMOVPS Y0, Y1, (DI)
 	ADDQ       R8, DI
 
@@ -4110,21 +4228,21 @@ k2x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial2x1
 	TESTQ        R10, R10
-	JZ           nobias237
+	JZ           nobias245
 	VMOVUPS      (R10), Y2
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y2, Y1, Y1
 
-nobias237:
+nobias245:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta238
+	JEQ    nobeta246
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
 	VADDPS (R10), Y1, Y1
 	ADDQ   R9, R10
 
-nobeta238:
+nobeta246:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -4140,14 +4258,14 @@ partial2x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y2
 	TESTQ      R10, R10
-	JZ         nobias239
+	JZ         nobias247
 	VMASKMOVPS (R10), Y2, Y3
 	VADDPS     Y3, Y0, Y0
 	VADDPS     Y3, Y1, Y1
 
-nobias239:
+nobias247:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta240
+	JEQ        nobeta248
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y2, Y3
 	VADDPS     Y3, Y0, Y0
@@ -4156,7 +4274,7 @@ nobias239:
 	VADDPS     Y3, Y1, Y1
 	ADDQ       R9, R10
 
-nobeta240:
+nobeta248:
 	VMASKMOVPS Y0, Y2, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y2, (R8)
@@ -4219,15 +4337,15 @@ k3x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial3x1
 	TESTQ        R10, R10
-	JZ           nobias241
+	JZ           nobias249
 	VMOVUPS      (R10), Y3
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y3, Y1, Y1
 	VADDPS       Y3, Y2, Y2
 
-nobias241:
+nobias249:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta242
+	JEQ    nobeta250
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -4236,7 +4354,7 @@ nobias241:
 	VADDPS (R10), Y2, Y2
 	ADDQ   R9, R10
 
-nobeta242:
+nobeta250:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -4254,15 +4372,15 @@ partial3x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y3
 	TESTQ      R10, R10
-	JZ         nobias243
+	JZ         nobias251
 	VMASKMOVPS (R10), Y3, Y4
 	VADDPS     Y4, Y0, Y0
 	VADDPS     Y4, Y1, Y1
 	VADDPS     Y4, Y2, Y2
 
-nobias243:
+nobias251:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta244
+	JEQ        nobeta252
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y3, Y4
 	VADDPS     Y4, Y0, Y0
@@ -4274,7 +4392,7 @@ nobias243:
 	VADDPS     Y4, Y2, Y2
 	ADDQ       R9, R10
 
-nobeta244:
+nobeta252:
 	VMASKMOVPS Y0, Y3, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y3, (R8)
@@ -4345,16 +4463,16 @@ k4x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial4x1
 	TESTQ        R10, R10
-	JZ           nobias245
+	JZ           nobias253
 	VMOVUPS      (R10), Y4
 	VADDPS       Y4, Y0, Y0
 	VADDPS       Y4, Y1, Y1
 	VADDPS       Y4, Y2, Y2
 	VADDPS       Y4, Y3, Y3
 
-nobias245:
+nobias253:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta246
+	JEQ    nobeta254
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -4365,7 +4483,7 @@ nobias245:
 	VADDPS (R10), Y3, Y3
 	ADDQ   R9, R10
 
-nobeta246:
+nobeta254:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -4385,16 +4503,16 @@ partial4x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y4
 	TESTQ      R10, R10
-	JZ         nobias247
+	JZ         nobias255
 	VMASKMOVPS (R10), Y4, Y5
 	VADDPS     Y5, Y0, Y0
 	VADDPS     Y5, Y1, Y1
 	VADDPS     Y5, Y2, Y2
 	VADDPS     Y5, Y3, Y3
 
-nobias247:
+nobias255:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta248
+	JEQ        nobeta256
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y4, Y5
 	VADDPS     Y5, Y0, Y0
@@ -4409,7 +4527,7 @@ nobias247:
 	VADDPS     Y5, Y3, Y3
 	ADDQ       R9, R10
 
-nobeta248:
+nobeta256:
 	VMASKMOVPS Y0, Y4, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y4, (R8)
@@ -4485,7 +4603,7 @@ k5x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial5x1
 	TESTQ        R10, R10
-	JZ           nobias249
+	JZ           nobias257
 	VMOVUPS      (R10), Y5
 	VADDPS       Y5, Y0, Y0
 	VADDPS       Y5, Y1, Y1
@@ -4493,9 +4611,9 @@ k5x1:
 	VADDPS       Y5, Y3, Y3
 	VADDPS       Y5, Y4, Y4
 
-nobias249:
+nobias257:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta250
+	JEQ    nobeta258
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -4508,7 +4626,7 @@ nobias249:
 	VADDPS (R10), Y4, Y4
 	ADDQ   R9, R10
 
-nobeta250:
+nobeta258:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -4530,7 +4648,7 @@ partial5x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y5
 	TESTQ      R10, R10
-	JZ         nobias251
+	JZ         nobias259
 	VMASKMOVPS (R10), Y5, Y6
 	VADDPS     Y6, Y0, Y0
 	VADDPS     Y6, Y1, Y1
@@ -4538,9 +4656,9 @@ partial5x1:
 	VADDPS     Y6, Y3, Y3
 	VADDPS     Y6, Y4, Y4
 
-nobias251:
+nobias259:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta252
+	JEQ        nobeta260
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y5, Y6
 	VADDPS     Y6, Y0, Y0
@@ -4558,7 +4676,7 @@ nobias251:
 	VADDPS     Y6, Y4, Y4
 	ADDQ       R9, R10
 
-nobeta252:
+nobeta260:
 	VMASKMOVPS Y0, Y5, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y5, (R8)
@@ -4639,7 +4757,7 @@ k6x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial6x1
 	TESTQ        R10, R10
-	JZ           nobias253
+	JZ           nobias261
 	VMOVUPS      (R10), Y6
 	VADDPS       Y6, Y0, Y0
 	VADDPS       Y6, Y1, Y1
@@ -4648,9 +4766,9 @@ k6x1:
 	VADDPS       Y6, Y4, Y4
 	VADDPS       Y6, Y5, Y5
 
-nobias253:
+nobias261:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta254
+	JEQ    nobeta262
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -4665,7 +4783,7 @@ nobias253:
 	VADDPS (R10), Y5, Y5
 	ADDQ   R9, R10
 
-nobeta254:
+nobeta262:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -4689,7 +4807,7 @@ partial6x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y6
 	TESTQ      R10, R10
-	JZ         nobias255
+	JZ         nobias263
 	VMASKMOVPS (R10), Y6, Y7
 	VADDPS     Y7, Y0, Y0
 	VADDPS     Y7, Y1, Y1
@@ -4698,9 +4816,9 @@ partial6x1:
 	VADDPS     Y7, Y4, Y4
 	VADDPS     Y7, Y5, Y5
 
-nobias255:
+nobias263:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta256
+	JEQ        nobeta264
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y6, Y7
 	VADDPS     Y7, Y0, Y0
@@ -4721,7 +4839,7 @@ nobias255:
 	VADDPS     Y7, Y5, Y5
 	ADDQ       R9, R10
 
-nobeta256:
+nobeta264:
 	VMASKMOVPS Y0, Y6, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y6, (R8)
@@ -4789,21 +4907,21 @@ k1x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial1x2
 	TESTQ        R9, R9
-	JZ           nobias257
+	JZ           nobias265
 	VMOVUPS      (R9), Y2
 	VADDPS       Y2, Y0, Y0
 	VMOVUPS      32(R9), Y2
 	VADDPS       Y2, Y1, Y1
 
-nobias257:
+nobias265:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta258
+	JEQ    nobeta266
 	MOVQ   DI, R9
 	VADDPS (R9), Y0, Y0
 	VADDPS 32(R9), Y1, Y1
 	ADDQ   R8, R9
 
-nobeta258:
+nobeta266:
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	ADDQ    R8, DI
@@ -4818,22 +4936,22 @@ partial1x2:
 	SHRQ       $0x02, R10
 	VMOVUPS    32(R11), Y2
 	TESTQ      R9, R9
-	JZ         nobias259
+	JZ         nobias267
 	VMOVUPS    (R9), Y3
 	VADDPS     Y3, Y0, Y0
 	VMASKMOVPS 32(R9), Y2, Y3
 	VADDPS     Y3, Y1, Y1
 
-nobias259:
+nobias267:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta260
+	JEQ        nobeta268
 	MOVQ       DI, R9
 	VADDPS     (R9), Y0, Y0
 	VMASKMOVPS 32(R9), Y2, Y3
 	VADDPS     Y3, Y1, Y1
 	ADDQ       R8, R9
 
-nobeta260:
+nobeta268:
 	VMOVUPS    Y0, (DI)
 	VMASKMOVPS Y1, Y2, 32(DI)
 	ADDQ       R8, DI
@@ -4897,7 +5015,7 @@ k2x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial2x2
 	TESTQ        R10, R10
-	JZ           nobias261
+	JZ           nobias269
 	VMOVUPS      (R10), Y4
 	VADDPS       Y4, Y0, Y0
 	VADDPS       Y4, Y2, Y2
@@ -4905,9 +5023,9 @@ k2x2:
 	VADDPS       Y4, Y1, Y1
 	VADDPS       Y4, Y3, Y3
 
-nobias261:
+nobias269:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta262
+	JEQ    nobeta270
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -4916,7 +5034,7 @@ nobias261:
 	VADDPS 32(R10), Y3, Y3
 	ADDQ   R9, R10
 
-nobeta262:
+nobeta270:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -4934,7 +5052,7 @@ partial2x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y4
 	TESTQ      R10, R10
-	JZ         nobias263
+	JZ         nobias271
 	VMOVUPS    (R10), Y5
 	VADDPS     Y5, Y0, Y0
 	VADDPS     Y5, Y2, Y2
@@ -4942,9 +5060,9 @@ partial2x2:
 	VADDPS     Y5, Y1, Y1
 	VADDPS     Y5, Y3, Y3
 
-nobias263:
+nobias271:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta264
+	JEQ        nobeta272
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y4, Y5
@@ -4955,7 +5073,7 @@ nobias263:
 	VADDPS     Y5, Y3, Y3
 	ADDQ       R9, R10
 
-nobeta264:
+nobeta272:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y4, 32(R8)
 	ADDQ       R9, R8
@@ -5027,7 +5145,7 @@ k3x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial3x2
 	TESTQ        R10, R10
-	JZ           nobias265
+	JZ           nobias273
 	VMOVUPS      (R10), Y6
 	VADDPS       Y6, Y0, Y0
 	VADDPS       Y6, Y2, Y2
@@ -5037,9 +5155,9 @@ k3x2:
 	VADDPS       Y6, Y3, Y3
 	VADDPS       Y6, Y5, Y5
 
-nobias265:
+nobias273:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta266
+	JEQ    nobeta274
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -5051,7 +5169,7 @@ nobias265:
 	VADDPS 32(R10), Y5, Y5
 	ADDQ   R9, R10
 
-nobeta266:
+nobeta274:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -5072,7 +5190,7 @@ partial3x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y6
 	TESTQ      R10, R10
-	JZ         nobias267
+	JZ         nobias275
 	VMOVUPS    (R10), Y7
 	VADDPS     Y7, Y0, Y0
 	VADDPS     Y7, Y2, Y2
@@ -5082,9 +5200,9 @@ partial3x2:
 	VADDPS     Y7, Y3, Y3
 	VADDPS     Y7, Y5, Y5
 
-nobias267:
+nobias275:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta268
+	JEQ        nobeta276
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y6, Y7
@@ -5099,7 +5217,7 @@ nobias267:
 	VADDPS     Y7, Y5, Y5
 	ADDQ       R9, R10
 
-nobeta268:
+nobeta276:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y6, 32(R8)
 	ADDQ       R9, R8
@@ -5182,7 +5300,7 @@ k4x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial4x2
 	TESTQ        R10, R10
-	JZ           nobias269
+	JZ           nobias277
 	VMOVUPS      (R10), Y8
 	VADDPS       Y8, Y0, Y0
 	VADDPS       Y8, Y2, Y2
@@ -5194,9 +5312,9 @@ k4x2:
 	VADDPS       Y8, Y5, Y5
 	VADDPS       Y8, Y7, Y7
 
-nobias269:
+nobias277:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta270
+	JEQ    nobeta278
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -5211,7 +5329,7 @@ nobias269:
 	VADDPS 32(R10), Y7, Y7
 	ADDQ   R9, R10
 
-nobeta270:
+nobeta278:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -5235,7 +5353,7 @@ partial4x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y8
 	TESTQ      R10, R10
-	JZ         nobias271
+	JZ         nobias279
 	VMOVUPS    (R10), Y9
 	VADDPS     Y9, Y0, Y0
 	VADDPS     Y9, Y2, Y2
@@ -5247,9 +5365,9 @@ partial4x2:
 	VADDPS     Y9, Y5, Y5
 	VADDPS     Y9, Y7, Y7
 
-nobias271:
+nobias279:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta272
+	JEQ        nobeta280
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y8, Y9
@@ -5268,7 +5386,7 @@ nobias271:
 	VADDPS     Y9, Y7, Y7
 	ADDQ       R9, R10
 
-nobeta272:
+nobeta280:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y8, 32(R8)
 	ADDQ       R9, R8
@@ -5359,7 +5477,7 @@ k5x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial5x2
 	TESTQ        R10, R10
-	JZ           nobias273
+	JZ           nobias281
 	VMOVUPS      (R10), Y10
 	VADDPS       Y10, Y0, Y0
 	VADDPS       Y10, Y2, Y2
@@ -5373,9 +5491,9 @@ k5x2:
 	VADDPS       Y10, Y7, Y7
 	VADDPS       Y10, Y9, Y9
 
-nobias273:
+nobias281:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta274
+	JEQ    nobeta282
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -5393,7 +5511,7 @@ nobias273:
 	VADDPS 32(R10), Y9, Y9
 	ADDQ   R9, R10
 
-nobeta274:
+nobeta282:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -5420,7 +5538,7 @@ partial5x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y10
 	TESTQ      R10, R10
-	JZ         nobias275
+	JZ         nobias283
 	VMOVUPS    (R10), Y11
 	VADDPS     Y11, Y0, Y0
 	VADDPS     Y11, Y2, Y2
@@ -5434,9 +5552,9 @@ partial5x2:
 	VADDPS     Y11, Y7, Y7
 	VADDPS     Y11, Y9, Y9
 
-nobias275:
+nobias283:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta276
+	JEQ        nobeta284
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y10, Y11
@@ -5459,7 +5577,7 @@ nobias275:
 	VADDPS     Y11, Y9, Y9
 	ADDQ       R9, R10
 
-nobeta276:
+nobeta284:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y10, 32(R8)
 	ADDQ       R9, R8
@@ -5558,7 +5676,7 @@ k6x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial6x2
 	TESTQ        R10, R10
-	JZ           nobias277
+	JZ           nobias285
 	VMOVUPS      (R10), Y12
 	VADDPS       Y12, Y0, Y0
 	VADDPS       Y12, Y2, Y2
@@ -5574,9 +5692,9 @@ k6x2:
 	VADDPS       Y12, Y9, Y9
 	VADDPS       Y12, Y11, Y11
 
-nobias277:
+nobias285:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta278
+	JEQ    nobeta286
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -5597,7 +5715,7 @@ nobias277:
 	VADDPS 32(R10), Y11, Y11
 	ADDQ   R9, R10
 
-nobeta278:
+nobeta286:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -5627,7 +5745,7 @@ partial6x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y12
 	TESTQ      R10, R10
-	JZ         nobias279
+	JZ         nobias287
 	VMOVUPS    (R10), Y13
 	VADDPS     Y13, Y0, Y0
 	VADDPS     Y13, Y2, Y2
@@ -5643,9 +5761,9 @@ partial6x2:
 	VADDPS     Y13, Y9, Y9
 	VADDPS     Y13, Y11, Y11
 
-nobias279:
+nobias287:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta280
+	JEQ        nobeta288
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y12, Y13
@@ -5672,7 +5790,7 @@ nobias279:
 	VADDPS     Y13, Y11, Y11
 	ADDQ       R9, R10
 
-nobeta280:
+nobeta288:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y12, 32(R8)
 	ADDQ       R9, R8

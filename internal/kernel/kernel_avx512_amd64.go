@@ -68,6 +68,12 @@ func reluAVX512(dst []float32, x []float32)
 func reluGradAVX512(dx []float32, x []float32, dy []float32)
 
 //go:noescape
+func relu6AVX512(dst []float32, x []float32)
+
+//go:noescape
+func relu6GradAVX512(dy []float32, y []float32)
+
+//go:noescape
 func siluAVX512(dst []float32, x []float32)
 
 //go:noescape

@@ -2129,6 +2129,128 @@ end91:
 	VZEROUPPER
 	RET
 
+// func relu6AVX512(dst []float32, x []float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·relu6AVX512(SB), NOSPLIT, $0-48
+	VXORPS  Z0, Z0, Z0
+	VMOVUPS c40c00000AVX512<>+0(SB), Z1
+	MOVQ    dst_base+0(FP), AX
+	MOVQ    x_base+24(FP), CX
+	MOVQ    dst_len+8(FP), DX
+	XORQ    BX, BX
+	SUBQ    $0x00000010, DX
+	JLT     out93
+
+loop92:
+	VMOVUPS (CX)(BX*4), Z2
+	VMINPS  Z2, Z1, Z2
+	VMAXPS  Z2, Z0, Z2
+	VMOVUPS Z2, (AX)(BX*4)
+	ADDQ    $0x00000010, BX
+	SUBQ    $0x00000010, DX
+	JGE     loop92
+
+out93:
+	ADDQ      $0x00000010, DX
+	TESTQ     DX, DX
+	JZ        end94
+	MOVL      $0xffffffff, SI
+	BZHIL     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z2
+	VMINPS    Z2, Z1, Z1
+	VMAXPS    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (AX)(BX*4)
+
+end94:
+	VZEROUPPER
+	RET
+
+DATA c40c00000AVX512<>+0(SB)/4, $0x40c00000
+DATA c40c00000AVX512<>+4(SB)/4, $0x40c00000
+DATA c40c00000AVX512<>+8(SB)/4, $0x40c00000
+DATA c40c00000AVX512<>+12(SB)/4, $0x40c00000
+DATA c40c00000AVX512<>+16(SB)/4, $0x40c00000
+DATA c40c00000AVX512<>+20(SB)/4, $0x40c00000
+DATA c40c00000AVX512<>+24(SB)/4, $0x40c00000
+DATA c40c00000AVX512<>+28(SB)/4, $0x40c00000
+DATA c40c00000AVX512<>+32(SB)/4, $0x40c00000
+DATA c40c00000AVX512<>+36(SB)/4, $0x40c00000
+DATA c40c00000AVX512<>+40(SB)/4, $0x40c00000
+DATA c40c00000AVX512<>+44(SB)/4, $0x40c00000
+DATA c40c00000AVX512<>+48(SB)/4, $0x40c00000
+DATA c40c00000AVX512<>+52(SB)/4, $0x40c00000
+DATA c40c00000AVX512<>+56(SB)/4, $0x40c00000
+DATA c40c00000AVX512<>+60(SB)/4, $0x40c00000
+GLOBL c40c00000AVX512<>(SB), RODATA|NOPTR, $64
+
+// func relu6GradAVX512(dy []float32, y []float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·relu6GradAVX512(SB), NOSPLIT, $0-48
+	VXORPS  Z0, Z0, Z0
+	VMOVUPS c40c00000AVX512<>+0(SB), Z1
+	MOVQ    dy_base+0(FP), AX
+	MOVQ    y_base+24(FP), CX
+	MOVQ    dy_len+8(FP), DX
+	XORQ    BX, BX
+	SUBQ    $0x00000020, DX
+	JLT     out96
+
+loop95:
+	VMOVUPS   (CX)(BX*4), Z2
+	VMOVUPS   (AX)(BX*4), Z3
+	VCMPPS    $0x11, Z2, Z0, K1
+	VBLENDMPS Z3, Z0, K1, Z4
+	VCMPPS    $0x11, Z1, Z2, K1
+	VBLENDMPS Z4, Z0, K1, Z5
+	VMOVUPS   Z5, (AX)(BX*4)
+	VMOVUPS   64(CX)(BX*4), Z2
+	VMOVUPS   64(AX)(BX*4), Z3
+	VCMPPS    $0x11, Z2, Z0, K1
+	VBLENDMPS Z3, Z0, K1, Z6
+	VCMPPS    $0x11, Z1, Z2, K1
+	VBLENDMPS Z6, Z0, K1, Z7
+	VMOVUPS   Z7, 64(AX)(BX*4)
+	ADDQ      $0x00000020, BX
+	SUBQ      $0x00000020, DX
+	JGE       loop95
+
+out96:
+	ADDQ $0x00000020, DX
+	SUBQ $0x00000010, DX
+	JLT  out98
+
+loop97:
+	VMOVUPS   (CX)(BX*4), Z2
+	VMOVUPS   (AX)(BX*4), Z3
+	VCMPPS    $0x11, Z2, Z0, K1
+	VBLENDMPS Z3, Z0, K1, Z8
+	VCMPPS    $0x11, Z1, Z2, K1
+	VBLENDMPS Z8, Z0, K1, Z9
+	VMOVUPS   Z9, (AX)(BX*4)
+	ADDQ      $0x00000010, BX
+	SUBQ      $0x00000010, DX
+	JGE       loop97
+
+out98:
+	ADDQ      $0x00000010, DX
+	TESTQ     DX, DX
+	JZ        end99
+	MOVL      $0xffffffff, SI
+	BZHIL     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z2
+	VMOVUPS.Z (AX)(BX*4), K1, Z3
+	VCMPPS    $0x11, Z2, Z0, K2
+	VBLENDMPS Z3, Z0, K2, Z10
+	VCMPPS    $0x11, Z1, Z2, K2
+	VBLENDMPS Z10, Z0, K2, Z11
+	VMOVUPS   Z11, K1, (AX)(BX*4)
+
+end99:
+	VZEROUPPER
+	RET
+
 // func siluAVX512(dst []float32, x []float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·siluAVX512(SB), NOSPLIT, $0-48
@@ -2139,9 +2261,9 @@ TEXT ·siluAVX512(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out93
+	JLT     out101
 
-loop92:
+loop100:
 	VMOVUPS      (CX)(BX*4), Z2
 	VXORPS       c80000000AVX512<>+0(SB), Z2, Z3
 	VMINPS       Z3, Z1, Z3
@@ -2167,12 +2289,12 @@ loop92:
 	VMOVUPS      Z6, (AX)(BX*4)
 	ADDQ         $0x00000010, BX
 	SUBQ         $0x00000010, DX
-	JGE          loop92
+	JGE          loop100
 
-out93:
+out101:
 	ADDQ         $0x00000010, DX
 	TESTQ        DX, DX
-	JZ           end94
+	JZ           end102
 	MOVL         $0xffffffff, SI
 	BZHIL        DX, SI, SI
 	KMOVW        SI, K1
@@ -2200,7 +2322,7 @@ out93:
 	VDIVPS       Z4, Z2, Z4
 	VMOVUPS      Z4, K1, (AX)(BX*4)
 
-end94:
+end102:
 	VZEROUPPER
 	RET
 
@@ -2218,9 +2340,9 @@ TEXT ·siluGradAVX512(SB), NOSPLIT, $0-72
 	MOVQ    dx_len+8(FP), BX
 	XORQ    SI, SI
 	SUBQ    $0x00000010, BX
-	JLT     out96
+	JLT     out104
 
-loop95:
+loop103:
 	VMOVUPS      (CX)(SI*4), Z5
 	VMINPS       Z5, Z4, Z5
 	VMAXPS       Z5, Z3, Z5
@@ -2254,12 +2376,12 @@ loop95:
 	VMOVUPS      Z5, (AX)(SI*4)
 	ADDQ         $0x00000010, SI
 	SUBQ         $0x00000010, BX
-	JGE          loop95
+	JGE          loop103
 
-out96:
+out104:
 	ADDQ         $0x00000010, BX
 	TESTQ        BX, BX
-	JZ           end97
+	JZ           end105
 	MOVL         $0xffffffff, DI
 	BZHIL        BX, DI, DI
 	KMOVW        DI, K1
@@ -2295,7 +2417,7 @@ out96:
 	VFMADD231PS  Z1, Z5, Z0
 	VMOVUPS      Z0, K1, (AX)(SI*4)
 
-end97:
+end105:
 	VZEROUPPER
 	RET
 
@@ -2328,9 +2450,9 @@ TEXT ·sigmoidAVX512(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out99
+	JLT     out107
 
-loop98:
+loop106:
 	VMOVUPS      (CX)(BX*4), Z3
 	VXORPS       c80000000AVX512<>+0(SB), Z3, Z3
 	VMINPS       Z3, Z1, Z3
@@ -2356,12 +2478,12 @@ loop98:
 	VMOVUPS      Z6, (AX)(BX*4)
 	ADDQ         $0x00000010, BX
 	SUBQ         $0x00000010, DX
-	JGE          loop98
+	JGE          loop106
 
-out99:
+out107:
 	ADDQ         $0x00000010, DX
 	TESTQ        DX, DX
-	JZ           end100
+	JZ           end108
 	MOVL         $0xffffffff, SI
 	BZHIL        DX, SI, SI
 	KMOVW        SI, K1
@@ -2389,7 +2511,7 @@ out99:
 	VDIVPS       Z4, Z2, Z4
 	VMOVUPS      Z4, K1, (AX)(BX*4)
 
-end100:
+end108:
 	VZEROUPPER
 	RET
 
@@ -2405,9 +2527,9 @@ TEXT ·tanhAVX512(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out102
+	JLT     out110
 
-loop101:
+loop109:
 	VMOVUPS      (CX)(BX*4), Z4
 	VMULPS       Z4, Z4, Z6
 	VANDPS       c7fffffffAVX512<>+0(SB), Z4, Z5
@@ -2448,12 +2570,12 @@ loop101:
 	VMOVUPS      Z7, (AX)(BX*4)
 	ADDQ         $0x00000010, BX
 	SUBQ         $0x00000010, DX
-	JGE          loop101
+	JGE          loop109
 
-out102:
+out110:
 	ADDQ         $0x00000010, DX
 	TESTQ        DX, DX
-	JZ           end103
+	JZ           end111
 	MOVL         $0xffffffff, SI
 	BZHIL        DX, SI, SI
 	KMOVW        SI, K1
@@ -2496,7 +2618,7 @@ out102:
 	VORPS        Z4, Z8, Z8
 	VMOVUPS      Z8, K1, (AX)(BX*4)
 
-end103:
+end111:
 	VZEROUPPER
 	RET
 
@@ -2638,9 +2760,9 @@ TEXT ·layerNormRowAVX512(SB), NOSPLIT, $0-112
 	XORQ   DX, DX
 	MOVQ   CX, BX
 	SUBQ   $0x00000040, BX
-	JLT    out105
+	JLT    out113
 
-loop104:
+loop112:
 	VMOVUPS (AX)(DX*4), Z4
 	VADDPS  Z4, Z0, Z0
 	VMOVUPS 64(AX)(DX*4), Z4
@@ -2651,31 +2773,31 @@ loop104:
 	VADDPS  Z4, Z3, Z3
 	ADDQ    $0x00000040, DX
 	SUBQ    $0x00000040, BX
-	JGE     loop104
+	JGE     loop112
 
-out105:
+out113:
 	ADDQ $0x00000040, BX
 	SUBQ $0x00000010, BX
-	JLT  out107
+	JLT  out115
 
-loop106:
+loop114:
 	VMOVUPS (AX)(DX*4), Z4
 	VADDPS  Z4, Z0, Z0
 	ADDQ    $0x00000010, DX
 	SUBQ    $0x00000010, BX
-	JGE     loop106
+	JGE     loop114
 
-out107:
+out115:
 	ADDQ      $0x00000010, BX
 	TESTQ     BX, BX
-	JZ        end108
+	JZ        end116
 	MOVL      $0xffffffff, SI
 	BZHIL     BX, SI, SI
 	KMOVW     SI, K1
 	VMOVUPS.Z (AX)(DX*4), K1, Z4
 	VADDPS    Z4, Z0, Z0
 
-end108:
+end116:
 	VADDPS        Z3, Z0, Z0
 	VADDPS        Z2, Z1, Z1
 	VADDPS        Z1, Z0, Z0
@@ -2700,9 +2822,9 @@ end108:
 	XORQ          DX, DX
 	MOVQ          CX, BX
 	SUBQ          $0x00000040, BX
-	JLT           out110
+	JLT           out118
 
-loop109:
+loop117:
 	VMOVUPS     (AX)(DX*4), Z7
 	VSUBPS      Z0, Z7, Z7
 	VFMADD231PS Z7, Z7, Z1
@@ -2717,25 +2839,25 @@ loop109:
 	VFMADD231PS Z7, Z7, Z4
 	ADDQ        $0x00000040, DX
 	SUBQ        $0x00000040, BX
-	JGE         loop109
+	JGE         loop117
 
-out110:
+out118:
 	ADDQ $0x00000040, BX
 	SUBQ $0x00000010, BX
-	JLT  out112
+	JLT  out120
 
-loop111:
+loop119:
 	VMOVUPS     (AX)(DX*4), Z7
 	VSUBPS      Z0, Z7, Z7
 	VFMADD231PS Z7, Z7, Z1
 	ADDQ        $0x00000010, DX
 	SUBQ        $0x00000010, BX
-	JGE         loop111
+	JGE         loop119
 
-out112:
+out120:
 	ADDQ        $0x00000010, BX
 	TESTQ       BX, BX
-	JZ          end113
+	JZ          end121
 	MOVL        $0xffffffff, SI
 	BZHIL       BX, SI, SI
 	KMOVW       SI, K1
@@ -2744,7 +2866,7 @@ out112:
 	VBLENDMPS   Z7, Z6, K1, Z5
 	VFMADD231PS Z5, Z5, Z1
 
-end113:
+end121:
 	VADDPS        Z4, Z1, Z1
 	VADDPS        Z3, Z2, Z2
 	VADDPS        Z2, Z1, Z1
@@ -2771,75 +2893,75 @@ end113:
 	MOVQ          b_base+72(FP), SI
 	XORQ          DI, DI
 	SUBQ          $0x00000020, CX
-	JLT           out115
+	JLT           out123
 
-loop114:
+loop122:
 	VMOVUPS (AX)(DI*4), Z2
 	VSUBPS  Z0, Z2, Z2
 	VMULPS  Z1, Z2, Z2
 	TESTQ   BX, BX
-	JZ      nil116
+	JZ      nil124
 	VMOVUPS (BX)(DI*4), Z3
 	VMULPS  Z3, Z2, Z2
 
-nil116:
+nil124:
 	TESTQ   SI, SI
-	JZ      nil117
+	JZ      nil125
 	VMOVUPS (SI)(DI*4), Z3
 	VADDPS  Z3, Z2, Z2
 
-nil117:
+nil125:
 	VMOVUPS Z2, (DX)(DI*4)
 	VMOVUPS 64(AX)(DI*4), Z2
 	VSUBPS  Z0, Z2, Z2
 	VMULPS  Z1, Z2, Z2
 	TESTQ   BX, BX
-	JZ      nil118
+	JZ      nil126
 	VMOVUPS 64(BX)(DI*4), Z3
 	VMULPS  Z3, Z2, Z2
 
-nil118:
+nil126:
 	TESTQ   SI, SI
-	JZ      nil119
+	JZ      nil127
 	VMOVUPS 64(SI)(DI*4), Z3
 	VADDPS  Z3, Z2, Z2
 
-nil119:
+nil127:
 	VMOVUPS Z2, 64(DX)(DI*4)
 	ADDQ    $0x00000020, DI
 	SUBQ    $0x00000020, CX
-	JGE     loop114
+	JGE     loop122
 
-out115:
+out123:
 	ADDQ $0x00000020, CX
 	SUBQ $0x00000010, CX
-	JLT  out121
+	JLT  out129
 
-loop120:
+loop128:
 	VMOVUPS (AX)(DI*4), Z2
 	VSUBPS  Z0, Z2, Z2
 	VMULPS  Z1, Z2, Z2
 	TESTQ   BX, BX
-	JZ      nil122
+	JZ      nil130
 	VMOVUPS (BX)(DI*4), Z3
 	VMULPS  Z3, Z2, Z2
 
-nil122:
+nil130:
 	TESTQ   SI, SI
-	JZ      nil123
+	JZ      nil131
 	VMOVUPS (SI)(DI*4), Z3
 	VADDPS  Z3, Z2, Z2
 
-nil123:
+nil131:
 	VMOVUPS Z2, (DX)(DI*4)
 	ADDQ    $0x00000010, DI
 	SUBQ    $0x00000010, CX
-	JGE     loop120
+	JGE     loop128
 
-out121:
+out129:
 	ADDQ      $0x00000010, CX
 	TESTQ     CX, CX
-	JZ        end124
+	JZ        end132
 	MOVL      $0xffffffff, R8
 	BZHIL     CX, R8, R8
 	KMOVW     R8, K1
@@ -2847,20 +2969,20 @@ out121:
 	VSUBPS    Z0, Z2, Z2
 	VMULPS    Z1, Z2, Z2
 	TESTQ     BX, BX
-	JZ        nil125
+	JZ        nil133
 	VMOVUPS.Z (BX)(DI*4), K1, Z0
 	VMULPS    Z0, Z2, Z2
 
-nil125:
+nil133:
 	TESTQ     SI, SI
-	JZ        nil126
+	JZ        nil134
 	VMOVUPS.Z (SI)(DI*4), K1, Z0
 	VADDPS    Z0, Z2, Z2
 
-nil126:
+nil134:
 	VMOVUPS Z2, K1, (DX)(DI*4)
 
-end124:
+end132:
 	VZEROUPPER
 	RET
 
@@ -2884,69 +3006,7 @@ TEXT ·layerNormGradRowAVX512(SB), NOSPLIT, $0-152
 	XORQ         R8, R8
 	MOVQ         DX, R9
 	SUBQ         $0x00000020, R9
-	JLT          out128
-
-loop127:
-	VMOVUPS     (AX)(R8*4), Z6
-	VMOVUPS     (CX)(R8*4), Z7
-	VSUBPS      Z0, Z6, Z6
-	VMULPS      Z1, Z6, Z6
-	TESTQ       BX, BX
-	JZ          nil129
-	VMOVUPS     (BX)(R8*4), Z8
-	VFMADD231PS Z6, Z7, Z8
-	VMOVUPS     Z8, (BX)(R8*4)
-
-nil129:
-	TESTQ   SI, SI
-	JZ      nil130
-	VMOVUPS (SI)(R8*4), Z8
-	VADDPS  Z7, Z8, Z8
-	VMOVUPS Z8, (SI)(R8*4)
-
-nil130:
-	TESTQ   DI, DI
-	JZ      nil131
-	VMOVUPS (DI)(R8*4), Z8
-	VMULPS  Z8, Z7, Z7
-
-nil131:
-	VADDPS      Z7, Z2, Z2
-	VFMADD231PS Z6, Z7, Z4
-	VMOVUPS     64(AX)(R8*4), Z6
-	VMOVUPS     64(CX)(R8*4), Z7
-	VSUBPS      Z0, Z6, Z6
-	VMULPS      Z1, Z6, Z6
-	TESTQ       BX, BX
-	JZ          nil132
-	VMOVUPS     64(BX)(R8*4), Z8
-	VFMADD231PS Z6, Z7, Z8
-	VMOVUPS     Z8, 64(BX)(R8*4)
-
-nil132:
-	TESTQ   SI, SI
-	JZ      nil133
-	VMOVUPS 64(SI)(R8*4), Z8
-	VADDPS  Z7, Z8, Z8
-	VMOVUPS Z8, 64(SI)(R8*4)
-
-nil133:
-	TESTQ   DI, DI
-	JZ      nil134
-	VMOVUPS 64(DI)(R8*4), Z8
-	VMULPS  Z8, Z7, Z7
-
-nil134:
-	VADDPS      Z7, Z3, Z3
-	VFMADD231PS Z6, Z7, Z5
-	ADDQ        $0x00000020, R8
-	SUBQ        $0x00000020, R9
-	JGE         loop127
-
-out128:
-	ADDQ $0x00000020, R9
-	SUBQ $0x00000010, R9
-	JLT  out136
+	JLT          out136
 
 loop135:
 	VMOVUPS     (AX)(R8*4), Z6
@@ -2975,14 +3035,76 @@ nil138:
 nil139:
 	VADDPS      Z7, Z2, Z2
 	VFMADD231PS Z6, Z7, Z4
-	ADDQ        $0x00000010, R8
-	SUBQ        $0x00000010, R9
+	VMOVUPS     64(AX)(R8*4), Z6
+	VMOVUPS     64(CX)(R8*4), Z7
+	VSUBPS      Z0, Z6, Z6
+	VMULPS      Z1, Z6, Z6
+	TESTQ       BX, BX
+	JZ          nil140
+	VMOVUPS     64(BX)(R8*4), Z8
+	VFMADD231PS Z6, Z7, Z8
+	VMOVUPS     Z8, 64(BX)(R8*4)
+
+nil140:
+	TESTQ   SI, SI
+	JZ      nil141
+	VMOVUPS 64(SI)(R8*4), Z8
+	VADDPS  Z7, Z8, Z8
+	VMOVUPS Z8, 64(SI)(R8*4)
+
+nil141:
+	TESTQ   DI, DI
+	JZ      nil142
+	VMOVUPS 64(DI)(R8*4), Z8
+	VMULPS  Z8, Z7, Z7
+
+nil142:
+	VADDPS      Z7, Z3, Z3
+	VFMADD231PS Z6, Z7, Z5
+	ADDQ        $0x00000020, R8
+	SUBQ        $0x00000020, R9
 	JGE         loop135
 
 out136:
+	ADDQ $0x00000020, R9
+	SUBQ $0x00000010, R9
+	JLT  out144
+
+loop143:
+	VMOVUPS     (AX)(R8*4), Z6
+	VMOVUPS     (CX)(R8*4), Z7
+	VSUBPS      Z0, Z6, Z6
+	VMULPS      Z1, Z6, Z6
+	TESTQ       BX, BX
+	JZ          nil145
+	VMOVUPS     (BX)(R8*4), Z8
+	VFMADD231PS Z6, Z7, Z8
+	VMOVUPS     Z8, (BX)(R8*4)
+
+nil145:
+	TESTQ   SI, SI
+	JZ      nil146
+	VMOVUPS (SI)(R8*4), Z8
+	VADDPS  Z7, Z8, Z8
+	VMOVUPS Z8, (SI)(R8*4)
+
+nil146:
+	TESTQ   DI, DI
+	JZ      nil147
+	VMOVUPS (DI)(R8*4), Z8
+	VMULPS  Z8, Z7, Z7
+
+nil147:
+	VADDPS      Z7, Z2, Z2
+	VFMADD231PS Z6, Z7, Z4
+	ADDQ        $0x00000010, R8
+	SUBQ        $0x00000010, R9
+	JGE         loop143
+
+out144:
 	ADDQ        $0x00000010, R9
 	TESTQ       R9, R9
-	JZ          end140
+	JZ          end148
 	MOVL        $0xffffffff, R10
 	BZHIL       R9, R10, R10
 	KMOVW       R10, K1
@@ -2991,32 +3113,32 @@ out136:
 	VSUBPS      Z0, Z6, Z6
 	VMULPS      Z1, Z6, Z6
 	TESTQ       BX, BX
-	JZ          nil141
+	JZ          nil149
 	VMOVUPS.Z   (BX)(R8*4), K1, Z8
 	VFMADD231PS Z6, Z7, Z8
 	VMOVUPS     Z8, K1, (BX)(R8*4)
 
-nil141:
+nil149:
 	TESTQ     SI, SI
-	JZ        nil142
+	JZ        nil150
 	VMOVUPS.Z (SI)(R8*4), K1, Z8
 	VADDPS    Z7, Z8, Z8
 	VMOVUPS   Z8, K1, (SI)(R8*4)
 
-nil142:
+nil150:
 	TESTQ     DI, DI
-	JZ        nil143
+	JZ        nil151
 	VMOVUPS.Z (DI)(R8*4), K1, Z8
 	VMULPS    Z8, Z7, Z7
 
-nil143:
+nil151:
 	VADDPS      Z7, Z2, Z2
 	VFMADD231PS Z6, Z7, Z4
 
-end140:
+end148:
 	MOVQ          dx_base+0(FP), BX
 	TESTQ         BX, BX
-	JZ            nil144
+	JZ            nil152
 	VADDPS        Z3, Z2, Z2
 	VEXTRACTF32X8 $0x01, Z2, Y3
 	VADDPS        Y3, Y2, Y2
@@ -3046,17 +3168,17 @@ end140:
 	VMULPS        Z1, Z3, Z3
 	XORQ          SI, SI
 	SUBQ          $0x00000020, DX
-	JLT           out146
+	JLT           out154
 
-loop145:
+loop153:
 	VMOVUPS (AX)(SI*4), Z4
 	VMOVUPS (CX)(SI*4), Z5
 	TESTQ   DI, DI
-	JZ      nil147
+	JZ      nil155
 	VMOVUPS (DI)(SI*4), Z6
 	VMULPS  Z6, Z5, Z5
 
-nil147:
+nil155:
 	VSUBPS       Z0, Z4, Z4
 	VSUBPS       Z2, Z5, Z5
 	VFNMADD231PS Z4, Z3, Z5
@@ -3066,11 +3188,11 @@ nil147:
 	VMOVUPS      64(AX)(SI*4), Z4
 	VMOVUPS      64(CX)(SI*4), Z5
 	TESTQ        DI, DI
-	JZ           nil148
+	JZ           nil156
 	VMOVUPS      64(DI)(SI*4), Z6
 	VMULPS       Z6, Z5, Z5
 
-nil148:
+nil156:
 	VSUBPS       Z0, Z4, Z4
 	VSUBPS       Z2, Z5, Z5
 	VFNMADD231PS Z4, Z3, Z5
@@ -3079,22 +3201,22 @@ nil148:
 	VMOVUPS      Z4, 64(BX)(SI*4)
 	ADDQ         $0x00000020, SI
 	SUBQ         $0x00000020, DX
-	JGE          loop145
+	JGE          loop153
 
-out146:
+out154:
 	ADDQ $0x00000020, DX
 	SUBQ $0x00000010, DX
-	JLT  out150
+	JLT  out158
 
-loop149:
+loop157:
 	VMOVUPS (AX)(SI*4), Z4
 	VMOVUPS (CX)(SI*4), Z5
 	TESTQ   DI, DI
-	JZ      nil151
+	JZ      nil159
 	VMOVUPS (DI)(SI*4), Z6
 	VMULPS  Z6, Z5, Z5
 
-nil151:
+nil159:
 	VSUBPS       Z0, Z4, Z4
 	VSUBPS       Z2, Z5, Z5
 	VFNMADD231PS Z4, Z3, Z5
@@ -3103,23 +3225,23 @@ nil151:
 	VMOVUPS      Z4, (BX)(SI*4)
 	ADDQ         $0x00000010, SI
 	SUBQ         $0x00000010, DX
-	JGE          loop149
+	JGE          loop157
 
-out150:
+out158:
 	ADDQ      $0x00000010, DX
 	TESTQ     DX, DX
-	JZ        end152
+	JZ        end160
 	MOVL      $0xffffffff, R8
 	BZHIL     DX, R8, R8
 	KMOVW     R8, K1
 	VMOVUPS.Z (AX)(SI*4), K1, Z4
 	VMOVUPS.Z (CX)(SI*4), K1, Z5
 	TESTQ     DI, DI
-	JZ        nil153
+	JZ        nil161
 	VMOVUPS.Z (DI)(SI*4), K1, Z6
 	VMULPS    Z6, Z5, Z5
 
-nil153:
+nil161:
 	VSUBPS       Z0, Z4, Z4
 	VSUBPS       Z2, Z5, Z5
 	VFNMADD231PS Z4, Z3, Z5
@@ -3127,8 +3249,8 @@ nil153:
 	VFMADD231PS  Z5, Z1, Z0
 	VMOVUPS      Z0, K1, (BX)(SI*4)
 
-end152:
-nil144:
+end160:
+nil152:
 	VZEROUPPER
 	RET
 
@@ -3144,9 +3266,9 @@ TEXT ·rmsNormRowAVX512(SB), NOSPLIT, $0-84
 	XORQ   DX, DX
 	MOVQ   CX, BX
 	SUBQ   $0x00000040, BX
-	JLT    out155
+	JLT    out163
 
-loop154:
+loop162:
 	VMOVUPS     (AX)(DX*4), Z4
 	VFMADD231PS Z4, Z4, Z0
 	VMOVUPS     64(AX)(DX*4), Z4
@@ -3157,31 +3279,31 @@ loop154:
 	VFMADD231PS Z4, Z4, Z3
 	ADDQ        $0x00000040, DX
 	SUBQ        $0x00000040, BX
-	JGE         loop154
+	JGE         loop162
 
-out155:
+out163:
 	ADDQ $0x00000040, BX
 	SUBQ $0x00000010, BX
-	JLT  out157
+	JLT  out165
 
-loop156:
+loop164:
 	VMOVUPS     (AX)(DX*4), Z4
 	VFMADD231PS Z4, Z4, Z0
 	ADDQ        $0x00000010, DX
 	SUBQ        $0x00000010, BX
-	JGE         loop156
+	JGE         loop164
 
-out157:
+out165:
 	ADDQ        $0x00000010, BX
 	TESTQ       BX, BX
-	JZ          end158
+	JZ          end166
 	MOVL        $0xffffffff, SI
 	BZHIL       BX, SI, SI
 	KMOVW       SI, K1
 	VMOVUPS.Z   (AX)(DX*4), K1, Z4
 	VFMADD231PS Z4, Z4, Z0
 
-end158:
+end166:
 	VADDPS        Z3, Z0, Z0
 	VADDPS        Z2, Z1, Z1
 	VADDPS        Z1, Z0, Z0
@@ -3207,68 +3329,68 @@ end158:
 	MOVQ          g_base+48(FP), BX
 	XORQ          SI, SI
 	SUBQ          $0x00000020, CX
-	JLT           out160
+	JLT           out168
 
-loop159:
+loop167:
 	VMOVUPS (AX)(SI*4), Z1
 	VMULPS  Z0, Z1, Z1
 	TESTQ   BX, BX
-	JZ      nil161
+	JZ      nil169
 	VMOVUPS (BX)(SI*4), Z2
 	VMULPS  Z2, Z1, Z1
 
-nil161:
+nil169:
 	VMOVUPS Z1, (DX)(SI*4)
 	VMOVUPS 64(AX)(SI*4), Z1
 	VMULPS  Z0, Z1, Z1
 	TESTQ   BX, BX
-	JZ      nil162
+	JZ      nil170
 	VMOVUPS 64(BX)(SI*4), Z2
 	VMULPS  Z2, Z1, Z1
 
-nil162:
+nil170:
 	VMOVUPS Z1, 64(DX)(SI*4)
 	ADDQ    $0x00000020, SI
 	SUBQ    $0x00000020, CX
-	JGE     loop159
+	JGE     loop167
 
-out160:
+out168:
 	ADDQ $0x00000020, CX
 	SUBQ $0x00000010, CX
-	JLT  out164
+	JLT  out172
 
-loop163:
+loop171:
 	VMOVUPS (AX)(SI*4), Z1
 	VMULPS  Z0, Z1, Z1
 	TESTQ   BX, BX
-	JZ      nil165
+	JZ      nil173
 	VMOVUPS (BX)(SI*4), Z2
 	VMULPS  Z2, Z1, Z1
 
-nil165:
+nil173:
 	VMOVUPS Z1, (DX)(SI*4)
 	ADDQ    $0x00000010, SI
 	SUBQ    $0x00000010, CX
-	JGE     loop163
+	JGE     loop171
 
-out164:
+out172:
 	ADDQ      $0x00000010, CX
 	TESTQ     CX, CX
-	JZ        end166
+	JZ        end174
 	MOVL      $0xffffffff, DI
 	BZHIL     CX, DI, DI
 	KMOVW     DI, K1
 	VMOVUPS.Z (AX)(SI*4), K1, Z1
 	VMULPS    Z0, Z1, Z0
 	TESTQ     BX, BX
-	JZ        nil167
+	JZ        nil175
 	VMOVUPS.Z (BX)(SI*4), K1, Z1
 	VMULPS    Z1, Z0, Z0
 
-nil167:
+nil175:
 	VMOVUPS Z0, K1, (DX)(SI*4)
 
-end166:
+end174:
 	VZEROUPPER
 	RET
 
@@ -3287,103 +3409,103 @@ TEXT ·rmsNormGradRowAVX512(SB), NOSPLIT, $0-124
 	XORQ         DI, DI
 	MOVQ         DX, R8
 	SUBQ         $0x00000020, R8
-	JLT          out169
+	JLT          out177
 
-loop168:
+loop176:
 	VMOVUPS     (AX)(DI*4), Z3
 	VMOVUPS     (CX)(DI*4), Z4
 	TESTQ       BX, BX
-	JZ          nil170
+	JZ          nil178
 	VMOVUPS     (BX)(DI*4), Z5
 	VMULPS      Z0, Z3, Z6
 	VFMADD231PS Z6, Z4, Z5
 	VMOVUPS     Z5, (BX)(DI*4)
 
-nil170:
+nil178:
 	TESTQ   SI, SI
-	JZ      nil171
+	JZ      nil179
 	VMOVUPS (SI)(DI*4), Z5
 	VMULPS  Z5, Z4, Z4
 
-nil171:
+nil179:
 	VFMADD231PS Z3, Z4, Z1
 	VMOVUPS     64(AX)(DI*4), Z3
 	VMOVUPS     64(CX)(DI*4), Z4
 	TESTQ       BX, BX
-	JZ          nil172
+	JZ          nil180
 	VMOVUPS     64(BX)(DI*4), Z5
 	VMULPS      Z0, Z3, Z6
 	VFMADD231PS Z6, Z4, Z5
 	VMOVUPS     Z5, 64(BX)(DI*4)
 
-nil172:
+nil180:
 	TESTQ   SI, SI
-	JZ      nil173
+	JZ      nil181
 	VMOVUPS 64(SI)(DI*4), Z5
 	VMULPS  Z5, Z4, Z4
 
-nil173:
+nil181:
 	VFMADD231PS Z3, Z4, Z2
 	ADDQ        $0x00000020, DI
 	SUBQ        $0x00000020, R8
-	JGE         loop168
+	JGE         loop176
 
-out169:
+out177:
 	ADDQ $0x00000020, R8
 	SUBQ $0x00000010, R8
-	JLT  out175
+	JLT  out183
 
-loop174:
+loop182:
 	VMOVUPS     (AX)(DI*4), Z3
 	VMOVUPS     (CX)(DI*4), Z4
 	TESTQ       BX, BX
-	JZ          nil176
+	JZ          nil184
 	VMOVUPS     (BX)(DI*4), Z5
 	VMULPS      Z0, Z3, Z6
 	VFMADD231PS Z6, Z4, Z5
 	VMOVUPS     Z5, (BX)(DI*4)
 
-nil176:
+nil184:
 	TESTQ   SI, SI
-	JZ      nil177
+	JZ      nil185
 	VMOVUPS (SI)(DI*4), Z5
 	VMULPS  Z5, Z4, Z4
 
-nil177:
+nil185:
 	VFMADD231PS Z3, Z4, Z1
 	ADDQ        $0x00000010, DI
 	SUBQ        $0x00000010, R8
-	JGE         loop174
+	JGE         loop182
 
-out175:
+out183:
 	ADDQ        $0x00000010, R8
 	TESTQ       R8, R8
-	JZ          end178
+	JZ          end186
 	MOVL        $0xffffffff, R9
 	BZHIL       R8, R9, R9
 	KMOVW       R9, K1
 	VMOVUPS.Z   (AX)(DI*4), K1, Z3
 	VMOVUPS.Z   (CX)(DI*4), K1, Z4
 	TESTQ       BX, BX
-	JZ          nil179
+	JZ          nil187
 	VMOVUPS.Z   (BX)(DI*4), K1, Z5
 	VMULPS      Z0, Z3, Z6
 	VFMADD231PS Z6, Z4, Z5
 	VMOVUPS     Z5, K1, (BX)(DI*4)
 
-nil179:
+nil187:
 	TESTQ     SI, SI
-	JZ        nil180
+	JZ        nil188
 	VMOVUPS.Z (SI)(DI*4), K1, Z5
 	VMULPS    Z5, Z4, Z4
 
-nil180:
+nil188:
 	VFMADD231PS Z3, Z4, Z1
 
-end178:
+end186:
 	MOVQ          dx_base+0(FP), BX
 	TESTQ         BX, BX
-	JZ            nil181
+	JZ            nil189
 	VADDPS        Z2, Z1, Z1
 	VEXTRACTF32X8 $0x01, Z1, Y2
 	VADDPS        Y2, Y1, Y1
@@ -3401,16 +3523,16 @@ end178:
 	VMULPS        Z0, Z1, Z1
 	XORQ          DI, DI
 	SUBQ          $0x00000020, DX
-	JLT           out183
+	JLT           out191
 
-loop182:
+loop190:
 	VMOVUPS (CX)(DI*4), Z2
 	TESTQ   SI, SI
-	JZ      nil184
+	JZ      nil192
 	VMOVUPS (SI)(DI*4), Z3
 	VMULPS  Z3, Z2, Z2
 
-nil184:
+nil192:
 	VMOVUPS      (AX)(DI*4), Z3
 	VFNMADD231PS Z3, Z1, Z2
 	VMOVUPS      (BX)(DI*4), Z3
@@ -3418,11 +3540,11 @@ nil184:
 	VMOVUPS      Z3, (BX)(DI*4)
 	VMOVUPS      64(CX)(DI*4), Z2
 	TESTQ        SI, SI
-	JZ           nil185
+	JZ           nil193
 	VMOVUPS      64(SI)(DI*4), Z3
 	VMULPS       Z3, Z2, Z2
 
-nil185:
+nil193:
 	VMOVUPS      64(AX)(DI*4), Z3
 	VFNMADD231PS Z3, Z1, Z2
 	VMOVUPS      64(BX)(DI*4), Z3
@@ -3430,21 +3552,21 @@ nil185:
 	VMOVUPS      Z3, 64(BX)(DI*4)
 	ADDQ         $0x00000020, DI
 	SUBQ         $0x00000020, DX
-	JGE          loop182
+	JGE          loop190
 
-out183:
+out191:
 	ADDQ $0x00000020, DX
 	SUBQ $0x00000010, DX
-	JLT  out187
+	JLT  out195
 
-loop186:
+loop194:
 	VMOVUPS (CX)(DI*4), Z2
 	TESTQ   SI, SI
-	JZ      nil188
+	JZ      nil196
 	VMOVUPS (SI)(DI*4), Z3
 	VMULPS  Z3, Z2, Z2
 
-nil188:
+nil196:
 	VMOVUPS      (AX)(DI*4), Z3
 	VFNMADD231PS Z3, Z1, Z2
 	VMOVUPS      (BX)(DI*4), Z3
@@ -3452,30 +3574,30 @@ nil188:
 	VMOVUPS      Z3, (BX)(DI*4)
 	ADDQ         $0x00000010, DI
 	SUBQ         $0x00000010, DX
-	JGE          loop186
+	JGE          loop194
 
-out187:
+out195:
 	ADDQ      $0x00000010, DX
 	TESTQ     DX, DX
-	JZ        end189
+	JZ        end197
 	MOVL      $0xffffffff, R8
 	BZHIL     DX, R8, R8
 	KMOVW     R8, K1
 	VMOVUPS.Z (CX)(DI*4), K1, Z2
 	TESTQ     SI, SI
-	JZ        nil190
+	JZ        nil198
 	VMOVUPS.Z (SI)(DI*4), K1, Z3
 	VMULPS    Z3, Z2, Z2
 
-nil190:
+nil198:
 	VMOVUPS.Z    (AX)(DI*4), K1, Z3
 	VFNMADD231PS Z3, Z1, Z2
 	VMOVUPS.Z    (BX)(DI*4), K1, Z1
 	VFMADD231PS  Z2, Z0, Z1
 	VMOVUPS      Z1, K1, (BX)(DI*4)
 
-end189:
-nil181:
+end197:
+nil189:
 	VZEROUPPER
 	RET
 
@@ -3494,9 +3616,9 @@ TEXT ·softmaxRowAVX512(SB), NOSPLIT, $0-28
 	XORQ         DX, DX
 	MOVQ         CX, BX
 	SUBQ         $0x00000040, BX
-	JLT          out192
+	JLT          out200
 
-loop191:
+loop199:
 	VMOVUPS (AX)(DX*4), Z8
 	VMULPS  Z0, Z8, Z8
 	VMAXPS  Z4, Z8, Z4
@@ -3511,25 +3633,25 @@ loop191:
 	VMAXPS  Z7, Z8, Z7
 	ADDQ    $0x00000040, DX
 	SUBQ    $0x00000040, BX
-	JGE     loop191
+	JGE     loop199
 
-out192:
+out200:
 	ADDQ $0x00000040, BX
 	SUBQ $0x00000010, BX
-	JLT  out194
+	JLT  out202
 
-loop193:
+loop201:
 	VMOVUPS (AX)(DX*4), Z8
 	VMULPS  Z0, Z8, Z8
 	VMAXPS  Z4, Z8, Z4
 	ADDQ    $0x00000010, DX
 	SUBQ    $0x00000010, BX
-	JGE     loop193
+	JGE     loop201
 
-out194:
+out202:
 	ADDQ      $0x00000010, BX
 	TESTQ     BX, BX
-	JZ        end195
+	JZ        end203
 	MOVL      $0xffffffff, SI
 	BZHIL     BX, SI, SI
 	KMOVW     SI, K1
@@ -3538,7 +3660,7 @@ out194:
 	VBLENDMPS Z8, Z3, K1, Z1
 	VMAXPS    Z4, Z1, Z4
 
-end195:
+end203:
 	VMAXPS        Z7, Z4, Z4
 	VMAXPS        Z6, Z5, Z5
 	VMAXPS        Z5, Z4, Z4
@@ -3558,9 +3680,9 @@ end195:
 	XORQ          DX, DX
 	MOVQ          CX, BX
 	SUBQ          $0x00000010, BX
-	JLT           out197
+	JLT           out205
 
-loop196:
+loop204:
 	VMOVUPS      (AX)(DX*4), Z7
 	VFMSUB213PS  Z1, Z0, Z7
 	VMINPS       Z7, Z6, Z7
@@ -3585,12 +3707,12 @@ loop196:
 	VADDPS       Z10, Z3, Z3
 	ADDQ         $0x00000010, DX
 	SUBQ         $0x00000010, BX
-	JGE          loop196
+	JGE          loop204
 
-out197:
+out205:
 	ADDQ         $0x00000010, BX
 	TESTQ        BX, BX
-	JZ           end198
+	JZ           end206
 	MOVL         $0xffffffff, SI
 	BZHIL        BX, SI, SI
 	KMOVW        SI, K1
@@ -3618,7 +3740,7 @@ out197:
 	VBLENDMPS    Z6, Z4, K1, Z2
 	VADDPS       Z2, Z3, Z3
 
-end198:
+end206:
 	VEXTRACTF32X8 $0x01, Z3, Y0
 	VADDPS        Y0, Y3, Y0
 	VEXTRACTF128  $0x01, Y0, X1
@@ -3632,9 +3754,9 @@ end198:
 	VBROADCASTSS  X0, Z0
 	XORQ          DX, DX
 	SUBQ          $0x00000040, CX
-	JLT           out200
+	JLT           out208
 
-loop199:
+loop207:
 	VMOVUPS (AX)(DX*4), Z1
 	VMULPS  Z0, Z1, Z1
 	VMOVUPS Z1, (AX)(DX*4)
@@ -3649,25 +3771,25 @@ loop199:
 	VMOVUPS Z1, 192(AX)(DX*4)
 	ADDQ    $0x00000040, DX
 	SUBQ    $0x00000040, CX
-	JGE     loop199
+	JGE     loop207
 
-out200:
+out208:
 	ADDQ $0x00000040, CX
 	SUBQ $0x00000010, CX
-	JLT  out202
+	JLT  out210
 
-loop201:
+loop209:
 	VMOVUPS (AX)(DX*4), Z1
 	VMULPS  Z0, Z1, Z1
 	VMOVUPS Z1, (AX)(DX*4)
 	ADDQ    $0x00000010, DX
 	SUBQ    $0x00000010, CX
-	JGE     loop201
+	JGE     loop209
 
-out202:
+out210:
 	ADDQ      $0x00000010, CX
 	TESTQ     CX, CX
-	JZ        end203
+	JZ        end211
 	MOVL      $0xffffffff, BX
 	BZHIL     CX, BX, BX
 	KMOVW     BX, K1
@@ -3675,7 +3797,7 @@ out202:
 	VMULPS    Z0, Z1, Z0
 	VMOVUPS   Z0, K1, (AX)(DX*4)
 
-end203:
+end211:
 	VZEROUPPER
 	RET
 
@@ -3692,9 +3814,9 @@ TEXT ·softmaxGradRowAVX512(SB), NOSPLIT, $0-76
 	XORQ   BX, BX
 	MOVQ   DX, SI
 	SUBQ   $0x00000040, SI
-	JLT    out205
+	JLT    out213
 
-loop204:
+loop212:
 	VMOVUPS     (AX)(BX*4), Z4
 	VMOVUPS     (CX)(BX*4), Z5
 	VFMADD231PS Z4, Z5, Z0
@@ -3709,25 +3831,25 @@ loop204:
 	VFMADD231PS Z4, Z5, Z3
 	ADDQ        $0x00000040, BX
 	SUBQ        $0x00000040, SI
-	JGE         loop204
+	JGE         loop212
 
-out205:
+out213:
 	ADDQ $0x00000040, SI
 	SUBQ $0x00000010, SI
-	JLT  out207
+	JLT  out215
 
-loop206:
+loop214:
 	VMOVUPS     (AX)(BX*4), Z4
 	VMOVUPS     (CX)(BX*4), Z5
 	VFMADD231PS Z4, Z5, Z0
 	ADDQ        $0x00000010, BX
 	SUBQ        $0x00000010, SI
-	JGE         loop206
+	JGE         loop214
 
-out207:
+out215:
 	ADDQ        $0x00000010, SI
 	TESTQ       SI, SI
-	JZ          end208
+	JZ          end216
 	MOVL        $0xffffffff, DI
 	BZHIL       SI, DI, DI
 	KMOVW       DI, K1
@@ -3735,7 +3857,7 @@ out207:
 	VMOVUPS.Z   (CX)(BX*4), K1, Z5
 	VFMADD231PS Z4, Z5, Z0
 
-end208:
+end216:
 	VADDPS        Z3, Z0, Z0
 	VADDPS        Z2, Z1, Z1
 	VADDPS        Z1, Z0, Z0
@@ -3753,9 +3875,9 @@ end208:
 	VBROADCASTSS  X1, Z1
 	XORQ          SI, SI
 	SUBQ          $0x00000020, DX
-	JLT           out210
+	JLT           out218
 
-loop209:
+loop217:
 	VMOVUPS (CX)(SI*4), Z2
 	VMOVUPS (AX)(SI*4), Z3
 	VSUBPS  Z0, Z2, Z2
@@ -3770,14 +3892,14 @@ loop209:
 	VMOVUPS Z2, 64(BX)(SI*4)
 	ADDQ    $0x00000020, SI
 	SUBQ    $0x00000020, DX
-	JGE     loop209
+	JGE     loop217
 
-out210:
+out218:
 	ADDQ $0x00000020, DX
 	SUBQ $0x00000010, DX
-	JLT  out212
+	JLT  out220
 
-loop211:
+loop219:
 	VMOVUPS (CX)(SI*4), Z2
 	VMOVUPS (AX)(SI*4), Z3
 	VSUBPS  Z0, Z2, Z2
@@ -3786,12 +3908,12 @@ loop211:
 	VMOVUPS Z2, (BX)(SI*4)
 	ADDQ    $0x00000010, SI
 	SUBQ    $0x00000010, DX
-	JGE     loop211
+	JGE     loop219
 
-out212:
+out220:
 	ADDQ      $0x00000010, DX
 	TESTQ     DX, DX
-	JZ        end213
+	JZ        end221
 	MOVL      $0xffffffff, DI
 	BZHIL     DX, DI, DI
 	KMOVW     DI, K1
@@ -3802,7 +3924,7 @@ out212:
 	VMULPS    Z1, Z2, Z2
 	VMOVUPS   Z2, K1, (BX)(SI*4)
 
-end213:
+end221:
 	VZEROUPPER
 	RET
 
@@ -3830,9 +3952,9 @@ TEXT ·adamWAVX512(SB), NOSPLIT, $0-116
 	MOVQ         p_len+8(FP), SI
 	XORQ         DI, DI
 	SUBQ         $0x00000010, SI
-	JLT          out215
+	JLT          out223
 
-loop214:
+loop222:
 	VMOVUPS      (CX)(DI*4), Z5
 	VMOVUPS      (DX)(DI*4), Z6
 	VMOVUPS      (BX)(DI*4), Z7
@@ -3852,12 +3974,12 @@ loop214:
 	VMOVUPS      Z5, (AX)(DI*4)
 	ADDQ         $0x00000010, DI
 	SUBQ         $0x00000010, SI
-	JGE          loop214
+	JGE          loop222
 
-out215:
+out223:
 	ADDQ         $0x00000010, SI
 	TESTQ        SI, SI
-	JZ           end216
+	JZ           end224
 	MOVL         $0xffffffff, R8
 	BZHIL        SI, R8, R8
 	KMOVW        R8, K1
@@ -3879,7 +4001,7 @@ out215:
 	VFNMADD231PS Z6, Z1, Z0
 	VMOVUPS      Z0, K1, (AX)(DI*4)
 
-end216:
+end224:
 	VZEROUPPER
 	RET
 
@@ -3894,9 +4016,9 @@ TEXT ·toBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ    src_len+32(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out218
+	JLT     out226
 
-loop217:
+loop225:
 	VMOVUPS   (CX)(BX*4), Z3
 	VPSRLD    $0x10, Z3, Z4
 	VANDPS    Z0, Z4, Z4
@@ -3909,13 +4031,13 @@ loop217:
 	VPMOVDW   Z6, (AX)(BX*2)
 	ADDQ      $0x00000010, BX
 	SUBQ      $0x00000010, DX
-	JGE       loop217
+	JGE       loop225
 
-out218:
+out226:
 	ADDQ $0x00000010, DX
-	JZ   end220
+	JZ   end228
 
-one219:
+one227:
 	VMOVD     (CX)(BX*4), X7
 	VPSRLD    $0x10, Z7, Z3
 	VANDPS    Z0, Z3, Z3
@@ -3929,9 +4051,9 @@ one219:
 	MOVW      SI, (AX)(BX*2)
 	INCQ      BX
 	DECQ      DX
-	JNZ       one219
+	JNZ       one227
 
-end220:
+end228:
 	VZEROUPPER
 	RET
 
@@ -3997,29 +4119,29 @@ TEXT ·fromBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ dst_len+8(FP), DX
 	XORQ BX, BX
 	SUBQ $0x00000010, DX
-	JLT  out222
+	JLT  out230
 
-loop221:
+loop229:
 	VPMOVZXWD (CX)(BX*2), Z0
 	VPSLLD    $0x10, Z0, Z0
 	VMOVUPS   Z0, (AX)(BX*4)
 	ADDQ      $0x00000010, BX
 	SUBQ      $0x00000010, DX
-	JGE       loop221
+	JGE       loop229
 
-out222:
+out230:
 	ADDQ $0x00000010, DX
-	JZ   end224
+	JZ   end232
 
-one223:
+one231:
 	MOVWLZX (CX)(BX*2), SI
 	SHLL    $0x10, SI
 	MOVL    SI, (AX)(BX*4)
 	INCQ    BX
 	DECQ    DX
-	JNZ     one223
+	JNZ     one231
 
-end224:
+end232:
 	VZEROUPPER
 	RET
 
@@ -4033,22 +4155,22 @@ TEXT ·dequantInt8AVX512(SB), NOSPLIT, $0-52
 	MOVQ         dst_len+8(FP), DX
 	XORQ         BX, BX
 	SUBQ         $0x00000010, DX
-	JLT          out226
+	JLT          out234
 
-loop225:
+loop233:
 	VPMOVSXBD (CX)(BX*1), Z1
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z0, Z1, Z1
 	VMOVUPS   Z1, (AX)(BX*4)
 	ADDQ      $0x00000010, BX
 	SUBQ      $0x00000010, DX
-	JGE       loop225
+	JGE       loop233
 
-out226:
+out234:
 	ADDQ $0x00000010, DX
-	JZ   end228
+	JZ   end236
 
-one227:
+one235:
 	MOVBLSX    (CX)(BX*1), SI
 	VXORPS     X1, X1, X1
 	VCVTSI2SSL SI, X1, X1
@@ -4056,9 +4178,9 @@ one227:
 	VMOVSS     X1, (AX)(BX*4)
 	INCQ       BX
 	DECQ       DX
-	JNZ        one227
+	JNZ        one235
 
-end228:
+end236:
 	VZEROUPPER
 	RET
 
@@ -4078,14 +4200,14 @@ TEXT ·packRowsAVX512(SB), NOSPLIT, $0-80
 	BZHIL SI, DI, DI
 	KMOVW DI, K1
 
-row229:
+row237:
 	PREFETCHT0 (CX)(BX*8)
 	VMOVUPS.Z  (CX), K1, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       BX, CX
 	ADDQ       $0x00000040, AX
 	DECQ       DX
-	JNZ        row229
+	JNZ        row237
 	JMP        done
 
 wide:
@@ -4098,7 +4220,7 @@ wide:
 	BZHIL SI, DI, DI
 	KMOVW DI, K1
 
-row230:
+row238:
 	PREFETCHT0 (CX)(BX*8)
 	VMOVUPS    (CX), Z0
 	VMOVUPS    Z0, (AX)
@@ -4107,7 +4229,7 @@ row230:
 	ADDQ       BX, CX
 	ADDQ       $0x00000080, AX
 	DECQ       DX
-	JNZ        row230
+	JNZ        row238
 	JMP        done
 
 half:
@@ -4116,18 +4238,18 @@ half:
 	KMOVW  DI, K1
 	VXORPS Z0, Z0, Z0
 
-row231:
+row239:
 	VMOVUPS.Z (CX), K1, Z1
 	VMOVUPS   Z1, (AX)
 	VMOVUPS   Z0, 64(AX)
 	ADDQ      BX, CX
 	ADDQ      $0x00000080, AX
 	DECQ      DX
-	JNZ       row231
+	JNZ       row239
 	JMP       done
 
 full:
-row232:
+row240:
 	PREFETCHT0 (CX)(BX*8)
 	VMOVUPS    (CX), Z0
 	VMOVUPS    Z0, (AX)
@@ -4136,7 +4258,7 @@ row232:
 	ADDQ       BX, CX
 	ADDQ       $0x00000080, AX
 	DECQ       DX
-	JNZ        row232
+	JNZ        row240
 
 done:
 	VZEROUPPER
@@ -4293,18 +4415,18 @@ k1x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial1x1
 	TESTQ        R9, R9
-	JZ           nobias233
+	JZ           nobias241
 	VMOVUPS      (R9), Z1
 	VADDPS       Z1, Z0, Z0
 
-nobias233:
+nobias241:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta234
+	JEQ    nobeta242
 	MOVQ   DI, R9
 	VADDPS (R9), Z0, Z0
 	ADDQ   R8, R9
 
-nobeta234:
+nobeta242:
 	VMOVUPS Z0, (DI)
 	ADDQ    R8, DI
 	JMP     next1x1
@@ -4316,19 +4438,19 @@ partial1x1:
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
 	TESTQ     R9, R9
-	JZ        nobias235
+	JZ        nobias243
 	VMOVUPS.Z (R9), K1, Z1
 	VADDPS    Z1, Z0, Z0
 
-nobias235:
+nobias243:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta236
+	JEQ       nobeta244
 	MOVQ      DI, R9
 	VMOVUPS.Z (R9), K1, Z1
 	VADDPS    Z1, Z0, Z0
 	ADDQ      R8, R9
 
-nobeta236:
+nobeta244:
 	VMOVUPS Z0, K1, (DI)
 	ADDQ    R8, DI
 
@@ -4386,21 +4508,21 @@ k2x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial2x1
 	TESTQ        R10, R10
-	JZ           nobias237
+	JZ           nobias245
 	VMOVUPS      (R10), Z2
 	VADDPS       Z2, Z0, Z0
 	VADDPS       Z2, Z1, Z1
 
-nobias237:
+nobias245:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta238
+	JEQ    nobeta246
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
 	VADDPS (R10), Z1, Z1
 	ADDQ   R9, R10
 
-nobeta238:
+nobeta246:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -4414,14 +4536,14 @@ partial2x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias239
+	JZ        nobias247
 	VMOVUPS.Z (R10), K1, Z2
 	VADDPS    Z2, Z0, Z0
 	VADDPS    Z2, Z1, Z1
 
-nobias239:
+nobias247:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta240
+	JEQ       nobeta248
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z2
 	VADDPS    Z2, Z0, Z0
@@ -4430,7 +4552,7 @@ nobias239:
 	VADDPS    Z2, Z1, Z1
 	ADDQ      R9, R10
 
-nobeta240:
+nobeta248:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -4493,15 +4615,15 @@ k3x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial3x1
 	TESTQ        R10, R10
-	JZ           nobias241
+	JZ           nobias249
 	VMOVUPS      (R10), Z3
 	VADDPS       Z3, Z0, Z0
 	VADDPS       Z3, Z1, Z1
 	VADDPS       Z3, Z2, Z2
 
-nobias241:
+nobias249:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta242
+	JEQ    nobeta250
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -4510,7 +4632,7 @@ nobias241:
 	VADDPS (R10), Z2, Z2
 	ADDQ   R9, R10
 
-nobeta242:
+nobeta250:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -4526,15 +4648,15 @@ partial3x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias243
+	JZ        nobias251
 	VMOVUPS.Z (R10), K1, Z3
 	VADDPS    Z3, Z0, Z0
 	VADDPS    Z3, Z1, Z1
 	VADDPS    Z3, Z2, Z2
 
-nobias243:
+nobias251:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta244
+	JEQ       nobeta252
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z3
 	VADDPS    Z3, Z0, Z0
@@ -4546,7 +4668,7 @@ nobias243:
 	VADDPS    Z3, Z2, Z2
 	ADDQ      R9, R10
 
-nobeta244:
+nobeta252:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -4617,16 +4739,16 @@ k4x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial4x1
 	TESTQ        R10, R10
-	JZ           nobias245
+	JZ           nobias253
 	VMOVUPS      (R10), Z4
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z4, Z1, Z1
 	VADDPS       Z4, Z2, Z2
 	VADDPS       Z4, Z3, Z3
 
-nobias245:
+nobias253:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta246
+	JEQ    nobeta254
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -4637,7 +4759,7 @@ nobias245:
 	VADDPS (R10), Z3, Z3
 	ADDQ   R9, R10
 
-nobeta246:
+nobeta254:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -4655,16 +4777,16 @@ partial4x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias247
+	JZ        nobias255
 	VMOVUPS.Z (R10), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VADDPS    Z4, Z1, Z1
 	VADDPS    Z4, Z2, Z2
 	VADDPS    Z4, Z3, Z3
 
-nobias247:
+nobias255:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta248
+	JEQ       nobeta256
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z4
 	VADDPS    Z4, Z0, Z0
@@ -4679,7 +4801,7 @@ nobias247:
 	VADDPS    Z4, Z3, Z3
 	ADDQ      R9, R10
 
-nobeta248:
+nobeta256:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -4755,7 +4877,7 @@ k5x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial5x1
 	TESTQ        R10, R10
-	JZ           nobias249
+	JZ           nobias257
 	VMOVUPS      (R10), Z5
 	VADDPS       Z5, Z0, Z0
 	VADDPS       Z5, Z1, Z1
@@ -4763,9 +4885,9 @@ k5x1:
 	VADDPS       Z5, Z3, Z3
 	VADDPS       Z5, Z4, Z4
 
-nobias249:
+nobias257:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta250
+	JEQ    nobeta258
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -4778,7 +4900,7 @@ nobias249:
 	VADDPS (R10), Z4, Z4
 	ADDQ   R9, R10
 
-nobeta250:
+nobeta258:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -4798,7 +4920,7 @@ partial5x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias251
+	JZ        nobias259
 	VMOVUPS.Z (R10), K1, Z5
 	VADDPS    Z5, Z0, Z0
 	VADDPS    Z5, Z1, Z1
@@ -4806,9 +4928,9 @@ partial5x1:
 	VADDPS    Z5, Z3, Z3
 	VADDPS    Z5, Z4, Z4
 
-nobias251:
+nobias259:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta252
+	JEQ       nobeta260
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z5
 	VADDPS    Z5, Z0, Z0
@@ -4826,7 +4948,7 @@ nobias251:
 	VADDPS    Z5, Z4, Z4
 	ADDQ      R9, R10
 
-nobeta252:
+nobeta260:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -4907,7 +5029,7 @@ k6x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial6x1
 	TESTQ        R10, R10
-	JZ           nobias253
+	JZ           nobias261
 	VMOVUPS      (R10), Z6
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z6, Z1, Z1
@@ -4916,9 +5038,9 @@ k6x1:
 	VADDPS       Z6, Z4, Z4
 	VADDPS       Z6, Z5, Z5
 
-nobias253:
+nobias261:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta254
+	JEQ    nobeta262
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -4933,7 +5055,7 @@ nobias253:
 	VADDPS (R10), Z5, Z5
 	ADDQ   R9, R10
 
-nobeta254:
+nobeta262:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -4955,7 +5077,7 @@ partial6x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias255
+	JZ        nobias263
 	VMOVUPS.Z (R10), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z1, Z1
@@ -4964,9 +5086,9 @@ partial6x1:
 	VADDPS    Z6, Z4, Z4
 	VADDPS    Z6, Z5, Z5
 
-nobias255:
+nobias263:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta256
+	JEQ       nobeta264
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z6
 	VADDPS    Z6, Z0, Z0
@@ -4987,7 +5109,7 @@ nobias255:
 	VADDPS    Z6, Z5, Z5
 	ADDQ      R9, R10
 
-nobeta256:
+nobeta264:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -5076,7 +5198,7 @@ k7x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial7x1
 	TESTQ        R10, R10
-	JZ           nobias257
+	JZ           nobias265
 	VMOVUPS      (R10), Z7
 	VADDPS       Z7, Z0, Z0
 	VADDPS       Z7, Z1, Z1
@@ -5086,9 +5208,9 @@ k7x1:
 	VADDPS       Z7, Z5, Z5
 	VADDPS       Z7, Z6, Z6
 
-nobias257:
+nobias265:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta258
+	JEQ    nobeta266
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -5105,7 +5227,7 @@ nobias257:
 	VADDPS (R10), Z6, Z6
 	ADDQ   R9, R10
 
-nobeta258:
+nobeta266:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -5129,7 +5251,7 @@ partial7x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias259
+	JZ        nobias267
 	VMOVUPS.Z (R10), K1, Z7
 	VADDPS    Z7, Z0, Z0
 	VADDPS    Z7, Z1, Z1
@@ -5139,9 +5261,9 @@ partial7x1:
 	VADDPS    Z7, Z5, Z5
 	VADDPS    Z7, Z6, Z6
 
-nobias259:
+nobias267:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta260
+	JEQ       nobeta268
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z7
 	VADDPS    Z7, Z0, Z0
@@ -5165,7 +5287,7 @@ nobias259:
 	VADDPS    Z7, Z6, Z6
 	ADDQ      R9, R10
 
-nobeta260:
+nobeta268:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -5259,7 +5381,7 @@ k8x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial8x1
 	TESTQ        R10, R10
-	JZ           nobias261
+	JZ           nobias269
 	VMOVUPS      (R10), Z8
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z8, Z1, Z1
@@ -5270,9 +5392,9 @@ k8x1:
 	VADDPS       Z8, Z6, Z6
 	VADDPS       Z8, Z7, Z7
 
-nobias261:
+nobias269:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta262
+	JEQ    nobeta270
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -5291,7 +5413,7 @@ nobias261:
 	VADDPS (R10), Z7, Z7
 	ADDQ   R9, R10
 
-nobeta262:
+nobeta270:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -5317,7 +5439,7 @@ partial8x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias263
+	JZ        nobias271
 	VMOVUPS.Z (R10), K1, Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z1, Z1
@@ -5328,9 +5450,9 @@ partial8x1:
 	VADDPS    Z8, Z6, Z6
 	VADDPS    Z8, Z7, Z7
 
-nobias263:
+nobias271:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta264
+	JEQ       nobeta272
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z8
 	VADDPS    Z8, Z0, Z0
@@ -5357,7 +5479,7 @@ nobias263:
 	VADDPS    Z8, Z7, Z7
 	ADDQ      R9, R10
 
-nobeta264:
+nobeta272:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -5456,7 +5578,7 @@ k9x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial9x1
 	TESTQ        R10, R10
-	JZ           nobias265
+	JZ           nobias273
 	VMOVUPS      (R10), Z9
 	VADDPS       Z9, Z0, Z0
 	VADDPS       Z9, Z1, Z1
@@ -5468,9 +5590,9 @@ k9x1:
 	VADDPS       Z9, Z7, Z7
 	VADDPS       Z9, Z8, Z8
 
-nobias265:
+nobias273:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta266
+	JEQ    nobeta274
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -5491,7 +5613,7 @@ nobias265:
 	VADDPS (R10), Z8, Z8
 	ADDQ   R9, R10
 
-nobeta266:
+nobeta274:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -5519,7 +5641,7 @@ partial9x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias267
+	JZ        nobias275
 	VMOVUPS.Z (R10), K1, Z9
 	VADDPS    Z9, Z0, Z0
 	VADDPS    Z9, Z1, Z1
@@ -5531,9 +5653,9 @@ partial9x1:
 	VADDPS    Z9, Z7, Z7
 	VADDPS    Z9, Z8, Z8
 
-nobias267:
+nobias275:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta268
+	JEQ       nobeta276
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z9
 	VADDPS    Z9, Z0, Z0
@@ -5563,7 +5685,7 @@ nobias267:
 	VADDPS    Z9, Z8, Z8
 	ADDQ      R9, R10
 
-nobeta268:
+nobeta276:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -5670,7 +5792,7 @@ k10x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial10x1
 	TESTQ        R10, R10
-	JZ           nobias269
+	JZ           nobias277
 	VMOVUPS      (R10), Z10
 	VADDPS       Z10, Z0, Z0
 	VADDPS       Z10, Z1, Z1
@@ -5683,9 +5805,9 @@ k10x1:
 	VADDPS       Z10, Z8, Z8
 	VADDPS       Z10, Z9, Z9
 
-nobias269:
+nobias277:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta270
+	JEQ    nobeta278
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -5708,7 +5830,7 @@ nobias269:
 	VADDPS (R10), Z9, Z9
 	ADDQ   R9, R10
 
-nobeta270:
+nobeta278:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -5738,7 +5860,7 @@ partial10x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias271
+	JZ        nobias279
 	VMOVUPS.Z (R10), K1, Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z1, Z1
@@ -5751,9 +5873,9 @@ partial10x1:
 	VADDPS    Z10, Z8, Z8
 	VADDPS    Z10, Z9, Z9
 
-nobias271:
+nobias279:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta272
+	JEQ       nobeta280
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z10
 	VADDPS    Z10, Z0, Z0
@@ -5786,7 +5908,7 @@ nobias271:
 	VADDPS    Z10, Z9, Z9
 	ADDQ      R9, R10
 
-nobeta272:
+nobeta280:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -5898,7 +6020,7 @@ k11x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial11x1
 	TESTQ        R10, R10
-	JZ           nobias273
+	JZ           nobias281
 	VMOVUPS      (R10), Z11
 	VADDPS       Z11, Z0, Z0
 	VADDPS       Z11, Z1, Z1
@@ -5912,9 +6034,9 @@ k11x1:
 	VADDPS       Z11, Z9, Z9
 	VADDPS       Z11, Z10, Z10
 
-nobias273:
+nobias281:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta274
+	JEQ    nobeta282
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -5939,7 +6061,7 @@ nobias273:
 	VADDPS (R10), Z10, Z10
 	ADDQ   R9, R10
 
-nobeta274:
+nobeta282:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -5971,7 +6093,7 @@ partial11x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias275
+	JZ        nobias283
 	VMOVUPS.Z (R10), K1, Z11
 	VADDPS    Z11, Z0, Z0
 	VADDPS    Z11, Z1, Z1
@@ -5985,9 +6107,9 @@ partial11x1:
 	VADDPS    Z11, Z9, Z9
 	VADDPS    Z11, Z10, Z10
 
-nobias275:
+nobias283:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta276
+	JEQ       nobeta284
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z11
 	VADDPS    Z11, Z0, Z0
@@ -6023,7 +6145,7 @@ nobias275:
 	VADDPS    Z11, Z10, Z10
 	ADDQ      R9, R10
 
-nobeta276:
+nobeta284:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -6140,7 +6262,7 @@ k12x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial12x1
 	TESTQ        R10, R10
-	JZ           nobias277
+	JZ           nobias285
 	VMOVUPS      (R10), Z12
 	VADDPS       Z12, Z0, Z0
 	VADDPS       Z12, Z1, Z1
@@ -6155,9 +6277,9 @@ k12x1:
 	VADDPS       Z12, Z10, Z10
 	VADDPS       Z12, Z11, Z11
 
-nobias277:
+nobias285:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta278
+	JEQ    nobeta286
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -6184,7 +6306,7 @@ nobias277:
 	VADDPS (R10), Z11, Z11
 	ADDQ   R9, R10
 
-nobeta278:
+nobeta286:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -6218,7 +6340,7 @@ partial12x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias279
+	JZ        nobias287
 	VMOVUPS.Z (R10), K1, Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z1, Z1
@@ -6233,9 +6355,9 @@ partial12x1:
 	VADDPS    Z12, Z10, Z10
 	VADDPS    Z12, Z11, Z11
 
-nobias279:
+nobias287:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta280
+	JEQ       nobeta288
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z12
 	VADDPS    Z12, Z0, Z0
@@ -6274,7 +6396,7 @@ nobias279:
 	VADDPS    Z12, Z11, Z11
 	ADDQ      R9, R10
 
-nobeta280:
+nobeta288:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -6399,7 +6521,7 @@ k13x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial13x1
 	TESTQ        R10, R10
-	JZ           nobias281
+	JZ           nobias289
 	VMOVUPS      (R10), Z13
 	VADDPS       Z13, Z0, Z0
 	VADDPS       Z13, Z1, Z1
@@ -6415,9 +6537,9 @@ k13x1:
 	VADDPS       Z13, Z11, Z11
 	VADDPS       Z13, Z12, Z12
 
-nobias281:
+nobias289:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta282
+	JEQ    nobeta290
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -6446,7 +6568,7 @@ nobias281:
 	VADDPS (R10), Z12, Z12
 	ADDQ   R9, R10
 
-nobeta282:
+nobeta290:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -6482,7 +6604,7 @@ partial13x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias283
+	JZ        nobias291
 	VMOVUPS.Z (R10), K1, Z13
 	VADDPS    Z13, Z0, Z0
 	VADDPS    Z13, Z1, Z1
@@ -6498,9 +6620,9 @@ partial13x1:
 	VADDPS    Z13, Z11, Z11
 	VADDPS    Z13, Z12, Z12
 
-nobias283:
+nobias291:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta284
+	JEQ       nobeta292
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z13
 	VADDPS    Z13, Z0, Z0
@@ -6542,7 +6664,7 @@ nobias283:
 	VADDPS    Z13, Z12, Z12
 	ADDQ      R9, R10
 
-nobeta284:
+nobeta292:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -6672,7 +6794,7 @@ k14x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial14x1
 	TESTQ        R10, R10
-	JZ           nobias285
+	JZ           nobias293
 	VMOVUPS      (R10), Z14
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z1, Z1
@@ -6689,9 +6811,9 @@ k14x1:
 	VADDPS       Z14, Z12, Z12
 	VADDPS       Z14, Z13, Z13
 
-nobias285:
+nobias293:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta286
+	JEQ    nobeta294
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -6722,7 +6844,7 @@ nobias285:
 	VADDPS (R10), Z13, Z13
 	ADDQ   R9, R10
 
-nobeta286:
+nobeta294:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -6760,7 +6882,7 @@ partial14x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias287
+	JZ        nobias295
 	VMOVUPS.Z (R10), K1, Z14
 	VADDPS    Z14, Z0, Z0
 	VADDPS    Z14, Z1, Z1
@@ -6777,9 +6899,9 @@ partial14x1:
 	VADDPS    Z14, Z12, Z12
 	VADDPS    Z14, Z13, Z13
 
-nobias287:
+nobias295:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta288
+	JEQ       nobeta296
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z14
 	VADDPS    Z14, Z0, Z0
@@ -6824,7 +6946,7 @@ nobias287:
 	VADDPS    Z14, Z13, Z13
 	ADDQ      R9, R10
 
-nobeta288:
+nobeta296:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -6908,21 +7030,21 @@ k1x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial1x2
 	TESTQ        R9, R9
-	JZ           nobias289
+	JZ           nobias297
 	VMOVUPS      (R9), Z2
 	VADDPS       Z2, Z0, Z0
 	VMOVUPS      64(R9), Z2
 	VADDPS       Z2, Z1, Z1
 
-nobias289:
+nobias297:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta290
+	JEQ    nobeta298
 	MOVQ   DI, R9
 	VADDPS (R9), Z0, Z0
 	VADDPS 64(R9), Z1, Z1
 	ADDQ   R8, R9
 
-nobeta290:
+nobeta298:
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	ADDQ    R8, DI
@@ -6935,22 +7057,22 @@ partial1x2:
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
 	TESTQ     R9, R9
-	JZ        nobias291
+	JZ        nobias299
 	VMOVUPS   (R9), Z2
 	VADDPS    Z2, Z0, Z0
 	VMOVUPS.Z 64(R9), K1, Z2
 	VADDPS    Z2, Z1, Z1
 
-nobias291:
+nobias299:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta292
+	JEQ       nobeta300
 	MOVQ      DI, R9
 	VADDPS    (R9), Z0, Z0
 	VMOVUPS.Z 64(R9), K1, Z2
 	VADDPS    Z2, Z1, Z1
 	ADDQ      R8, R9
 
-nobeta292:
+nobeta300:
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, K1, 64(DI)
 	ADDQ    R8, DI
@@ -7014,7 +7136,7 @@ k2x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial2x2
 	TESTQ        R10, R10
-	JZ           nobias293
+	JZ           nobias301
 	VMOVUPS      (R10), Z4
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z4, Z2, Z2
@@ -7022,9 +7144,9 @@ k2x2:
 	VADDPS       Z4, Z1, Z1
 	VADDPS       Z4, Z3, Z3
 
-nobias293:
+nobias301:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta294
+	JEQ    nobeta302
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -7033,7 +7155,7 @@ nobias293:
 	VADDPS 64(R10), Z3, Z3
 	ADDQ   R9, R10
 
-nobeta294:
+nobeta302:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -7049,7 +7171,7 @@ partial2x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias295
+	JZ        nobias303
 	VMOVUPS   (R10), Z4
 	VADDPS    Z4, Z0, Z0
 	VADDPS    Z4, Z2, Z2
@@ -7057,9 +7179,9 @@ partial2x2:
 	VADDPS    Z4, Z1, Z1
 	VADDPS    Z4, Z3, Z3
 
-nobias295:
+nobias303:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta296
+	JEQ       nobeta304
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z4
@@ -7070,7 +7192,7 @@ nobias295:
 	VADDPS    Z4, Z3, Z3
 	ADDQ      R9, R10
 
-nobeta296:
+nobeta304:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -7142,7 +7264,7 @@ k3x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial3x2
 	TESTQ        R10, R10
-	JZ           nobias297
+	JZ           nobias305
 	VMOVUPS      (R10), Z6
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z6, Z2, Z2
@@ -7152,9 +7274,9 @@ k3x2:
 	VADDPS       Z6, Z3, Z3
 	VADDPS       Z6, Z5, Z5
 
-nobias297:
+nobias305:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta298
+	JEQ    nobeta306
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -7166,7 +7288,7 @@ nobias297:
 	VADDPS 64(R10), Z5, Z5
 	ADDQ   R9, R10
 
-nobeta298:
+nobeta306:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -7185,7 +7307,7 @@ partial3x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias299
+	JZ        nobias307
 	VMOVUPS   (R10), Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z2, Z2
@@ -7195,9 +7317,9 @@ partial3x2:
 	VADDPS    Z6, Z3, Z3
 	VADDPS    Z6, Z5, Z5
 
-nobias299:
+nobias307:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta300
+	JEQ       nobeta308
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z6
@@ -7212,7 +7334,7 @@ nobias299:
 	VADDPS    Z6, Z5, Z5
 	ADDQ      R9, R10
 
-nobeta300:
+nobeta308:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -7295,7 +7417,7 @@ k4x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial4x2
 	TESTQ        R10, R10
-	JZ           nobias301
+	JZ           nobias309
 	VMOVUPS      (R10), Z8
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z8, Z2, Z2
@@ -7307,9 +7429,9 @@ k4x2:
 	VADDPS       Z8, Z5, Z5
 	VADDPS       Z8, Z7, Z7
 
-nobias301:
+nobias309:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta302
+	JEQ    nobeta310
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -7324,7 +7446,7 @@ nobias301:
 	VADDPS 64(R10), Z7, Z7
 	ADDQ   R9, R10
 
-nobeta302:
+nobeta310:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -7346,7 +7468,7 @@ partial4x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias303
+	JZ        nobias311
 	VMOVUPS   (R10), Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z2, Z2
@@ -7358,9 +7480,9 @@ partial4x2:
 	VADDPS    Z8, Z5, Z5
 	VADDPS    Z8, Z7, Z7
 
-nobias303:
+nobias311:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta304
+	JEQ       nobeta312
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z8
@@ -7379,7 +7501,7 @@ nobias303:
 	VADDPS    Z8, Z7, Z7
 	ADDQ      R9, R10
 
-nobeta304:
+nobeta312:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -7470,7 +7592,7 @@ k5x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial5x2
 	TESTQ        R10, R10
-	JZ           nobias305
+	JZ           nobias313
 	VMOVUPS      (R10), Z10
 	VADDPS       Z10, Z0, Z0
 	VADDPS       Z10, Z2, Z2
@@ -7484,9 +7606,9 @@ k5x2:
 	VADDPS       Z10, Z7, Z7
 	VADDPS       Z10, Z9, Z9
 
-nobias305:
+nobias313:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta306
+	JEQ    nobeta314
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -7504,7 +7626,7 @@ nobias305:
 	VADDPS 64(R10), Z9, Z9
 	ADDQ   R9, R10
 
-nobeta306:
+nobeta314:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -7529,7 +7651,7 @@ partial5x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias307
+	JZ        nobias315
 	VMOVUPS   (R10), Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z2, Z2
@@ -7543,9 +7665,9 @@ partial5x2:
 	VADDPS    Z10, Z7, Z7
 	VADDPS    Z10, Z9, Z9
 
-nobias307:
+nobias315:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta308
+	JEQ       nobeta316
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z10
@@ -7568,7 +7690,7 @@ nobias307:
 	VADDPS    Z10, Z9, Z9
 	ADDQ      R9, R10
 
-nobeta308:
+nobeta316:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -7667,7 +7789,7 @@ k6x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial6x2
 	TESTQ        R10, R10
-	JZ           nobias309
+	JZ           nobias317
 	VMOVUPS      (R10), Z12
 	VADDPS       Z12, Z0, Z0
 	VADDPS       Z12, Z2, Z2
@@ -7683,9 +7805,9 @@ k6x2:
 	VADDPS       Z12, Z9, Z9
 	VADDPS       Z12, Z11, Z11
 
-nobias309:
+nobias317:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta310
+	JEQ    nobeta318
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -7706,7 +7828,7 @@ nobias309:
 	VADDPS 64(R10), Z11, Z11
 	ADDQ   R9, R10
 
-nobeta310:
+nobeta318:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -7734,7 +7856,7 @@ partial6x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias311
+	JZ        nobias319
 	VMOVUPS   (R10), Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z2, Z2
@@ -7750,9 +7872,9 @@ partial6x2:
 	VADDPS    Z12, Z9, Z9
 	VADDPS    Z12, Z11, Z11
 
-nobias311:
+nobias319:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta312
+	JEQ       nobeta320
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z12
@@ -7779,7 +7901,7 @@ nobias311:
 	VADDPS    Z12, Z11, Z11
 	ADDQ      R9, R10
 
-nobeta312:
+nobeta320:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -7889,7 +8011,7 @@ k7x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial7x2
 	TESTQ        R10, R10
-	JZ           nobias313
+	JZ           nobias321
 	VMOVUPS      (R10), Z14
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z2, Z2
@@ -7907,9 +8029,9 @@ k7x2:
 	VADDPS       Z14, Z11, Z11
 	VADDPS       Z14, Z13, Z13
 
-nobias313:
+nobias321:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta314
+	JEQ    nobeta322
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -7933,7 +8055,7 @@ nobias313:
 	VADDPS 64(R10), Z13, Z13
 	ADDQ   R9, R10
 
-nobeta314:
+nobeta322:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -7964,7 +8086,7 @@ partial7x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias315
+	JZ        nobias323
 	VMOVUPS   (R10), Z14
 	VADDPS    Z14, Z0, Z0
 	VADDPS    Z14, Z2, Z2
@@ -7982,9 +8104,9 @@ partial7x2:
 	VADDPS    Z14, Z11, Z11
 	VADDPS    Z14, Z13, Z13
 
-nobias315:
+nobias323:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta316
+	JEQ       nobeta324
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z14
@@ -8015,7 +8137,7 @@ nobias315:
 	VADDPS    Z14, Z13, Z13
 	ADDQ      R9, R10
 
-nobeta316:
+nobeta324:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -8133,7 +8255,7 @@ k8x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial8x2
 	TESTQ        R10, R10
-	JZ           nobias317
+	JZ           nobias325
 	VMOVUPS      (R10), Z16
 	VADDPS       Z16, Z0, Z0
 	VADDPS       Z16, Z2, Z2
@@ -8153,9 +8275,9 @@ k8x2:
 	VADDPS       Z16, Z13, Z13
 	VADDPS       Z16, Z15, Z15
 
-nobias317:
+nobias325:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta318
+	JEQ    nobeta326
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -8182,7 +8304,7 @@ nobias317:
 	VADDPS 64(R10), Z15, Z15
 	ADDQ   R9, R10
 
-nobeta318:
+nobeta326:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -8216,7 +8338,7 @@ partial8x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias319
+	JZ        nobias327
 	VMOVUPS   (R10), Z16
 	VADDPS    Z16, Z0, Z0
 	VADDPS    Z16, Z2, Z2
@@ -8236,9 +8358,9 @@ partial8x2:
 	VADDPS    Z16, Z13, Z13
 	VADDPS    Z16, Z15, Z15
 
-nobias319:
+nobias327:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta320
+	JEQ       nobeta328
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z16
@@ -8273,7 +8395,7 @@ nobias319:
 	VADDPS    Z16, Z15, Z15
 	ADDQ      R9, R10
 
-nobeta320:
+nobeta328:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -8399,7 +8521,7 @@ k9x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial9x2
 	TESTQ        R10, R10
-	JZ           nobias321
+	JZ           nobias329
 	VMOVUPS      (R10), Z18
 	VADDPS       Z18, Z0, Z0
 	VADDPS       Z18, Z2, Z2
@@ -8421,9 +8543,9 @@ k9x2:
 	VADDPS       Z18, Z15, Z15
 	VADDPS       Z18, Z17, Z17
 
-nobias321:
+nobias329:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta322
+	JEQ    nobeta330
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -8453,7 +8575,7 @@ nobias321:
 	VADDPS 64(R10), Z17, Z17
 	ADDQ   R9, R10
 
-nobeta322:
+nobeta330:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -8490,7 +8612,7 @@ partial9x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias323
+	JZ        nobias331
 	VMOVUPS   (R10), Z18
 	VADDPS    Z18, Z0, Z0
 	VADDPS    Z18, Z2, Z2
@@ -8512,9 +8634,9 @@ partial9x2:
 	VADDPS    Z18, Z15, Z15
 	VADDPS    Z18, Z17, Z17
 
-nobias323:
+nobias331:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta324
+	JEQ       nobeta332
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z18
@@ -8553,7 +8675,7 @@ nobias323:
 	VADDPS    Z18, Z17, Z17
 	ADDQ      R9, R10
 
-nobeta324:
+nobeta332:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -8690,7 +8812,7 @@ k10x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial10x2
 	TESTQ        R10, R10
-	JZ           nobias325
+	JZ           nobias333
 	VMOVUPS      (R10), Z20
 	VADDPS       Z20, Z0, Z0
 	VADDPS       Z20, Z2, Z2
@@ -8714,9 +8836,9 @@ k10x2:
 	VADDPS       Z20, Z17, Z17
 	VADDPS       Z20, Z19, Z19
 
-nobias325:
+nobias333:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta326
+	JEQ    nobeta334
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -8749,7 +8871,7 @@ nobias325:
 	VADDPS 64(R10), Z19, Z19
 	ADDQ   R9, R10
 
-nobeta326:
+nobeta334:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -8789,7 +8911,7 @@ partial10x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias327
+	JZ        nobias335
 	VMOVUPS   (R10), Z20
 	VADDPS    Z20, Z0, Z0
 	VADDPS    Z20, Z2, Z2
@@ -8813,9 +8935,9 @@ partial10x2:
 	VADDPS    Z20, Z17, Z17
 	VADDPS    Z20, Z19, Z19
 
-nobias327:
+nobias335:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta328
+	JEQ       nobeta336
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z20
@@ -8858,7 +8980,7 @@ nobias327:
 	VADDPS    Z20, Z19, Z19
 	ADDQ      R9, R10
 
-nobeta328:
+nobeta336:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -9003,7 +9125,7 @@ k11x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial11x2
 	TESTQ        R10, R10
-	JZ           nobias329
+	JZ           nobias337
 	VMOVUPS      (R10), Z22
 	VADDPS       Z22, Z0, Z0
 	VADDPS       Z22, Z2, Z2
@@ -9029,9 +9151,9 @@ k11x2:
 	VADDPS       Z22, Z19, Z19
 	VADDPS       Z22, Z21, Z21
 
-nobias329:
+nobias337:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta330
+	JEQ    nobeta338
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -9067,7 +9189,7 @@ nobias329:
 	VADDPS 64(R10), Z21, Z21
 	ADDQ   R9, R10
 
-nobeta330:
+nobeta338:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -9110,7 +9232,7 @@ partial11x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias331
+	JZ        nobias339
 	VMOVUPS   (R10), Z22
 	VADDPS    Z22, Z0, Z0
 	VADDPS    Z22, Z2, Z2
@@ -9136,9 +9258,9 @@ partial11x2:
 	VADDPS    Z22, Z19, Z19
 	VADDPS    Z22, Z21, Z21
 
-nobias331:
+nobias339:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta332
+	JEQ       nobeta340
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z22
@@ -9185,7 +9307,7 @@ nobias331:
 	VADDPS    Z22, Z21, Z21
 	ADDQ      R9, R10
 
-nobeta332:
+nobeta340:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -9338,7 +9460,7 @@ k12x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial12x2
 	TESTQ        R10, R10
-	JZ           nobias333
+	JZ           nobias341
 	VMOVUPS      (R10), Z24
 	VADDPS       Z24, Z0, Z0
 	VADDPS       Z24, Z2, Z2
@@ -9366,9 +9488,9 @@ k12x2:
 	VADDPS       Z24, Z21, Z21
 	VADDPS       Z24, Z23, Z23
 
-nobias333:
+nobias341:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta334
+	JEQ    nobeta342
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -9407,7 +9529,7 @@ nobias333:
 	VADDPS 64(R10), Z23, Z23
 	ADDQ   R9, R10
 
-nobeta334:
+nobeta342:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -9453,7 +9575,7 @@ partial12x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias335
+	JZ        nobias343
 	VMOVUPS   (R10), Z24
 	VADDPS    Z24, Z0, Z0
 	VADDPS    Z24, Z2, Z2
@@ -9481,9 +9603,9 @@ partial12x2:
 	VADDPS    Z24, Z21, Z21
 	VADDPS    Z24, Z23, Z23
 
-nobias335:
+nobias343:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta336
+	JEQ       nobeta344
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z24
@@ -9534,7 +9656,7 @@ nobias335:
 	VADDPS    Z24, Z23, Z23
 	ADDQ      R9, R10
 
-nobeta336:
+nobeta344:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -9698,7 +9820,7 @@ k13x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial13x2
 	TESTQ        R10, R10
-	JZ           nobias337
+	JZ           nobias345
 	VMOVUPS      (R10), Z26
 	VADDPS       Z26, Z0, Z0
 	VADDPS       Z26, Z2, Z2
@@ -9728,9 +9850,9 @@ k13x2:
 	VADDPS       Z26, Z23, Z23
 	VADDPS       Z26, Z25, Z25
 
-nobias337:
+nobias345:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta338
+	JEQ    nobeta346
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -9772,7 +9894,7 @@ nobias337:
 	VADDPS 64(R10), Z25, Z25
 	ADDQ   R9, R10
 
-nobeta338:
+nobeta346:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -9821,7 +9943,7 @@ partial13x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias339
+	JZ        nobias347
 	VMOVUPS   (R10), Z26
 	VADDPS    Z26, Z0, Z0
 	VADDPS    Z26, Z2, Z2
@@ -9851,9 +9973,9 @@ partial13x2:
 	VADDPS    Z26, Z23, Z23
 	VADDPS    Z26, Z25, Z25
 
-nobias339:
+nobias347:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta340
+	JEQ       nobeta348
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z26
@@ -9908,7 +10030,7 @@ nobias339:
 	VADDPS    Z26, Z25, Z25
 	ADDQ      R9, R10
 
-nobeta340:
+nobeta348:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -10080,7 +10202,7 @@ k14x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial14x2
 	TESTQ        R10, R10
-	JZ           nobias341
+	JZ           nobias349
 	VMOVUPS      (R10), Z28
 	VADDPS       Z28, Z0, Z0
 	VADDPS       Z28, Z2, Z2
@@ -10112,9 +10234,9 @@ k14x2:
 	VADDPS       Z28, Z25, Z25
 	VADDPS       Z28, Z27, Z27
 
-nobias341:
+nobias349:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta342
+	JEQ    nobeta350
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -10159,7 +10281,7 @@ nobias341:
 	VADDPS 64(R10), Z27, Z27
 	ADDQ   R9, R10
 
-nobeta342:
+nobeta350:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -10211,7 +10333,7 @@ partial14x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias343
+	JZ        nobias351
 	VMOVUPS   (R10), Z28
 	VADDPS    Z28, Z0, Z0
 	VADDPS    Z28, Z2, Z2
@@ -10243,9 +10365,9 @@ partial14x2:
 	VADDPS    Z28, Z25, Z25
 	VADDPS    Z28, Z27, Z27
 
-nobias343:
+nobias351:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta344
+	JEQ       nobeta352
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z28
@@ -10304,7 +10426,7 @@ nobias343:
 	VADDPS    Z28, Z27, Z27
 	ADDQ      R9, R10
 
-nobeta344:
+nobeta352:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8

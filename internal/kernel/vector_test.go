@@ -46,6 +46,8 @@ var vectorCases = []vectorCase{
 	{name: "GELUExactGrad", out: 1, args: 3, call: none(func(a [][]float32) { GELUExactGrad(a[0], a[1], a[2]) }), rel: 3e-7, abs: 5e-7, scaled: true},
 	{name: "ReLU", out: 1, args: 2, call: none(func(a [][]float32) { ReLU(a[0], a[1]) })},
 	{name: "ReLUGrad", out: 1, args: 3, call: none(func(a [][]float32) { ReLUGrad(a[0], a[1], a[2]) })},
+	{name: "ReLU6", out: 1, args: 2, call: none(func(a [][]float32) { ReLU6(a[0], a[1]) })},
+	{name: "ReLU6Grad", out: 1, args: 2, call: none(func(a [][]float32) { ReLU6Grad(a[0], a[1]) })},
 	{name: "SiLU", out: 1, args: 2, call: none(func(a [][]float32) { SiLU(a[0], a[1]) }), rel: 4e-7, abs: 1e-36},
 	{name: "SiLUGrad", out: 1, args: 3, call: none(func(a [][]float32) { SiLUGrad(a[0], a[1], a[2]) }), rel: 3e-7, abs: 5e-7, scaled: true},
 	{name: "Sigmoid", out: 1, args: 2, call: none(func(a [][]float32) { Sigmoid(a[0], a[1]) }), rel: 4e-7, abs: 1e-38},

@@ -253,6 +253,22 @@ func reluGrad(g *gen) {
 	})
 }
 
+// relu6 keeps NaN and −0.
+func relu6(g *gen) func(x vec) vec {
+	zero, six := g.zero(), g.keep(g.num(6))
+	return func(x vec) vec { return g.clamp(x, zero, six) }
+}
+
+func relu6Grad(g *gen) {
+	zero, six := g.zero(), g.keep(g.num(6))
+	dy, y := g.list("dy"), g.list("y")
+	g.sweep(g.length("dy"), 2, func(c cursor, _ int) {
+		v := g.get(y, c)
+		d := g.when(less, zero, v, g.get(dy, c), zero)
+		g.put(g.when(less, v, six, d, zero), dy, c)
+	})
+}
+
 // tanh is x + x³·p(x²) below 0.625, p the minimax polynomial of degree 4 (relative error 4.2e-9), and
 // 1 − 2/(1 + e^2|x|) with the sign of x from there on.
 func tanh(g *gen) func(x vec) vec {

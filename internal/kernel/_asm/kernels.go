@@ -23,6 +23,8 @@ var kernels = []kernel{
 	{"geluExactGrad", "dx, x, dy []float32", "", grad(geluExactGrad)},
 	{"relu", "dst, x []float32", "", unary(relu)},
 	{"reluGrad", "dx, x, dy []float32", "", reluGrad},
+	{"relu6", "dst, x []float32", "", unary(relu6)},
+	{"relu6Grad", "dy, y []float32", "", relu6Grad},
 	{"silu", "dst, x []float32", "", unary(silu)},
 	{"siluGrad", "dx, x, dy []float32", "", grad(siluGrad)},
 	{"sigmoid", "dst, x []float32", "", unary(sigmoid)},
