@@ -48,16 +48,33 @@ func (e *BindError) Error() string {
 // be wanted; otherwise a *BindError lists all differences and no parameter has changed. Parameters without data get it once
 // all shapes are known to agree, so a configuration that lies about its size costs no memory.
 func Bind(params []*autograd.Param, src Source, renames []Rename) error {
-	names, err := rename(src.Names(), renames)
+	found, err := match(params, src, renames)
 	if err != nil {
 		return err
+	}
+	for i, p := range params {
+		if p.Data == nil {
+			p.Data = make([]float32, p.Shape.Size())
+		}
+		if err := found[i].Float32(p.Data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// match finds the tensor of each parameter, and everything that does not fit.
+func match(params []*autograd.Param, src Source, renames []Rename) ([]*Tensor, error) {
+	names, err := rename(src.Names(), renames)
+	if err != nil {
+		return nil, err
 	}
 	wanted := make(map[string]bool, len(params))
 	bad := &BindError{}
 	found := make([]*Tensor, len(params))
 	for i, p := range params {
 		if wanted[p.Name] {
-			return fmt.Errorf("checkpoint: bind: two parameters are called %q", p.Name)
+			return nil, fmt.Errorf("checkpoint: bind: two parameters are called %q", p.Name)
 		}
 		wanted[p.Name] = true
 		from, ok := names[p.Name]
@@ -67,7 +84,7 @@ func Bind(params []*autograd.Param, src Source, renames []Rename) error {
 		}
 		t, err := src.Tensor(from.name)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if part := from.of(t); part == nil {
 			bad.Misshapen = append(bad.Misshapen, fmt.Sprintf("%s: file has %v, model wants %d equal parts of it", p.Name, t.Shape, from.parts))
@@ -84,17 +101,9 @@ func Bind(params []*autograd.Param, src Source, renames []Rename) error {
 		slices.Sort(bad.Missing)
 		slices.Sort(bad.Unexpected)
 		slices.Sort(bad.Misshapen)
-		return bad
+		return nil, bad
 	}
-	for i, p := range params {
-		if p.Data == nil {
-			p.Data = make([]float32, p.Shape.Size())
-		}
-		if err := found[i].Float32(p.Data); err != nil {
-			return err
-		}
-	}
-	return nil
+	return found, nil
 }
 
 // piece is a tensor of a source, or one of several equal parts of it.

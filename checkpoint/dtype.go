@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"math"
 	"unsafe"
+
+	"fovea/internal/kernel"
 )
 
 // DType is the number format of a stored tensor, spelt as safetensors spells it.
@@ -72,6 +74,10 @@ func decode(dst []float32, raw []byte, d DType) {
 			dst[i] = math.Float32frombits(le.Uint32(raw[4*i:]))
 		}
 	case BF16:
+		if w := words(raw); w != nil && len(w) == len(dst) {
+			kernel.FromBF16(dst, w)
+			return
+		}
 		for i := range dst {
 			dst[i] = math.Float32frombits(uint32(le.Uint16(raw[2*i:])) << 16)
 		}

@@ -26,6 +26,7 @@ type Tensor struct {
 	Raw   []byte // little-endian, row by row, Shape.Size()·DType.Size() bytes
 
 	scale []byte // F32, one for each row of an I8 tensor; nil: values stand for themselves
+	from  *shard // whose memory Raw is
 }
 
 // Float32 converts the elements into dst, which must have Shape.Size() of them. I8 tensors that have a scale are multiplied
@@ -71,6 +72,7 @@ type shard struct {
 	meta    []pair
 	data    []byte
 	free    func() error
+	drop    func(b []byte) // takes some of the memory out of this process until it is read again; nil: it cannot be
 }
 
 type location struct {
@@ -102,7 +104,7 @@ func openShard(path string) (*shard, error) {
 		_ = free()
 		return nil, &PickleError{Path: path, Kind: magic}
 	}
-	s := &shard{file: path, free: free}
+	s := &shard{file: path, free: free, drop: drop}
 	if err := s.parse(b); err != nil {
 		_ = free()
 		return nil, err
@@ -165,7 +167,7 @@ func (f *File) Tensor(name string) (*Tensor, error) {
 		return nil, fmt.Errorf("checkpoint: %s has no tensor %q", f.path, name)
 	}
 	e := l.entry
-	return &Tensor{Name: name, DType: e.dtype, Shape: append(tensor.Shape(nil), e.shape...), Raw: l.shard.data[e.from:e.to:e.to], scale: l.scale}, nil
+	return &Tensor{Name: name, DType: e.dtype, Shape: append(tensor.Shape(nil), e.shape...), Raw: l.shard.data[e.from:e.to:e.to], scale: l.scale, from: l.shard}, nil
 }
 
 // Metadata is the text that the file carries ("format": "pt" and the like); shards are merged, the first wins.
