@@ -11,6 +11,7 @@ import (
 
 	"fovea/dataset"
 	"fovea/internal/recipe"
+	"fovea/task"
 	"fovea/train"
 )
 
@@ -23,7 +24,7 @@ type trainOptions struct {
 	lr                    float64
 	optimizer, precision  string
 	seed                  uint64
-	resume, check         bool
+	resume, check, dry    bool
 }
 
 func (a *app) train() *cobra.Command {
@@ -33,7 +34,7 @@ func (a *app) train() *cobra.Command {
 		Long: `Trains a model on all its tasks at once. A configuration names the data sets and how to train; flags say the same in short and win over it. ` +
 			`Prints the loss of every epoch and, at the end, the metric of every task. OUT receives metrics.jsonl, TensorBoard events, snapshots to resume from, and the model. ` +
 			`Ctrl-C saves a snapshot before it stops.`,
-		Example: "fovea train nano.yaml\nfovea train --data cifar10/ --task classify --epochs 10 --out runs/cifar\nfovea train --scenes 100000 --data coco/ --task detect,segment --from nano\nfovea train nano.yaml --resume",
+		Example: "fovea train nano.yaml\nfovea train --data cifar10/ --task classify --epochs 10 --out runs/cifar\nfovea train --scenes 100000 --data coco/ --task detect,segment --from nano\nfovea train nano.yaml --resume\nfovea train mine.yaml --dry-run",
 		Args:    args(0, 1, ""),
 		RunE:    func(c *cobra.Command, args []string) error { return a.runTrain(c, &o, args) },
 	}
@@ -62,6 +63,7 @@ func (a *app) train() *cobra.Command {
 	f.Uint64Var(&o.seed, "seed", 0, "other seeds give other weights and samples")
 	f.BoolVar(&o.resume, "resume", false, "go on from the newest snapshot in OUT")
 	f.StringSliceVar(&o.override, "override", nil, "keys that may differ from the snapshot's, such as lr")
+	f.BoolVar(&o.dry, "dry-run", false, "say how everything was understood, what is odd in the data, and how long it will take; train nothing")
 	f.BoolVar(&o.check, "check", false, "open everything, say what would be trained, and stop")
 	_ = c.RegisterFlagCompletionFunc("task", completeTasks)
 	_ = c.RegisterFlagCompletionFunc("from", completeModels)
@@ -86,6 +88,9 @@ func (a *app) runTrain(c *cobra.Command, o *trainOptions, args []string) error {
 	run, err := recipe.Open(cfg, recipe.Options{Resume: o.resume, Override: o.override, Hooks: train.Hooks{Stdout: a.out, Stderr: a.err, Quiet: a.quiet, Results: results}})
 	if err != nil {
 		return bad("", "%s", strings.TrimPrefix(err.Error(), "recipe: "))
+	}
+	if o.dry {
+		return a.dryRun(c.Context(), run)
 	}
 	if !a.quiet {
 		a.describe(run)
@@ -169,16 +174,22 @@ func (o *trainOptions) sets(c *cobra.Command, cfg *recipe.Config) error {
 		}
 		return nil
 	}
+	asked := recipe.Tasks{Set: tasks}
+	if words := list(o.tasks); !slices.Contains(words, "all") {
+		if asked.Listed = tasks; !slices.Contains(words, "detect") { // it comes with segment
+			asked.Listed &^= task.SetOf(task.Detect)
+		}
+	}
 	cfg.Data, cfg.Eval = nil, nil
 	for _, path := range o.data {
-		cfg.Data = append(cfg.Data, recipe.Data{Task: recipe.Tasks{Set: tasks}, Path: path, Split: o.split})
+		cfg.Data = append(cfg.Data, recipe.Data{Task: asked, Path: path, Split: o.split})
 		if held := heldOut(path); held != "" && held != o.split {
-			cfg.Eval = append(cfg.Eval, recipe.Data{Task: recipe.Tasks{Set: tasks}, Path: path, Split: held})
+			cfg.Eval = append(cfg.Eval, recipe.Data{Task: asked, Path: path, Split: held})
 		}
 	}
 	if o.scenes > 0 {
-		cfg.Data = append(cfg.Data, recipe.Data{Task: recipe.Tasks{Set: tasks}, Scenes: o.scenes, Seed: 1})
-		cfg.Eval = append(cfg.Eval, recipe.Data{Task: recipe.Tasks{Set: tasks}, Scenes: 300, Seed: unseenScenes})
+		cfg.Data = append(cfg.Data, recipe.Data{Task: asked, Scenes: o.scenes, Seed: 1})
+		cfg.Eval = append(cfg.Eval, recipe.Data{Task: asked, Scenes: 300, Seed: unseenScenes})
 	}
 	return nil
 }

@@ -168,7 +168,10 @@ func (c *Config) Check() error {
 }
 
 // Tasks is one task, a list of them, or all.
-type Tasks struct{ task.Set }
+type Tasks struct {
+	task.Set
+	Listed task.Set `json:"-"` // those that were named, and so are expected to have labels
+}
 
 // UnmarshalYAML reads `detect`, `[segment, detect]` or `all`.
 func (t *Tasks) UnmarshalYAML(n *yaml.Node) error {
@@ -187,6 +190,7 @@ func (t *Tasks) UnmarshalYAML(n *yaml.Node) error {
 		if err != nil {
 			return fmt.Errorf("line %d: %w", n.Line, err)
 		}
+		t.Listed |= task.SetOf(k)
 		t.Set |= task.SetOf(k)
 		if k == task.Segment { // a mask is read out by the token that finds the object
 			t.Set |= task.SetOf(task.Detect)
