@@ -63,6 +63,9 @@ func (r *Recogniser) NewRunner(threads int) Runner {
 	return NewLooker(r, threads, func(out Outputs, _ *imageproc.RGB) View { return Recognise(out, r.labels) })
 }
 
+// Trunk implements Encoder.
+func (r *Recogniser) Trunk() (Trunk, error) { return Trunk{Vision: r.Vision, Pixels: r.pixels}, nil }
+
 // Process implements Network.
 func (r *Recogniser) Process(s Sample) (Inputs, error) {
 	in := Inputs{}

@@ -14,6 +14,15 @@ func Blank(kind autograd.Kind, shape ...int) *autograd.Param {
 	return &autograd.Param{Tensor: tensor.Tensor{Shape: append(tensor.Shape{}, shape...)}, Kind: kind, Frozen: kind == autograd.Buffer}
 }
 
+// Allot gives the blank parameters of m memory, zero: they are to be trained, or copied to.
+func Allot(m any) {
+	for p := range Walk(m) {
+		if q := *p.Slot; q != nil && q.Data == nil {
+			q.Data = make([]float32, q.Shape.Size())
+		}
+	}
+}
+
 // BlankDense is a Dense layer of blank parameters.
 func BlankDense(in, out int, bias bool) *Dense {
 	d := &Dense{Weight: Blank(autograd.Matrix, out, in)}

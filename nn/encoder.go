@@ -3,6 +3,8 @@ package nn
 import (
 	"encoding/json"
 	"fmt"
+	"math"
+	"math/rand/v2"
 
 	"fovea/autograd"
 )
@@ -66,6 +68,36 @@ func NewEncoder(c EncoderConfig) (*Stack, error) {
 		s.Norm = BlankNorm(d, c.Eps)
 	}
 	return s, nil
+}
+
+// Init gives a blank stack memory and weights as NewBlock has them: its branches start at zero. A nil rng leaves maps zero, for
+// a checkpoint to fill.
+func (s *Stack) Init(rng *rand.Rand) {
+	Allot(s)
+	for _, b := range s.Blocks {
+		maps := []Linear{b.Attn.Q, b.Attn.K, b.Attn.V}
+		switch m := b.MLP.(type) {
+		case *MLP:
+			maps = append(maps, m.Up)
+		case *GatedMLP:
+			maps = append(maps, m.Gate, m.Up)
+		}
+		for _, l := range maps {
+			in, _ := l.Dims()
+			Normal(rng, l.(*Dense).Weight, 1/math.Sqrt(float64(in)))
+		}
+		for _, n := range []*LayerNorm{b.Norm1, b.Norm2} {
+			Fill(n.Gain, 1)
+		}
+		for _, g := range []*Scale{b.Scale1, b.Scale2} {
+			if g != nil {
+				Fill(g.Weight, 1)
+			}
+		}
+	}
+	if s.Norm != nil {
+		Fill(s.Norm.Gain, 1)
+	}
 }
 
 // BlankAttention is an attention layer of blank parameters, its queries, keys and values with biases or without.

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -19,10 +17,8 @@ import (
 	"fovea/dataset"
 	"fovea/dataset/scenes"
 	"fovea/imageproc"
-	"fovea/internal/nano"
 	"fovea/model/unified"
 	"fovea/task"
-	"fovea/tokenizer"
 	"fovea/train"
 )
 
@@ -33,7 +29,6 @@ type Run struct {
 	Loop   *train.Loop[*task.Sample]
 
 	sampler *sampler
-	sets    []dataset.Source // of Config.Data, as they were opened
 	evals   []Evaluation
 }
 
@@ -70,7 +65,6 @@ func Open(c *Config, o Options) (*Run, error) {
 	if rank := c.Train.LoRA; rank > 0 {
 		r.Model.Adapt(rank, c.Train.Seed)
 	}
-	r.sets = sets
 	if err := r.mix(sets); err != nil {
 		return nil, err
 	}
@@ -115,68 +109,6 @@ func Open(c *Config, o Options) (*Run, error) {
 		r.Loop.Eval, r.Loop.Sheet = r.evaluate, r.contact
 	}
 	return r, nil
-}
-
-// newModel makes the model of a recipe: fresh, or from another one's weights.
-func newModel(c *Config) (*unified.Model, error) {
-	if c.Model.From != "" {
-		m, err := unified.Open(modelFS(c.Model.From))
-		if err == nil {
-			m, err = adapt(m, c)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("recipe: model.from: %w", err)
-		}
-		return m, nil
-	}
-	u, err := unified.Variant(c.Model.Variant)
-	if err != nil {
-		return nil, err
-	}
-	if c.Model.Size != 0 {
-		u.Size = c.Model.Size
-	}
-	u.Joints = annotation.COCO17.Joints
-	vb, err := fs.ReadFile(nano.FS(), "tokenizer.json")
-	if c.Model.Vocab != "" {
-		vb, err = os.ReadFile(c.Model.Vocab)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("recipe: vocabulary: %w", err)
-	}
-	tok, err := tokenizer.Parse(vb)
-	if err != nil {
-		return nil, fmt.Errorf("recipe: vocabulary: %w", err)
-	}
-	v, err := task.NewVocabulary(tok)
-	if err != nil {
-		return nil, err
-	}
-	return unified.New(u, v, c.Train.Seed)
-}
-
-// adapt gives a model that training starts from the size and the parts that the recipe asks for.
-func adapt(m *unified.Model, c *Config) (*unified.Model, error) {
-	u := m.Config
-	if c.Model.Grow {
-		v, err := unified.Variant(c.Model.Variant)
-		if err != nil {
-			return nil, err
-		}
-		u.Size, u.Layers, u.Prefix, u.Refine = v.Size, max(u.Layers, v.Layers), v.Prefix, v.Refine
-	}
-	if c.Model.Size != 0 {
-		u.Size = c.Model.Size
-	}
-	return m.Regrown(u, c.Train.Seed)
-}
-
-// modelFS is where a model's files are: the embedded one or a folder.
-func modelFS(name string) fs.FS {
-	if name == "nano" {
-		return nano.FS()
-	}
-	return os.DirFS(name)
 }
 
 // learn adds the labels of the data sets to what the model answers with by default.

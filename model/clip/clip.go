@@ -64,6 +64,11 @@ func (m *Model) scale() float32 { return float32(math.Exp(float64(m.LogScale.Dat
 // NewRunner implements model.Model.
 func (m *Model) NewRunner(threads int) model.Runner { return model.NewMatcher(m, threads, m.scale()) }
 
+// Trunk implements model.Encoder.
+func (m *Model) Trunk() (model.Trunk, error) {
+	return model.Trunk{Vision: m.Vision, Post: m.Post, Pixels: m.pixels}, nil
+}
+
 // Process implements model.Network.
 func (m *Model) Process(s model.Sample) (model.Inputs, error) {
 	in := model.Inputs{}

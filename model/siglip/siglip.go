@@ -4,6 +4,7 @@
 package siglip
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -141,6 +142,14 @@ func (m *Model) scale() float32 { return float32(math.Exp(float64(m.LogScale.Dat
 
 // NewRunner implements model.Model.
 func (m *Model) NewRunner(threads int) model.Runner { return model.NewMatcher(m, threads, m.scale()) }
+
+// Trunk implements model.Encoder.
+func (m *Model) Trunk() (model.Trunk, error) {
+	if m.Flex != nil {
+		return model.Trunk{}, errors.New("siglip: a NaFlex encoder has no fixed grid of patches that a joint model could take over")
+	}
+	return model.Trunk{Vision: m.Vision, Pixels: m.pixels}, nil
+}
 
 // Process implements model.Network. Texts are in lower case, end, and are filled up: the last place is where they are read.
 func (m *Model) Process(s model.Sample) (model.Inputs, error) {

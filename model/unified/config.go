@@ -43,6 +43,8 @@ type Config struct {
 	Labels  []string `json:"labels"`
 	Classes []string `json:"classes"`
 	Joints  []string `json:"joints"` // of a person
+	// Trunk says how the stack differs from the model's own when it came from a published encoder; nil: it does not.
+	Trunk *Trunk `json:"trunk,omitempty"`
 }
 
 var variants = map[string]Config{
@@ -69,8 +71,11 @@ func Variant(name string) (Config, error) {
 // Grid is the number of patches along a side.
 func (c Config) Grid() int { return c.Size / c.Stride }
 
-// Patches is the number of image tokens, P.
+// Patches is the number of image tokens that answer, P.
 func (c Config) Patches() int { return c.Grid() * c.Grid() }
+
+// Tokens is the number of a picture's rows in the stack: its patches and, before them, the tokens of a trunk.
+func (c Config) Tokens() int { return c.before() + c.Patches() }
 
 // FeatureSide is the side of the feature map that masks and joints are retrieved from: stride 4.
 func (c Config) FeatureSide() int { return c.Size / 4 }
@@ -80,7 +85,7 @@ func (c Config) Check() error {
 	switch {
 	case c.Architecture != "fovea-unified":
 		return fmt.Errorf("unified: architecture %q, want \"fovea-unified\"", c.Architecture)
-	case c.Size < 32 || c.Size > 1024 || c.Stride != 16 || c.Size%c.Stride != 0:
+	case c.Trunk == nil && (c.Size < 32 || c.Size > 1024 || c.Stride != 16 || c.Size%c.Stride != 0):
 		return fmt.Errorf("unified: image_size %d and patch_stride %d; want a multiple of 16 in [32, 1024] and 16", c.Size, c.Stride)
 	case c.Width < 8 || c.Width > 4096 || c.Heads < 1 || c.Width%c.Heads != 0:
 		return fmt.Errorf("unified: hidden_size %d does not divide into %d heads", c.Width, c.Heads)
@@ -93,7 +98,7 @@ func (c Config) Check() error {
 	case min(c.Stem[0], c.Stem[1], c.Stem[2]) < 1 || max(c.Stem[0], c.Stem[1], c.Stem[2]) > 4096:
 		return fmt.Errorf("unified: stem_channels %v out of range", c.Stem)
 	}
-	return nil
+	return c.checkTrunk()
 }
 
 // frequencies of the Fourier features, geometric from half a cycle to 64 cycles over the picture.

@@ -45,11 +45,11 @@ func (r *Runner) Explain(img *imageproc.RGB, o ExplainOptions) (e Explanation, o
 	m := r.m
 	var group *task.Group
 	var rows []int // in the sequence, image tokens first
-	patches := m.Config.Patches()
+	patches, before := m.Config.Tokens(), m.Config.before()
 	switch o.Task {
 	case task.Detect:
 		best := Detection{}
-		for _, d := range r.Detect(r.Encode(img), DetectOptions{Names: append([]int32{o.Name}, m.DefaultLabels()...), Threshold: 1e-9, NMS: 1, Max: patches}) {
+		for _, d := range r.Detect(r.Encode(img), DetectOptions{Names: append([]int32{o.Name}, m.DefaultLabels()...), Threshold: 1e-9, NMS: 1, Max: m.Config.Patches()}) {
 			if d.Name == o.Name && (!ok || d.Box.IoU(o.Box) > best.Box.IoU(o.Box)) {
 				best, ok = d, true
 			}
@@ -57,7 +57,7 @@ func (r *Runner) Explain(img *imageproc.RGB, o ExplainOptions) (e Explanation, o
 		if !ok {
 			return e, false
 		}
-		e.Score, rows = best.Score, []int{int(best.patch)}
+		e.Score, rows = best.Score, []int{before + int(best.patch)}
 	case task.Classify:
 		g := task.ClassifyPrompt(m.Vocab)
 		group, rows = &g, []int{patches}
@@ -78,7 +78,7 @@ func (r *Runner) Explain(img *imageproc.RGB, o ExplainOptions) (e Explanation, o
 		}
 	}
 	weight := r.rollout(img, group, rows)
-	e.Patches = weight[:patches]
+	e.Patches = weight[before:patches]
 	if o.Task == task.Ask {
 		e.Words = m.questionWords(group, weight[patches:], rows[0]-patches)
 	}
@@ -107,9 +107,9 @@ func (r *Runner) rollout(img *imageproc.RGB, group *task.Group, rows []int) []fl
 	x := t.New(false, 1, c.Size, c.Size, 3)
 	m.normalize(x.Data, img.Pix)
 	seq, _ := m.Stem.Forward(x)
-	r.sc.layout = ops.Layout{Images: 1, Patches: c.Patches(), Groups: r.sc.layout.Groups[:0]}
+	r.sc.layout = ops.Layout{Images: 1, Patches: c.Tokens(), Groups: r.sc.layout.Groups[:0]}
 	if group != nil {
-		seq = ops.Concat(seq, m.embed(t, []Prompt{{0, group}}, m.coords(t), &r.sc, c.Patches()))
+		seq = ops.Concat(seq, m.embed(t, []Prompt{{0, group}}, m.coords(t), &r.sc, c.Tokens()))
 	}
 	var maps [][]float64
 	r.sc.pass = nn.Pass{Layout: &r.sc.layout, Tap: func(i int, x *Value) *Value {

@@ -84,6 +84,8 @@ func (m *Model) Regrown(c Config, seed uint64) (*Model, error) {
 	for _, p := range n.params {
 		switch old := have[p.Name]; {
 		case old == nil:
+		case p.Name == tableName && len(old.Data) != len(p.Data):
+			resizeTable(p, old, c, m.Config)
 		case len(old.Data) != len(p.Data):
 			return nil, fmt.Errorf("unified: %s has shape %v here and %v there", p.Name, old.Shape, p.Shape)
 		default:

@@ -29,6 +29,7 @@ type Model struct {
 	params  []*autograd.Param
 	coordIn []float32 // Fourier features of the bins' centres, [Bins, 64]
 	centers []float32 // the bins' centres, [Bins], model frame
+	fit     *ops.Taps // from enlarged patches to the feature map, where a trunk's do not fill it; nil: they do
 }
 
 // New makes a model with fresh weights, a function of the seed.
@@ -53,11 +54,8 @@ func build(c Config, v *task.Vocabulary, rng *rand.Rand) (*Model, error) {
 	nn.Normal(rng, m.Pos, .02)
 	m.Coord = nn.NewDense(rng, 2*frequencies, c.Width, true).As(autograd.Table)
 	nn.Normal(rng, m.Coord.Weight, .03)
-	m.Stack = &nn.Stack{Norm: nn.NewLayerNorm(c.Width, false)}
-	for range c.Layers {
-		m.Stack.Blocks = append(m.Stack.Blocks, nn.NewBlock(rng, nn.BlockConfig{Width: c.Width, Heads: c.Heads, MLPRatio: c.MLPRatio, QKNorm: true}))
-	}
-	m.Readout = newReadout(rng, c)
+	m.Stack = newStack(rng, c)
+	m.Readout, m.fit = newReadout(rng, c), c.fit()
 	m.params = nn.Params(m)
 	m.coordIn = make([]float32, c.Bins*2*frequencies)
 	m.centers = make([]float32, c.Bins)
@@ -98,17 +96,21 @@ type Stem struct {
 	S16  *nn.Conv     `weight:"s16"`
 	Pos  *nn.Dense    `weight:"pos"` // Fourier features of the patch's centre (y, x) → D
 
+	Trunk *trunkStem `weight:"trunk"` // in place of S8, Res8, S16 and Pos
+
 	where []float32 // those features, [P, 4·frequencies]
 }
 
 func newStem(rng *rand.Rand, c Config) *Stem {
 	a, b, e := c.Stem[0], c.Stem[1], c.Stem[2]
-	s := &Stem{
-		S2: nn.NewConv(rng, 3, a, 3, 2), S4: nn.NewConv(rng, a, b, 3, 2), Res4: nn.NewResidual(rng, b),
-		S8: nn.NewConv(rng, b, e, 3, 2), Res8: nn.NewResidual(rng, e), S16: nn.NewConv(rng, e, c.Width, 3, 2),
-		Pos: nn.NewDense(rng, 4*frequencies, c.Width, true),
-	}
+	s := &Stem{S2: nn.NewConv(rng, 3, a, 3, 2), S4: nn.NewConv(rng, a, b, 3, 2), Res4: nn.NewResidual(rng, b)}
 	s.S2.Weight.Kind = autograd.Table // the first convolution sees pixels, not features
+	if c.Trunk != nil {
+		s.Trunk = newTrunkStem(rng, c)
+		return s
+	}
+	s.S8, s.Res8, s.S16 = nn.NewConv(rng, b, e, 3, 2), nn.NewResidual(rng, e), nn.NewConv(rng, e, c.Width, 3, 2)
+	s.Pos = nn.NewDense(rng, 4*frequencies, c.Width, true)
 	g := c.Grid()
 	s.where = make([]float32, g*g*4*frequencies)
 	for y := range g {
@@ -121,9 +123,13 @@ func newStem(rng *rand.Rand, c Config) *Stem {
 	return s
 }
 
-// Forward maps pixels [B, S, S, 3], normalised, to image tokens [B·P, D] and features [B, S/4, S/4, Stem[1]].
+// Forward maps pixels [B, S, S, 3], normalised, to tokens [B·Tokens, D] and features [B, S/4, S/4, Stem[1]].
 func (s *Stem) Forward(x *Value) (tokens, s4 *Value) {
 	t := x.Tape()
+	if s.Trunk != nil {
+		tokens = s.Trunk.forward(x)
+		return tokens, s.Res4.Forward(s.S4.Forward(s.S2.Forward(x, nil, true), nil, true))
+	}
 	x = s.S2.Forward(x, nil, true)
 	s4 = s.Res4.Forward(s.S4.Forward(x, nil, true))
 	x = s.S16.Forward(s.Res8.Forward(s.S8.Forward(s4, nil, true)), nil, false)
@@ -162,10 +168,10 @@ type Encoded struct {
 func (m *Model) Forward(t *autograd.Tape, x *Value, prompts []Prompt, sc *Scratch, keep *nn.ImageCache) Hidden {
 	tokens, s4 := m.Stem.Forward(x)
 	images := x.Shape[0]
-	n := images * m.Config.Patches()
+	n := images * m.Config.Tokens()
 	h := Hidden{S4: s4, Coords: m.coords(t)}
 	seq := tokens
-	sc.layout = ops.Layout{Images: images, Patches: m.Config.Patches(), Groups: sc.layout.Groups[:0]}
+	sc.layout = ops.Layout{Images: images, Patches: m.Config.Tokens(), Groups: sc.layout.Groups[:0]}
 	if len(prompts) > 0 {
 		seq = ops.Concat(tokens, m.embed(t, prompts, h.Coords, sc, n))
 	}
@@ -178,7 +184,7 @@ func (m *Model) Forward(t *autograd.Tape, x *Value, prompts []Prompt, sc *Scratc
 		sc.earlyAt, sc.pass.Tap = m.Config.Layers*2/3, sc.tap
 	}
 	out := m.Stack.Forward(&sc.pass, seq)
-	h.Tokens = ops.Slice(out, 0, n)
+	h.Tokens = m.patches(ops.Slice(out, 0, n), images)
 	if len(prompts) > 0 {
 		h.Text, h.Start = ops.Slice(out, n, out.Shape.Rows()), sc.start
 	}
@@ -191,7 +197,7 @@ func (m *Model) Forward(t *autograd.Tape, x *Value, prompts []Prompt, sc *Scratc
 // Ask runs prompts over pictures that were encoded before.
 func (m *Model) Ask(t *autograd.Tape, e *Encoded, prompts []Prompt, sc *Scratch) Hidden {
 	h := Hidden{Coords: m.coords(t)}
-	sc.layout = ops.Layout{Images: e.Images, Patches: m.Config.Patches(), Groups: sc.layout.Groups[:0]}
+	sc.layout = ops.Layout{Images: e.Images, Patches: m.Config.Tokens(), Groups: sc.layout.Groups[:0]}
 	x := m.embed(t, prompts, h.Coords, sc, 0)
 	sc.pass = nn.Pass{Layout: &sc.layout, Cache: &e.Cache}
 	h.Text, h.Start = m.Stack.Forward(&sc.pass, x), sc.start

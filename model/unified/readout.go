@@ -34,7 +34,7 @@ type Readout struct {
 const upChannels = 48
 
 func newReadout(rng *rand.Rand, c Config) *Readout {
-	d, f, r := c.Width, c.Features+1, c.Stride/4
+	d, f, r := c.Width, c.Features+1, c.enlarge()
 	o := &Readout{
 		Word: nn.NewDense(rng, d, d, true), Class: nn.NewDense(rng, d, d, true),
 		Box: nn.NewDense(rng, d, 4*d, true), Point: nn.NewDense(rng, d, 2*d, true),
@@ -58,7 +58,10 @@ func (m *Model) features(tokens, s4 *Value) *Value {
 	t, r := tokens.Tape(), m.Readout
 	g, b := m.Config.Grid(), s4.Shape[0]
 	up := r.Up.Forward(tokens)
-	coarse := ops.PixelShuffle(t.View(up, b, g, g, up.Shape.Last()), m.Config.Stride/4)
+	coarse := ops.PixelShuffle(t.View(up, b, g, g, up.Shape.Last()), m.Config.enlarge())
+	if m.fit != nil {
+		coarse = ops.Resize(coarse, m.fit, m.fit)
+	}
 	x := ops.ReLU(ops.Add(coarse, r.Local.Forward(s4)))
 	x = r.Mix.Forward(x, nil, true)
 	if r.Fine != nil {
