@@ -29,6 +29,7 @@ type Run struct {
 	Loop   *train.Loop[*task.Sample]
 
 	sampler *sampler
+	sets    []dataset.Source // of Config.Data, as they were opened
 	evals   []Evaluation
 }
 
@@ -65,6 +66,7 @@ func Open(c *Config, o Options) (*Run, error) {
 	if rank := c.Train.LoRA; rank > 0 {
 		r.Model.Adapt(rank, c.Train.Seed)
 	}
+	r.sets = sets
 	if err := r.mix(sets); err != nil {
 		return nil, err
 	}
