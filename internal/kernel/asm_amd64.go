@@ -11,6 +11,8 @@ import (
 var (
 	useAVX2   = cpu.AVX2()
 	useAVX512 = cpu.AVX512()
+	// Of a processor with AVX-512: used whenever AVX-512 is.
+	hasBF16 = cpu.AVX512BF16()
 )
 
 func init() {
@@ -20,8 +22,9 @@ func init() {
 
 // The tile of an implementation fills its registers: 12 sums of 16, or 28 of 32.
 var (
-	avx2Shape   = tileShape{mr: 6, nr: 16, strip: 8}
-	avx512Shape = tileShape{mr: 14, nr: 32, strip: 16}
+	avx2Shape   = tileShape{mr: 6, nr: 16, strip: 8, group: 1}
+	avx512Shape = tileShape{mr: 14, nr: 32, strip: 16, group: 1}
+	pairsShape  = tileShape{mr: 14, nr: 32, strip: 16, group: 2}
 )
 
 func gemmShape() tileShape {
@@ -34,8 +37,14 @@ func gemmShape() tileShape {
 	return genericShape
 }
 
-func gemmTiles(h int, g *gemmArgs) {
+// bf16Shape is the shape for operands in pairs of bfloat16, when there are instructions for them.
+func bf16Shape() (s tileShape, ok bool) { return pairsShape, useAVX512 && hasBF16 }
+
+// gemmTiles runs the micro-kernel for tiles of h rows of elements that each hold group factors.
+func gemmTiles(group, h int, g *gemmArgs) {
 	switch {
+	case group == 2:
+		gemmTilesBF16(h, g)
 	case useAVX512:
 		gemmTilesAVX512(h, g)
 	case useAVX2:
@@ -43,6 +52,14 @@ func gemmTiles(h int, g *gemmArgs) {
 	default:
 		gemmTilesGeneric(h, g)
 	}
+}
+
+// pairRows makes each two of k rows of n elements one row of width pairs rounded to bfloat16.
+func pairRows(dst, src []float32, k, ld, n, width int) { pairRowsBF16(dst, src, k, ld, n, width) }
+
+// pairElements rounds rows of n elements to rows of width pairs of neighbours.
+func pairElements(dst, src []float32, rows, ld, n, width int) {
+	pairElementsBF16(dst, src, rows, ld, n, width)
 }
 
 // pause tells the processor that this is a spin loop.

@@ -34,6 +34,12 @@ var gemmShapes = []struct {
 	{"NN", 1536, 1536, 1536},
 }
 
+// narrowShapes are the linear layers of a ViT-B for one picture.
+var narrowShapes = []struct {
+	kind    string
+	m, n, k int
+}{{"NT", 197, 768, 768}, {"NT", 197, 3072, 768}, {"NT", 197, 768, 3072}}
+
 // BenchmarkGemm reports the best GFLOP/s of one core, its share of what a loop of multiply-adds reached just before, and
 // the same for a packed right-hand side.
 func BenchmarkGemm(b *testing.B) {
@@ -52,7 +58,7 @@ func BenchmarkGemm(b *testing.B) {
 				flops := 2 * float64(s.m) * float64(s.n) * float64(s.k)
 				p := Pack(x)
 				reps := repeat(flops)
-				limit := peak()
+				limit := peak(1)
 				d := best(b, func() {
 					for range reps {
 						Gemm(w, c, a, x, Epilogue{})
@@ -66,7 +72,7 @@ func BenchmarkGemm(b *testing.B) {
 					}
 					shortest = min(shortest, stop())
 				}
-				limit = max(limit, peak())
+				limit = max(limit, peak(1))
 				rate := func(d time.Duration) float64 { return flops * float64(reps) / d.Seconds() / 1e9 }
 				b.ReportMetric(rate(d), "GFLOP/s")
 				b.ReportMetric(rate(shortest), "packed-GFLOP/s")
@@ -75,6 +81,56 @@ func BenchmarkGemm(b *testing.B) {
 					b.ReportMetric(100*rate(shortest)/limit, "packed-%peak")
 				}
 			})
+		})
+	}
+}
+
+// BenchmarkGemmBF16 is BenchmarkGemm for operands rounded to bfloat16, where there are instructions for them.
+func BenchmarkGemmBF16(b *testing.B) {
+	if _, ok := bf16Shape(); !ok {
+		b.Skip("this processor multiplies no bfloat16")
+	}
+	w := NewWork(nil)
+	w.RoundBF16()
+	for _, s := range append(gemmShapes[:len(gemmShapes):len(gemmShapes)], narrowShapes...) {
+		b.Run(fmt.Sprintf("%s/%dx%dx%d", s.kind, s.m, s.n, s.k), func(b *testing.B) {
+			a, x := M(noise(s.m*s.k, 1, 1), s.m, s.k), M(noise(s.k*s.n, 1, 2), s.k, s.n)
+			var p *Packed
+			switch s.kind {
+			case "NT":
+				half := make([]uint16, len(x.Data))
+				ToBF16(half, x.Data)
+				p = PackBF16(half, s.n, s.k)
+				x = M(x.Data, s.n, s.k).T()
+			case "TN":
+				a = M(a.Data, s.k, s.m).T()
+			}
+			c := M(make([]float32, s.m*s.n), s.m, s.n)
+			flops := 2 * float64(s.m) * float64(s.n) * float64(s.k)
+			reps := repeat(flops)
+			limit := peak(2)
+			report := func(name string, d time.Duration) {
+				rate := flops * float64(reps) / d.Seconds() / 1e9
+				b.ReportMetric(rate, name+"GFLOP/s")
+				b.ReportMetric(100*rate/limit, name+"%peak")
+			}
+			report("", best(b, func() {
+				for range reps {
+					Gemm(w, c, a, x, Epilogue{})
+				}
+			}))
+			if p == nil {
+				return
+			}
+			shortest := time.Hour
+			for end := time.Now().Add(50 * time.Millisecond); time.Now().Before(end); {
+				stop := stopwatch()
+				for range reps {
+					GemmPacked(w, c, a, p, Epilogue{})
+				}
+				shortest = min(shortest, stop())
+			}
+			report("packed-", shortest)
 		})
 	}
 }

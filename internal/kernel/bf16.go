@@ -1,9 +1,89 @@
 package kernel
 
-// RoundBF16 makes w round the operands of its products to bfloat16 and add up in float32, as processors with bf16
-// instructions and mixed-precision training do (Micikevicius et al. 2018; Kalamkar et al. 2019). It costs a pass over each
-// operand: without such instructions it buys no speed, only the same numbers.
+import "unsafe"
+
+// RoundBF16 makes w round the operands of its products to bfloat16 and add up in float32, as mixed-precision training does
+// (Micikevicius et al. 2018; Kalamkar et al. 2019). Processors with AVX512-BF16 multiply twice as many of them at a time and
+// take denormal numbers for zero; elsewhere rounding costs a pass over each operand and buys no speed, only the same
+// numbers. A right-hand side that Pack prepared stays float32, and so does what is multiplied by it.
 func (w *Work) RoundBF16() { w.bf16 = true }
+
+// PackBF16 prepares the transpose of the bfloat16 matrix w [n, k] for GemmPacked, which then rounds the left-hand side to
+// bfloat16 too.
+func PackBF16(w []uint16, n, k int) *Packed {
+	same("PackBF16", len(w), n*k)
+	if s, ok := bf16Shape(); ok {
+		return packPairs(w, n, k, s)
+	}
+	s := gemmShape()
+	p := &Packed{k: k, n: n, shape: s, bf16: true, half: make([]uint16, ceilDiv(n, s.nr)*k*s.nr)}
+	for j := range n {
+		at := j/s.nr*k*s.nr + j%s.nr
+		for i, v := range w[j*k : (j+1)*k] {
+			p.half[at+i*s.nr] = v
+		}
+	}
+	return p
+}
+
+func packPairs(w []uint16, n, k int, s tileShape) *Packed {
+	units := ceilDiv(k, 2)
+	p := &Packed{k: k, n: n, shape: s, bf16: true, data: aligned(ceilDiv(n, s.nr) * units * s.nr)}
+	if n == 0 || k == 0 {
+		return p
+	}
+	var even []uint16 // rows of an odd number of elements, padded
+	if k%2 == 1 {
+		even = make([]uint16, s.nr*2*units)
+	}
+	for j := 0; j < n; j += s.nr {
+		cols := min(s.nr, n-j)
+		rows := w[j*k : (j+cols)*k]
+		if even != nil {
+			for c := range cols {
+				copy(even[c*2*units:], rows[c*k:(c+1)*k])
+			}
+			rows = even
+		}
+		// A pair of neighbours in a row is one element of 32 bits, whatever it holds. Rows of bfloat16 start at even addresses.
+		pairs := unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(rows))), cols*units)
+		packCols(p.data[j*units:(j+s.nr)*units], pairs, units, units, cols, s.nr)
+	}
+	return p
+}
+
+// widen returns rows [pc, pc+k) of so many panels from the first on as float32.
+func (b *Packed) widen(buf *packBuf, pc, k, first, panels int) rhsPanels {
+	size := k * b.shape.nr
+	data := grow(&buf.b, panels*size)
+	for j := range panels {
+		fromBF16(data[j*size:(j+1)*size], b.half[((first+j)*b.k+pc)*b.shape.nr:][:size])
+	}
+	return rhsPanels{data: data, panel: size, row: b.shape.nr}
+}
+
+// pairPanel is packPanel for k pairs of rows, from pair pc on, rounded to bfloat16. pairs is scratch.
+func pairPanel(dst []float32, m Mat, pc, k, c0, c1, width int, pairs *[]float32) {
+	r0, n := 2*pc, c1-c0
+	rows := min(2*k, m.Rows-r0)
+	src := m.Data[r0*m.RS+c0*m.CS:]
+	switch {
+	case m.CS == 1:
+		pairRows(dst, src, rows, m.RS, n, width)
+	case m.RS == 1:
+		t := grow(pairs, n*k)
+		pairElements(t, src, n, m.CS, rows, k)
+		packCols(dst, t, k, k, n, width)
+	default:
+		t := grow(pairs, rows*n)
+		for i := range rows {
+			for j := range n {
+				t[i*n+j] = src[i*m.RS+j*m.CS]
+			}
+		}
+		pairRows(dst, t, rows, n, n, width)
+	}
+}
 
 // rounded is a copy of m with every element rounded to bfloat16, adjacent along the same axis as m's.
 func (w *Work) rounded(m Mat, buf *[]float32) Mat {
@@ -11,6 +91,9 @@ func (w *Work) rounded(m Mat, buf *[]float32) Mat {
 		return w.rounded(m.T(), buf).T()
 	}
 	out := M(grow(buf, m.Rows*m.Cols), m.Rows, m.Cols)
+	if len(out.Data) == 0 {
+		return out
+	}
 	if len(w.halves) < m.Cols {
 		w.halves = make([]uint16, m.Cols)
 	}

@@ -71,18 +71,23 @@ func (w *Work) multiply(fn string, c, a Mat, n int, ep Epilogue) {
 		return
 	}
 	p := &w.job
-	if w.bf16 {
-		a = w.rounded(a, &w.ra)
-		if p.packed == nil {
-			p.b = w.rounded(p.b, &w.rb)
+	if p.packed != nil && !p.packed.Fits() {
+		panic("kernel: GemmPacked: b was packed for another implementation")
+	}
+	p.shape = gemmShape()
+	if p.packed == nil && w.bf16 || p.packed != nil && p.packed.bf16 {
+		if s, ok := bf16Shape(); ok {
+			p.shape = s
+		} else {
+			a = w.rounded(a, &w.ra)
+			if p.packed == nil {
+				p.b = w.rounded(p.b, &w.rb)
+			}
 		}
 	}
 	p.c, p.a, p.ep = c, a, ep
 	p.m, p.n, p.k = a.Rows, n, a.Cols
-	p.shape = gemmShape()
-	if p.packed != nil && p.packed.nr != p.shape.nr {
-		panic("kernel: GemmPacked: b was packed for another implementation")
-	}
+	p.units = ceilDiv(p.k, p.shape.group)
 	p.split(len(w.bufs))
 	if p.parts == 1 {
 		p.part(0)
@@ -99,6 +104,7 @@ type product struct {
 	packed    *Packed
 	ep        Epilogue
 	m, n, k   int
+	units     int // k in elements of the shape's group
 	shape     tileShape
 	parts     int
 	byColumns bool // parts are ranges of columns, else of rows
@@ -109,10 +115,11 @@ type product struct {
 type tileShape struct {
 	mr, nr int
 	strip  int // a packed strip of a is [k][strip], mr ≤ strip
+	group  int // factors, neighbours along k, that an element of 32 bits holds: one float32, two bfloat16
 }
 
 // Blocks, found by measuring on a Zen 3 core. A panel of b, kcMax·nr floats, streams from the second-level cache, one line
-// for six cycles of work: long panels save passes over c and let rows of a be read in long runs. mcMax·kcMax floats of a
+// for six cycles of work: long panels save passes over c and let rows of a be read in long runs. mcMax·kcMax elements of a
 // stay in the second-level cache, kcMax·ncMax of b in the third.
 const (
 	kcMax = 768
@@ -147,7 +154,7 @@ func (p *product) part(i int) {
 	switch {
 	case p.k == 0:
 		p.empty(r0, r1, c0, c1)
-	case p.m <= dotRows && p.packed == nil && p.b.RS == 1 && p.a.CS == 1:
+	case p.m <= dotRows && p.packed == nil && p.shape.group == 1 && p.b.RS == 1 && p.a.CS == 1:
 		p.dots(r0, r1, c0, c1)
 	default:
 		p.blocks(&p.bufs[i], r0, r1, c0, c1)

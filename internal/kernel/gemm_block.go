@@ -5,7 +5,7 @@ package kernel
 //
 //	c[i, j] = Σₖ a[i, k]·b[k, j]  (+ c[i, j] if beta)  (+ bias[j] if bias is not empty)
 //
-// Strides are in elements.
+// Strides are in elements of 32 bits: a float32 or a group of narrower factors.
 type gemmArgs struct {
 	a, b, c, bias []float32
 	pf            []float32 // the panel that comes next: one line is prefetched each pfs elements and k step
@@ -20,17 +20,17 @@ type gemmArgs struct {
 
 // blocks computes rows [r0, r1) and columns [c0, c1) of the product.
 func (p *product) blocks(buf *packBuf, r0, r1, c0, c1 int) {
-	kc := ceilDiv(p.k, ceilDiv(p.k, kcMax))
+	kc := ceilDiv(p.units, ceilDiv(p.units, kcMax))
 	mblocks := ceilDiv(r1-r0, mcMax)
 	for jc := c0; jc < c1; jc += ncMax {
 		je := min(jc+ncMax, c1)
-		for pc := 0; pc < p.k; pc += kc {
-			k := min(kc, p.k-pc)
+		for pc := 0; pc < p.units; pc += kc {
+			k := min(kc, p.units-pc)
 			panels := p.rhs(buf, pc, k, jc, je)
 			for im := range mblocks {
 				i0, i1 := r0+(r1-r0)*im/mblocks, r0+(r1-r0)*(im+1)/mblocks
 				p.block(buf, panels, i0, i1, pc, k, jc, je)
-				if pc+k == p.k {
+				if pc+k == p.units {
 					p.finish(i0, i1, jc, je)
 				}
 			}
@@ -46,13 +46,22 @@ type rhsPanels struct {
 	tail       []float32
 }
 
-// rhs returns rows [pc, pc+k) and columns [jc, je) of b as panels.
+// rhs returns elements [pc, pc+k) and columns [jc, je) of b as panels.
 func (p *product) rhs(buf *packBuf, pc, k, jc, je int) rhsPanels {
 	nr := p.shape.nr
-	if p.packed != nil {
-		return rhsPanels{data: p.packed.data[(jc/nr*p.k+pc)*nr:], panel: p.k * nr, row: nr}
-	}
-	if p.m <= 2*p.shape.mr && p.b.CS == 1 { // too few rows to pay for a copy
+	panels := ceilDiv(je-jc, nr)
+	switch {
+	case p.packed != nil && p.packed.half != nil:
+		return p.packed.widen(buf, pc, k, jc/nr, panels)
+	case p.packed != nil:
+		return rhsPanels{data: p.packed.data[(jc/nr*p.units+pc)*nr:], panel: p.units * nr, row: nr}
+	case p.shape.group == 2:
+		data := grow(&buf.b, panels*k*nr)
+		for j := range panels {
+			pairPanel(data[j*k*nr:(j+1)*k*nr], p.b, pc, k, jc+j*nr, min(jc+(j+1)*nr, je), nr, &buf.pairs)
+		}
+		return rhsPanels{data: data, panel: k * nr, row: nr}
+	case p.m <= 2*p.shape.mr && p.b.CS == 1: // too few rows to pay for a copy
 		r := rhsPanels{data: p.b.Data[pc*p.b.RS+jc:], panel: nr, row: p.b.RS, direct: true}
 		if full := (je - jc) / nr * nr; full < je-jc {
 			r.tail = grow(&buf.b, k*nr)
@@ -60,7 +69,6 @@ func (p *product) rhs(buf *packBuf, pc, k, jc, je int) rhsPanels {
 		}
 		return r
 	}
-	panels := ceilDiv(je-jc, nr)
 	data := grow(&buf.b, panels*k*nr)
 	for j := range panels {
 		packPanel(data[j*k*nr:(j+1)*k*nr], p.b, pc, k, jc+j*nr, min(jc+(j+1)*nr, je), nr)
@@ -83,7 +91,7 @@ func (p *product) block(buf *packBuf, b rhsPanels, i0, i1, pc, k, jc, je int) {
 	if pc > 0 || p.ep.Beta != 0 {
 		g.beta = 1
 	}
-	withBias := p.ep.Bias != nil && pc+k == p.k
+	withBias := p.ep.Bias != nil && pc+k == p.units
 	g.bias = nil
 	for j, col := 0, jc; col < je; j, col = j+1, col+nr {
 		g.cols = min(nr, je-col)
@@ -103,7 +111,7 @@ func (p *product) block(buf *packBuf, b rhsPanels, i0, i1, pc, k, jc, je int) {
 		if tall > 0 {
 			g.a, g.c, g.tiles = a.data, c, tall
 			g.ts = a.tile(h + 1)
-			gemmTiles(h+1, g)
+			gemmTiles(p.shape.group, h+1, g)
 			if g.pfs > 0 {
 				g.pf = g.pf[min(tall*k*g.pfs, len(g.pf)):]
 			}
@@ -111,7 +119,7 @@ func (p *product) block(buf *packBuf, b rhsPanels, i0, i1, pc, k, jc, je int) {
 		if tall < tiles {
 			g.a, g.c, g.tiles = a.data[a.skip:], c[tall*(h+1)*p.c.RS:], tiles-tall
 			g.ts = a.tile(h)
-			gemmTiles(h, g)
+			gemmTiles(p.shape.group, h, g)
 		}
 	}
 	g.a, g.b, g.c, g.bias, g.pf = nil, nil, nil, nil, nil
@@ -133,10 +141,20 @@ func (a lhsTiles) tile(h int) int {
 	return h * a.rs
 }
 
-// lhs returns rows [i0, i1) and columns [pc, pc+k) of a in a form that the micro-kernels read, and sets the strides in g.
+// lhs returns rows [i0, i1) and elements [pc, pc+k) of a in a form that the micro-kernels read, and sets the strides in g.
 func (p *product) lhs(buf *packBuf, g *gemmArgs, i0, i1, pc, k, h, tall int) lhsTiles {
 	a := p.a
-	if a.CS == 1 {
+	switch {
+	case a.CS == 1 && p.shape.group == 2:
+		rs := k
+		if rs%256 == 0 {
+			rs += 16 // rows a multiple of 1 KiB apart would share a few sets of the cache
+		}
+		data := grow(&buf.a, (i1-i0)*rs)
+		pairElements(data, a.Data[i0*a.RS+2*pc:], i1-i0, a.RS, min(2*k, p.k-2*pc), rs)
+		g.rs, g.ks = rs, 1
+		return lhsTiles{data: data, skip: tall * (h + 1) * rs, rs: rs}
+	case a.CS == 1:
 		g.rs, g.ks = a.RS, 1
 		return lhsTiles{data: a.Data[i0*a.RS+pc:], skip: tall * (h + 1) * a.RS, rs: a.RS}
 	}
@@ -149,7 +167,11 @@ func (p *product) lhs(buf *packBuf, g *gemmArgs, i0, i1, pc, k, h, tall int) lhs
 		if t < tall {
 			next++
 		}
-		packPanel(data[t*k*strip:(t+1)*k*strip], a.T(), pc, k, row, next, strip)
+		if to := data[t*k*strip : (t+1)*k*strip]; p.shape.group == 2 {
+			pairPanel(to, a.T(), pc, k, row, next, strip, &buf.pairs)
+		} else {
+			packPanel(to, a.T(), pc, k, row, next, strip)
+		}
 		row = next
 	}
 	g.rs, g.ks = 1, strip

@@ -1,7 +1,7 @@
 package kernel
 
 // genericShape is a tile of 2 × 4: its eight sums, four elements of b and one of a fit sixteen registers.
-var genericShape = tileShape{mr: 2, nr: 4, strip: 2}
+var genericShape = tileShape{mr: 2, nr: 4, strip: 2, group: 1}
 
 // gemmTilesGeneric is the micro-kernel for tiles of 1 or 2 rows.
 func gemmTilesGeneric(h int, g *gemmArgs) {

@@ -204,3 +204,6 @@ func gemm13x2AVX512(args *gemmArgs)
 
 //go:noescape
 func gemm14x2AVX512(args *gemmArgs)
+
+//go:noescape
+func peakAVX512(n int)

@@ -3,16 +3,20 @@ package kernel
 // Packed is the right-hand side of a product in the layout of the micro-kernels, for weights that many products share. It
 // is a copy and is read-only, so goroutines may share it. The layout belongs to the implementation that made it.
 type Packed struct {
-	k, n, nr int
-	data     []float32 // panels [⌈n/nr⌉][k][nr], the last one padded
+	k, n  int
+	shape tileShape
+	bf16  bool      // factors are bfloat16, see PackBF16
+	data  []float32 // panels [⌈n/nr⌉][⌈k/group⌉][nr], the last one padded
+	half  []uint16  // or the same in bfloat16, to be widened when used
 }
 
 // Pack copies b [K, N], of any strides.
 func Pack(b Mat) *Packed {
 	b.check("Pack")
-	nr := gemmShape().nr
+	shape := gemmShape()
+	nr := shape.nr
 	panels := ceilDiv(b.Cols, nr)
-	p := &Packed{b.Rows, b.Cols, nr, aligned(panels * b.Rows * nr)}
+	p := &Packed{k: b.Rows, n: b.Cols, shape: shape, data: aligned(panels * b.Rows * nr)}
 	for j := range panels {
 		size := b.Rows * nr
 		packPanel(p.data[j*size:(j+1)*size], b, 0, b.Rows, j*nr, min((j+1)*nr, b.Cols), nr)
@@ -21,7 +25,12 @@ func Pack(b Mat) *Packed {
 }
 
 // Fits reports whether the implementation in use is the one that p was made for.
-func (p *Packed) Fits() bool { return p.nr == gemmShape().nr }
+func (p *Packed) Fits() bool {
+	if s, ok := bf16Shape(); ok && p.bf16 {
+		return p.shape == s
+	}
+	return p.shape == gemmShape()
+}
 
 // Rows returns K.
 func (p *Packed) Rows() int { return p.k }

@@ -17,8 +17,9 @@ type Work struct {
 }
 
 type packBuf struct {
-	a, b []float32
-	args gemmArgs
+	a, b  []float32
+	pairs []float32 // on the way to a or b
+	args  gemmArgs
 }
 
 // NewWork returns the buffers of one goroutine. Large products are spread over pool; nil keeps all on the caller, which

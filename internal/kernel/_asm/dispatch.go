@@ -45,18 +45,35 @@ func dispatchAsm(ks []kernel) []byte {
 		fmt.Fprintf(&b, "default:\n%s%s\n}\n}\n\n", ret, k.call(k.name+"Generic"))
 	}
 	for _, s := range sets {
-		fmt.Fprintf(&b, "// gemmTiles%s runs the micro-kernel for tiles of h rows.\n", s.title)
-		fmt.Fprintf(&b, "func gemmTiles%s(h int, g *gemmArgs) {\nif g.cols <= %d {\nswitch h {\n", s.title, s.lanes)
-		for h := 1; h <= s.tileRows; h++ {
-			fmt.Fprintf(&b, "case %d:\n%s(g)\n", h, s.tileName(h, 1))
-		}
-		b.WriteString("}\nreturn\n}\nswitch h {\n")
-		for h := 1; h <= s.tileRows; h++ {
-			fmt.Fprintf(&b, "case %d:\n%s(g)\n", h, s.tileName(h, 2))
-		}
-		b.WriteString("}\n}\n\n")
+		b.Write(tileSwitch(s))
 	}
 	return gofmt(b.Bytes())
+}
+
+// dispatchNarrow returns the Go file that picks the micro-kernels of narrow number formats.
+func dispatchNarrow() []byte {
+	var b bytes.Buffer
+	b.WriteString(generated + "//go:build amd64 && !noasm\n\npackage kernel\n\n")
+	for _, s := range narrowSets {
+		b.Write(tileSwitch(s.set))
+	}
+	return gofmt(b.Bytes())
+}
+
+// tileSwitch returns the function that picks the micro-kernel for a height.
+func tileSwitch(s set) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "// gemmTiles%s runs the micro-kernel for tiles of h rows.\n", s.title)
+	fmt.Fprintf(&b, "func gemmTiles%s(h int, g *gemmArgs) {\nif g.cols <= %d {\nswitch h {\n", s.title, s.lanes)
+	for h := 1; h <= s.tileRows; h++ {
+		fmt.Fprintf(&b, "case %d:\n%s(g)\n", h, s.tileName(h, 1))
+	}
+	b.WriteString("}\nreturn\n}\nswitch h {\n")
+	for h := 1; h <= s.tileRows; h++ {
+		fmt.Fprintf(&b, "case %d:\n%s(g)\n", h, s.tileName(h, 2))
+	}
+	b.WriteString("}\n}\n\n")
+	return b.Bytes()
 }
 
 // dispatchGeneric returns the Go file for builds without assembly.

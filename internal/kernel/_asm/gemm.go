@@ -36,7 +36,8 @@ func gemmArgsSignature() *types.Signature {
 
 // gemmTile emits the micro-kernel for tiles of h rows and v registers of columns. h·v sums stay in registers for the
 // whole of k; each step loads v registers of b and broadcasts h elements of a. Rows of a are read where they lie: pointers
-// to every third row reach all of them with the scaled index forms of an address.
+// to every third row reach all of them with the scaled index forms of an address. An element is 32 bits: a float32, or what
+// the set's instruction multiplies at once (factors).
 func (g *gen) gemmTile(h, v int) {
 	args := g.Load(g.Param("args"), g.GP64()).(gp)
 	field := func(off int) mem { return mem{Base: args, Disp: off} }
@@ -98,7 +99,7 @@ func (g *gen) gemmTile(h, v int) {
 		}
 		g.VBROADCASTSS(at, x[i%2])
 		for j := range v {
-			g.VFMADD231PS(x[i%2], b[j], sums[i*v+j])
+			g.multiply(x[i%2], b[j], sums[i*v+j])
 		}
 	}
 	for _, p := range rows {
@@ -133,6 +134,27 @@ func (g *gen) gemmTile(h, v int) {
 	g.JNZ(ref(tile))
 }
 
+// multiply adds the products of a, the same in every lane, and b to sum.
+func (g *gen) multiply(a, b, sum vec) {
+	switch g.factors {
+	case bf16Pairs:
+		g.VPDPWSSD(a, b, sum) // stands for VDPBF16PS, see raw.go
+	case int8Quads:
+		g.VPDPBUSD(b, a, sum) // a without sign
+	default:
+		g.VFMADD231PS(a, b, sum)
+	}
+}
+
+// plus is old + sum, as numbers of the set's sums.
+func (g *gen) plus(old operand.Op, sum vec) {
+	if g.factors == int8Quads {
+		g.VPADDD(old, sum, sum)
+		return
+	}
+	g.VADDPS(old, sum, sum)
+}
+
 // finishTile adds bias and the old c where wanted, and stores. m masks the last register of each row. It leaves c behind the
 // tile's last row.
 func (g *gen) finishTile(h, v int, sums, b, x []vec, c, ldc, bias gp, beta mem, m *mask) {
@@ -148,7 +170,7 @@ func (g *gen) finishTile(h, v int, sums, b, x []vec, c, ldc, bias gp, beta mem, 
 	for j := range v {
 		w := g.load(mem{Base: bias, Disp: 4 * g.lanes * j}, maskOf(j))
 		for i := range h {
-			g.VADDPS(w, sums[i*v+j], sums[i*v+j])
+			g.plus(w, sums[i*v+j])
 		}
 	}
 	g.Label(noBias)
@@ -160,9 +182,9 @@ func (g *gen) finishTile(h, v int, sums, b, x []vec, c, ldc, bias gp, beta mem, 
 		for j := range v {
 			at := mem{Base: old, Disp: 4 * g.lanes * j}
 			if mk := maskOf(j); mk == nil {
-				g.VADDPS(at, sums[i*v+j], sums[i*v+j])
+				g.plus(at, sums[i*v+j])
 			} else {
-				g.VADDPS(g.load(at, mk), sums[i*v+j], sums[i*v+j])
+				g.plus(g.load(at, mk), sums[i*v+j])
 			}
 		}
 		g.ADDQ(ldc, old)
@@ -176,15 +198,19 @@ func (g *gen) finishTile(h, v int, sums, b, x []vec, c, ldc, bias gp, beta mem, 
 	}
 }
 
-// peak emits a loop of twelve independent multiply-adds: what a core can do at best, for benchmarks.
+// peakSums is the number of independent sums in peak.
+const peakSums = 12
+
+// peak emits a loop of independent multiply-adds: what a core can do at best, for benchmarks.
 func (g *gen) peak() {
 	n := g.Load(g.Param("n"), g.GP64())
-	s := g.sums(12)
+	s := g.sums(peakSums)
 	a := g.zero()
-	g.Label("peak")
+	loop := g.label("peak")
+	g.Label(loop)
 	for i := range s {
-		g.VFMADD231PS(a, a, s[i])
+		g.multiply(a, a, s[i])
 	}
 	g.DECQ(n)
-	g.JNZ(ref("peak"))
+	g.JNZ(ref(loop))
 }

@@ -30,12 +30,20 @@ func main() {
 	files := map[string][]byte{
 		"dispatch_amd64.go": dispatchAsm(kernels),
 		"dispatch_noasm.go": dispatchGeneric(kernels),
+
+		"dispatch_narrow_amd64.go": dispatchNarrow(),
+	}
+	add := func(s set, ks []kernel) {
+		name := "kernel_" + strings.ToLower(s.title)
+		asm, stubs := compile(s, ks)
+		files[name+"_amd64.s"] = raw(asm)
+		files[name+"_amd64.go"] = stubs
 	}
 	for _, s := range sets {
-		name := "kernel_" + strings.ToLower(s.title)
-		asm, stubs := compile(s)
-		files[name+"_amd64.s"] = asm
-		files[name+"_amd64.go"] = stubs
+		add(s, kernels)
+	}
+	for _, s := range narrowSets {
+		add(s.set, s.kernels)
 	}
 	for name, data := range files {
 		if err := os.WriteFile(filepath.Join(*out, name), data, 0o644); err != nil {
@@ -44,10 +52,10 @@ func main() {
 	}
 }
 
-// compile emits every kernel for one instruction set.
-func compile(s set) (asm, stubs []byte) {
+// compile emits the kernels and the matrix product for one instruction set.
+func compile(s set, ks []kernel) (asm, stubs []byte) {
 	g := newGen(s)
-	for _, k := range kernels {
+	for _, k := range ks {
 		g.function(k.name+s.title, k.signature())
 		k.emit(g)
 		g.VZEROUPPER()
@@ -65,11 +73,11 @@ func compile(s set) (asm, stubs []byte) {
 		g.function("pauseAsm", "func()")
 		g.PAUSE()
 		g.RET()
-		g.function("peakAVX2", "func(n int)")
-		g.peak()
-		g.VZEROUPPER()
-		g.RET()
 	}
+	g.function("peak"+s.title, "func(n int)")
+	g.peak()
+	g.VZEROUPPER()
+	g.RET()
 	f, err := g.Result()
 	if err != nil {
 		log.Fatal(err)

@@ -18,11 +18,32 @@ type set struct {
 	lanes    int    // float32 in a register
 	tileRows int    // height of the largest matrix tile
 	first    bool   // carries what exists once
+	factors  factors
 }
 
+// factors is what one lane of a matrix product's instruction multiplies and adds up.
+type factors uint8
+
+const (
+	float32s  factors = iota // one of each side
+	bf16Pairs                // two bfloat16
+	int8Quads                // four bytes: of a without sign, of b with one
+)
+
+// sets have every kernel.
 var sets = []set{
 	{title: "AVX512", lanes: 16, tileRows: 14},
 	{title: "AVX2", lanes: 8, tileRows: 6, first: true},
+}
+
+// narrowSets have the matrix product of a narrow number format and a list of kernels of their own. Each is there in addition
+// to AVX-512.
+var narrowSets = []struct {
+	set
+	kernels []kernel
+}{
+	{set{title: "BF16", lanes: 16, tileRows: 14, factors: bf16Pairs}, bf16Kernels},
+	{set{title: "VNNI", lanes: 16, tileRows: 14, factors: int8Quads}, vnniKernels},
 }
 
 func (s set) tileName(h, v int) string { return fmt.Sprintf("gemm%dx%d%s", h, v, s.title) }

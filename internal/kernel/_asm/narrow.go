@@ -1,0 +1,124 @@
+package main
+
+import (
+	"github.com/mmcloughlin/avo/attr"
+	"github.com/mmcloughlin/avo/operand"
+)
+
+// bf16Kernels round float32 to bfloat16 in the order in which the matrix product reads it.
+var bf16Kernels = []kernel{
+	{"pairRows", "dst, src []float32, k, ld, n, width int", "", pairRows},
+	{"pairElements", "dst, src []float32, rows, ld, n, width int", "", pairElements},
+}
+
+// pairRows makes each two of k rows of n elements one row of width pairs: 16 or 32.
+func pairRows(g *gen) {
+	dst, src := g.list("dst").base, g.list("src").base
+	k, ld, n, width := g.intParam("k"), g.intParam("ld"), g.intParam("n"), g.intParam("width")
+	g.SHLQ(imm(2), ld)
+	order := g.keep(g.interleave())
+	// pairs emits the loop over the rows for v registers, of which the masks choose the lanes.
+	pairs := func(v int, ms []*mask) {
+		loop, odd, end := g.label("pairs"), g.label("odd"), g.label("end")
+		row := func(below bool) {
+			for j := range v {
+				at := mem{Base: src, Disp: 4 * g.lanes * j}
+				x, y, t := g.load(at, ms[j]), g.zero(), g.vec()
+				if below {
+					at.Index, at.Scale = ld, 1
+					y = g.load(at, ms[j])
+				}
+				g.VPDPWSSDS(x, y, t) // stands for VCVTNE2PS2BF16, see raw.go: x in the lower half, y in the upper
+				g.VPERMW(t, order, t)
+				g.store(t, mem{Base: dst, Disp: 4 * g.lanes * j}, nil)
+			}
+			g.ADDQ(operand.U32(4*g.lanes*v), dst)
+		}
+		g.SUBQ(imm(2), k)
+		g.JLT(ref(odd))
+		g.Label(loop)
+		row(true)
+		g.LEAQ(mem{Base: src, Index: ld, Scale: 2}, src)
+		g.SUBQ(imm(2), k)
+		g.JGE(ref(loop))
+		g.Label(odd)
+		g.ADDQ(imm(2), k)
+		g.JZ(ref(end))
+		row(false)
+		g.Label(end)
+	}
+	g.CMPQ(width, operand.U32(g.lanes))
+	g.JNE(ref("wide"))
+	pairs(1, []*mask{g.tailMask(n)})
+	g.JMP(ref("done"))
+	g.Label("wide")
+	// The mask of an empty register, or of more than one, is made of its clamped number of elements.
+	lanes, rest := g.GP64(), g.GP64()
+	g.MOVQ(operand.U64(g.lanes), lanes)
+	g.MOVQ(n, rest)
+	g.SUBQ(lanes, rest)
+	g.CMPQ(n, lanes)
+	g.CMOVQGT(lanes, n)
+	zero := g.GP64()
+	g.XORQ(zero, zero)
+	g.CMPQ(rest, zero)
+	g.CMOVQLT(zero, rest)
+	pairs(2, []*mask{g.tailMask(n), g.tailMask(rest)})
+	g.Label("done")
+}
+
+// interleave is the order of words that brings those of a register's halves in turn: 0, 16, 1, 17, …
+func (g *gen) interleave() mem {
+	m := g.StaticGlobal("interleave" + g.title)
+	g.DataAttributes(attr.RODATA | attr.NOPTR)
+	for i := range g.lanes {
+		g.AddDatum(4*i, operand.U32(i|(i+g.lanes)<<16))
+	}
+	return m
+}
+
+// pairElements rounds rows of n elements, each to a row of width pairs of neighbours. The last of an odd number of elements
+// is paired with 0.
+func pairElements(g *gen) {
+	to, from := g.list("dst").base, g.list("src").base
+	rows, ld, n, width := g.intParam("rows"), g.intParam("ld"), g.intParam("n"), g.intParam("width")
+	g.SHLQ(imm(2), ld)
+	g.SHLQ(imm(2), width)
+	tail := g.GP64()
+	g.MOVQ(n, tail)
+	g.ANDQ(imm(15), tail)
+	in := g.tailMask(tail)
+	g.INCQ(tail)
+	g.ANDQ(operand.I32(-2), tail)
+	out := g.tailMask(tail) // of words
+	g.ANDQ(operand.I32(-16), n)
+	src, dst := list{from, 4}, list{to, 2}
+	i := g.GP64()
+	narrow := func(at cursor) vec {
+		y := g.YMM()
+		g.VPMOVDW(g.get(src, at), y) // stands for VCVTNEPS2BF16, see raw.go
+		return y
+	}
+	g.Label("row")
+	g.XORQ(i, i)
+	g.CMPQ(i, n)
+	g.JGE(ref("tail"))
+	g.Label("vector")
+	at := cursor{i, 0, nil}
+	g.VMOVDQU(narrow(at), at.of(dst))
+	g.ADDQ(imm(16), i)
+	g.CMPQ(i, n)
+	g.JLT(ref("vector"))
+	g.Label("tail")
+	g.TESTQ(tail, tail)
+	g.JZ(ref("next"))
+	g.VMOVDQU16(narrow(cursor{i, 0, in}), out.k, at.of(dst))
+	g.Label("next")
+	g.ADDQ(ld, from)
+	g.ADDQ(width, to)
+	g.DECQ(rows)
+	g.JNZ(ref("row"))
+}
+
+// vnniKernels quantise float32 for the product of bytes.
+var vnniKernels = []kernel{}
