@@ -13,3 +13,9 @@ func AVX512() bool {
 	x := &cpu.X86
 	return AVX2() && x.HasBMI2 && x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL
 }
+
+// AVX512BF16 reports whether, beyond AVX512, products of bfloat16 may be used (Cooper Lake, Zen 4 and later).
+func AVX512BF16() bool { return AVX512() && cpu.X86.HasAVX512BF16 }
+
+// AVX512VNNI reports whether, beyond AVX512, products of bytes may be used (Cascade Lake, Zen 4 and later).
+func AVX512VNNI() bool { return AVX512() && cpu.X86.HasAVX512VNNI }

@@ -7,3 +7,9 @@ func AVX2() bool { return false }
 
 // AVX512 reports false: this build has no assembly.
 func AVX512() bool { return false }
+
+// AVX512BF16 reports false: this build has no assembly.
+func AVX512BF16() bool { return false }
+
+// AVX512VNNI reports false: this build has no assembly.
+func AVX512VNNI() bool { return false }
