@@ -54,7 +54,7 @@ type DecoderBlock struct {
 }
 
 // Decoder is a causal language model of the LLaMA kind (Touvron et al. 2023; Gemma, Gemma 2 and Qwen differ by switches of
-// its configuration). It reads and writes; it is not trained here.
+// its configuration). It reads and writes; texts without a cache can be trained on (see Reading).
 type Decoder struct {
 	Config DecoderConfig
 	Words  *autograd.Param `weight:"words"` // [V, D]
@@ -127,14 +127,29 @@ func (d *Decoder) Embed(t *autograd.Tape, ids []int32, image int32, features *Va
 
 // Reading is new tokens of one or more texts.
 type Reading struct {
-	Texts  []*KVCache // what precedes; each grows by Lens[i] tokens
+	Texts  []*KVCache // what precedes; each grows by Lens[i] tokens. nil: nothing does, and the pass may be trained through
 	Lens   []int
 	Places []Place // of all new tokens, text after text
 	Prefix int     // the first so many tokens of each text see each other both ways; they are read in one go
+	// Prefixes says the same of each text by itself, where Texts is nil.
+	Prefixes []int
 	// Deep[i] [len(DeepRows), D] is added to these of the new tokens after block i: features of a picture from several depths
 	// of the network that saw it (DeepStack, Meng et al. 2024).
 	Deep     [][]float32
 	DeepRows []int
+}
+
+// whole are the runs of texts that nothing precedes.
+func (r *Reading) whole(window int) []ops.Run {
+	runs, row := make([]ops.Run, len(r.Lens)), 0
+	for i, n := range r.Lens {
+		runs[i] = ops.Run{Row: row, Rows: n, Prefix: r.Prefix, Window: window}
+		if r.Prefixes != nil {
+			runs[i].Prefix = r.Prefixes[i]
+		}
+		row += n
+	}
+	return runs
 }
 
 // enter is what block i receives of x, the output of the one before.
@@ -186,16 +201,19 @@ func (d *Decoder) block(i int, b *DecoderBlock, x *Value, rot *ops.Rotation, r *
 func (d *Decoder) attend(i int, a *DecoderAttention, x *Value, rot *ops.Rotation, r *Reading) *Value {
 	c := &d.Config
 	q, k, v := ops.Rotate(a.QNorm.Forward(a.Q.Forward(x)), c.Heads, rot), ops.Rotate(a.KNorm.Forward(a.K.Forward(x)), c.KVHeads, rot), a.V.Forward(x)
+	scale := c.QueryScalar
+	if scale == 0 {
+		scale = float64(c.HeadDim)
+	}
+	if r.Texts == nil {
+		return a.O.Forward(ops.TextAttention(q, k, v, c.Heads, c.KVHeads, ops.RootScale(scale), c.ScoreLimit, r.whole(c.window(i))))
+	}
 	runs, row, w := make([]ops.Run, len(r.Texts)), 0, c.KVHeads*c.HeadDim
 	for j, text := range r.Texts {
 		to := row + r.Lens[j]
 		text.add(i, k.Data[row*w:to*w], v.Data[row*w:to*w])
 		runs[j] = ops.Run{Row: row, Rows: r.Lens[j], Text: text.text(i), Prefix: r.Prefix, Window: c.window(i)}
 		row = to
-	}
-	scale := c.QueryScalar
-	if scale == 0 {
-		scale = float64(c.HeadDim)
 	}
 	return a.O.Forward(ops.CachedAttention(q, c.Heads, c.KVHeads, ops.RootScale(scale), c.ScoreLimit, runs))
 }
@@ -208,7 +226,9 @@ func (d *Decoder) Logits(h *Value) *Value {
 	} else {
 		y = ops.Linear(h, h.Tape().Use(d.Words), nil)
 	}
-	if l := d.Config.LogitLimit; l > 0 {
+	if l := d.Config.LogitLimit; l > 0 && y.Grad != nil {
+		return ops.Scale(ops.Tanh(ops.Scale(y, 1/l)), l)
+	} else if l > 0 {
 		kernel.Scale(y.Data, 1/l)
 		kernel.Tanh(y.Data, y.Data)
 		kernel.Scale(y.Data, l)
