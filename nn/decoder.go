@@ -62,7 +62,8 @@ type Decoder struct {
 	Norm   *RMSNorm        `weight:"norm"`
 	Head   *Dense          `weight:"head"` // nil: the table of words
 
-	rope *RoPE
+	rope   *RoPE
+	narrow *ops.Narrow // in place of the data of Words, see Lower
 }
 
 // NewDecoder makes a blank decoder.
@@ -115,7 +116,12 @@ func (d *Decoder) Embed(t *autograd.Tape, ids []int32, image int32, features *Va
 			words = append(words, ops.Ref{Row: id})
 		}
 	}
-	x := ops.Gather(t, words, t.Use(d.Words))
+	var x *Value
+	if d.narrow != nil {
+		x = ops.NarrowGather(t, words, d.narrow)
+	} else {
+		x = ops.Gather(t, words, t.Use(d.Words))
+	}
 	if d.Config.Scaled {
 		x = ops.Scale(x, float32(math.Sqrt(float64(d.Config.Width))))
 	}
@@ -221,9 +227,12 @@ func (d *Decoder) attend(i int, a *DecoderAttention, x *Value, rot *ops.Rotation
 // Logits reads the next token off hidden states [N, D]: [N, V].
 func (d *Decoder) Logits(h *Value) *Value {
 	var y *Value
-	if d.Head != nil {
+	switch {
+	case d.Head != nil:
 		y = d.Head.Forward(h)
-	} else {
+	case d.narrow != nil:
+		y = ops.NarrowLinear(h, d.narrow, nil)
+	default:
 		y = ops.Linear(h, h.Tape().Use(d.Words), nil)
 	}
 	if l := d.Config.LogitLimit; l > 0 && y.Grad != nil {

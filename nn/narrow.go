@@ -8,58 +8,79 @@ import (
 	"fovea/ops"
 )
 
-// Lower holds the weights of every Dense layer of m in two bytes each (bf16) or one (int8, a scale for each output), for
-// inference: the layers cannot be trained, adapted or saved any more. A weight that something else uses too, such as a table
-// of words, stays as it is. It returns the bytes that the lowered weights take, and took.
+// Lower holds the weights of every Dense layer of m, and the table of words of a Decoder, in two bytes each (bf16) or one
+// (int8, a scale for each output), for inference: the layers cannot be trained, adapted or saved any more. A weight that
+// something else uses too stays as it is. Parameters that are stored in a file (checkpoint.Attach) are converted row by row,
+// or, bf16 from a file of 16 bits, used where they are; those that are not lowered are loaded as float32. It returns the
+// bytes that the lowered weights take, and those that they take as float32.
 func Lower(m any, precision string) (now, was int, err error) {
-	var narrow func(w []float32, out, in int) *ops.Narrow
-	switch precision {
-	case "bf16":
-		narrow = ops.NewBF16
-	case "int8":
-		narrow = ops.NewInt8
-	default:
-		return 0, 0, fmt.Errorf("nn: there is no precision %q; there are bf16 and int8", precision)
-	}
 	users := map[*autograd.Param]int{}
+	var lowered []*ops.Narrow
 	for n := range Walk(m) {
 		if *n.Slot != nil {
 			users[*n.Slot]++
 		}
 	}
-	seen := map[*Dense]bool{}
-	denses(reflect.ValueOf(m), func(d *Dense) {
-		if w := d.Weight; w != nil && !seen[d] && users[w] == 1 && len(w.Shape) == 2 && w.Data != nil {
-			d.narrow = narrow(w.Data, w.Shape[0], w.Shape[1])
-			now, was = now+d.narrow.Bytes(), was+4*len(w.Data)
-			w.Data = nil
+	lower := func(w *autograd.Param, to **ops.Narrow) {
+		if err != nil || *to != nil || users[w] != 1 || len(w.Shape) != 2 || w.Data == nil && w.Stored == nil {
+			return
 		}
-		seen[d] = true
-	})
-	return now, was, nil
+		if *to, err = ops.Narrowed(w, precision); err != nil {
+			return
+		}
+		now, was = now+(*to).Bytes(), was+4*w.Shape.Size()
+		lowered = append(lowered, *to)
+		w.Data, w.Stored = nil, nil
+	}
+	layers(reflect.ValueOf(m), func(d *Dense) { lower(d.Weight, &d.narrow) }, func(d *Decoder) { lower(d.Words, &d.narrow) })
+	if err != nil {
+		return 0, 0, fmt.Errorf("nn: %w", err)
+	}
+	if was <= 4*maxPacked {
+		for _, n := range lowered {
+			n.Fix()
+		}
+	}
+	return now, was, Load(m)
 }
 
-var denseType = reflect.TypeFor[*Dense]()
+// Load reads the parameters of m that are stored in a file.
+func Load(m any) error {
+	for _, p := range Params(m) {
+		if err := p.Load(); err != nil {
+			return fmt.Errorf("nn: %s: %w", p.Name, err)
+		}
+	}
+	return nil
+}
 
-// denses calls f for every Dense layer below v, found as Walk finds parameters.
-func denses(v reflect.Value, f func(*Dense)) {
+var (
+	denseType   = reflect.TypeFor[*Dense]()
+	decoderType = reflect.TypeFor[*Decoder]()
+)
+
+// layers calls dense and decoder for every such layer below v, found as Walk finds parameters.
+func layers(v reflect.Value, dense func(*Dense), decoder func(*Decoder)) {
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
 		switch {
 		case v.IsNil():
 		case v.Type() == denseType:
-			f(v.Interface().(*Dense))
+			dense(v.Interface().(*Dense))
 		default:
-			denses(v.Elem(), f)
+			if v.Type() == decoderType {
+				decoder(v.Interface().(*Decoder))
+			}
+			layers(v.Elem(), dense, decoder)
 		}
 	case reflect.Slice:
 		for i := range v.Len() {
-			denses(v.Index(i), f)
+			layers(v.Index(i), dense, decoder)
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if _, ok := v.Type().Field(i).Tag.Lookup("weight"); ok {
-				denses(v.Field(i), f)
+				layers(v.Field(i), dense, decoder)
 			}
 		}
 	}

@@ -1,34 +1,93 @@
 package ops
 
 import (
+	"fmt"
 	"math"
 
+	"fovea/autograd"
 	"fovea/internal/kernel"
 )
 
-// Narrow is a matrix [Out, In] of weights that take one or two bytes each. They become float32 panel by panel, when they are
-// multiplied by.
+// Narrow is a matrix [Out, In] of weights that take one or two bytes each. Many rows are multiplied by bfloat16 as such,
+// rounded to it themselves; else weights become float32 panel by panel, when they are multiplied by.
 type Narrow struct {
 	Out, In int
 
 	bf16  []uint16
+	f16   []uint16
 	int8  []int8
 	scale []float32 // of int8: one for each row
+	owner any       // what the memory belongs to when it is a file's
+}
+
+// Narrowed is the matrix of a parameter in fewer bits: "bf16" or "int8". A parameter that lies in a file as bfloat16 or
+// binary16 becomes "bf16" by using the file's bytes as they are; everything else is read row by row, and never is as
+// float32 as a whole.
+func Narrowed(p *autograd.Param, precision string) (*Narrow, error) {
+	n := &Narrow{Out: p.Shape[0], In: p.Shape.Size() / max(p.Shape[0], 1)}
+	if p.Stored != nil && precision == "bf16" {
+		if n.bf16, n.f16 = p.Stored.BF16(), p.Stored.F16(); n.bf16 != nil || n.f16 != nil {
+			n.owner = p.Stored.Owner()
+			return n, nil
+		}
+	}
+	if err := n.reserve(precision); err != nil {
+		return nil, err
+	}
+	if p.Stored == nil {
+		n.fill(p.Data, 0)
+		return n, nil
+	}
+	step := min(max(panelFloats/max(n.In, 1), 1), n.Out)
+	rows := make([]float32, step*n.In)
+	for o := 0; o < n.Out; o += step {
+		end := min(o+step, n.Out)
+		if err := p.Stored.Rows(rows[:(end-o)*n.In], o, end); err != nil {
+			return nil, err
+		}
+		n.fill(rows[:(end-o)*n.In], o)
+	}
+	p.Stored.Done()
+	return n, nil
 }
 
 // NewBF16 rounds a matrix [out, in] to bfloat16.
-func NewBF16(w []float32, out, in int) *Narrow {
-	n := &Narrow{Out: out, In: in, bf16: make([]uint16, out*in)}
-	kernel.ToBF16(n.bf16, w)
-	return n
-}
+func NewBF16(w []float32, out, in int) *Narrow { return narrow(w, out, in, "bf16") }
 
 // NewInt8 rounds a matrix [out, in] to 255 steps a row, symmetric around 0, the largest of which is the row's largest weight
 // (Wu et al. 2020, per-channel scales).
-func NewInt8(w []float32, out, in int) *Narrow {
-	n := &Narrow{Out: out, In: in, int8: make([]int8, out*in), scale: make([]float32, out)}
-	for o := range out {
-		row, q := w[o*in:(o+1)*in], n.int8[o*in:(o+1)*in]
+func NewInt8(w []float32, out, in int) *Narrow { return narrow(w, out, in, "int8") }
+
+func narrow(w []float32, out, in int, precision string) *Narrow {
+	n := &Narrow{Out: out, In: in}
+	if err := n.reserve(precision); err != nil {
+		panic(err) // the two above know their names
+	}
+	n.fill(w, 0)
+	return n
+}
+
+// reserve takes the memory that a precision needs.
+func (n *Narrow) reserve(precision string) error {
+	switch precision {
+	case "bf16":
+		n.bf16 = make([]uint16, n.Out*n.In)
+	case "int8":
+		n.int8, n.scale = make([]int8, n.Out*n.In), make([]float32, n.Out)
+	default:
+		return fmt.Errorf("ops: there is no precision %q; there are bf16 and int8", precision)
+	}
+	return nil
+}
+
+// fill rounds rows w from row `from` on.
+func (n *Narrow) fill(w []float32, from int) {
+	if n.bf16 != nil {
+		kernel.ToBF16(n.bf16[from*n.In:from*n.In+len(w)], w)
+		return
+	}
+	for o := from; len(w) > 0; o, w = o+1, w[n.In:] {
+		row, q := w[:n.In], n.int8[o*n.In:(o+1)*n.In]
 		s := kernel.MaxAbs(row) / 127
 		if n.scale[o] = s; s == 0 {
 			continue
@@ -37,16 +96,19 @@ func NewInt8(w []float32, out, in int) *Narrow {
 			q[i] = int8(math.RoundToEven(float64(v / s)))
 		}
 	}
-	return n
 }
 
 // Bytes is the memory that the matrix takes.
-func (n *Narrow) Bytes() int { return 2*len(n.bf16) + len(n.int8) + 4*len(n.scale) }
+func (n *Narrow) Bytes() int { return 2*(len(n.bf16)+len(n.f16)) + len(n.int8) + 4*len(n.scale) }
 
 // widen writes rows [from, to) as float32.
 func (n *Narrow) widen(dst []float32, from, to int) {
 	if n.bf16 != nil {
 		kernel.FromBF16(dst, n.bf16[from*n.In:to*n.In])
+		return
+	}
+	if n.f16 != nil {
+		kernel.FromF16(dst, n.f16[from*n.In:to*n.In])
 		return
 	}
 	for o := from; o < to; o++ {
@@ -78,5 +140,14 @@ func NarrowLinear(x *Value, w *Narrow, bias *Value) *Value {
 		kernel.Gemm(t.Work, out.Slice(0, rows, o, end), in, kernel.M(panel, end-o, w.In).T(), ep)
 	}
 	t.Release(mark)
+	return y
+}
+
+// NarrowGather is Gather from one narrow table: row i of the result is row rows[i] of w.
+func NarrowGather(t *autograd.Tape, rows []Ref, w *Narrow) *Value {
+	y := t.New(false, len(rows), w.In)
+	for i, r := range rows {
+		w.widen(y.Data[i*w.In:(i+1)*w.In], int(r.Row), int(r.Row)+1)
+	}
 	return y
 }

@@ -40,6 +40,17 @@ func gemmShape() tileShape {
 // bf16Shape is the shape for operands in pairs of bfloat16, when there are instructions for them.
 func bf16Shape() (s tileShape, ok bool) { return pairsShape, useAVX512 && hasBF16 }
 
+// fewLanes is the number of elements that the kernels of few rows take at a time.
+func fewLanes() int {
+	switch {
+	case useAVX512:
+		return 16
+	case useAVX2:
+		return 8
+	}
+	return 1
+}
+
 // gemmTiles runs the micro-kernel for tiles of h rows of elements that each hold group factors.
 func gemmTiles(group, h int, g *gemmArgs) {
 	switch {

@@ -10,6 +10,10 @@ type Work struct {
 	job  product
 	part func(i int) // job.part, made once so that Run allocates nothing
 
+	few    few    // product of few rows under way, see MulRows
+	forked forked // see fork
+	share  func(i int)
+
 	own    []*Work // of the parts of SplitWork
 	bf16   bool    // round operands, see RoundBF16
 	ra, rb []float32
@@ -27,7 +31,7 @@ type packBuf struct {
 func NewWork(pool *Pool) *Work {
 	w := &Work{pool: pool, bufs: make([]packBuf, pool.Workers())}
 	w.job.bufs = w.bufs
-	w.part = w.job.part
+	w.part, w.share = w.job.part, w.forked.run
 	return w
 }
 

@@ -45,6 +45,7 @@ func main() {
 	for _, s := range narrowSets {
 		add(s.set, s.kernels)
 	}
+	gemvFiles(files)
 	for name, data := range files {
 		if err := os.WriteFile(filepath.Join(*out, name), data, 0o644); err != nil {
 			log.Fatal(err)

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"log"
+	"strings"
+
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/pass"
+	"github.com/mmcloughlin/avo/printer"
+)
+
+// fewPass is the largest number of rows that a kernel multiplies by weights in one pass over them.
+const fewPass = 4
+
+// gemvFiles emits the products of few rows by weights that stream from memory, which writing a text word by word is bound by,
+// into files of their own.
+func gemvFiles(files map[string][]byte) {
+	convert := []kernel{{"fromF16", "dst []float32, src []uint16", "", fromF16}}
+	files["dispatch_gemv_amd64.go"] = append(dispatchKernels(convert), dispatchRows()...)
+	files["dispatch_gemv_noasm.go"] = dispatchGeneric(convert)
+	for _, s := range sets {
+		g := newGen(s)
+		emit := func(k kernel) {
+			g.function(k.name+s.title, k.signature())
+			k.emit(g)
+			g.VZEROUPPER()
+			g.RET()
+		}
+		for _, k := range convert {
+			emit(k)
+		}
+		for _, l := range layouts {
+			for m := 1; m <= fewPass; m++ {
+				emit(kernel{l.kernel(m), rowsParams("float32", l.elem), "", func(g *gen) { g.gemvRows(m, l) }})
+			}
+		}
+		f, err := g.Result()
+		if err != nil {
+			log.Fatal(err)
+		}
+		if err := pass.Compile.Execute(f); err != nil {
+			log.Fatal(err)
+		}
+		refuseSSE(f)
+		cfg := printer.Config{Argv: []string{"_asm"}, Name: "_asm", Pkg: "kernel"}
+		name := "gemv_" + strings.ToLower(s.title) + "_amd64"
+		files[name+".s"], files[name+".go"] = render(printer.NewGoAsm(cfg), f), gofmt(render(printer.NewStubs(cfg), f))
+	}
+}
+
+func rowsParams(x, w string) string {
+	return fmt.Sprintf("y []float32, x []%s, w []%s, n, k, ldw, ldy, ldx int", x, w)
+}
+
+// kernel is the name of the kernel of m rows.
+func (l layout) kernel(m int) string { return fmt.Sprintf("gemv%s%d", l.name, m) }
+
+// dispatchRows returns the functions that pick the kernel for a number of rows.
+func dispatchRows() []byte {
+	var b bytes.Buffer
+	for _, l := range layouts {
+		params := rowsParams("float32", l.elem)
+		fmt.Fprintf(&b, "\n// gemv%s multiplies m rows.\nfunc gemv%s(m int, %s) {\n", l.name, l.name, params)
+		for _, s := range sets {
+			fmt.Fprintf(&b, "if use%s {\nswitch m {\n", s.title)
+			for m := 1; m <= fewPass; m++ {
+				fmt.Fprintf(&b, "case %d:\n%s\n", m, kernel{params: params}.call(l.kernel(m)+s.title))
+			}
+			b.WriteString("}\nreturn\n}\n")
+		}
+		fmt.Fprintf(&b, "gemvGeneric(m, y, x, Rows{%s: w}, n, k, ldw, ldy, ldx)\n}\n", l.name)
+	}
+	return gofmt(b.Bytes())
+}
+
+// layout is how a row-major matrix holds its weights. load returns the weights of one step, each register to be multiplied by
+// the next lanes of x; kept holds the constant keep in every lane.
+type layout struct {
+	name, elem string
+	size       int // bytes of an element
+	regs       int // registers of float32 in a step
+	keep       uint32
+	load       func(g *gen, at mem, kept vec) []vec
+}
+
+var layouts = []layout{
+	{"F32", "float32", 4, 1, 0, func(g *gen, at mem, _ vec) []vec { return []vec{g.load(at, nil)} }},
+	{"F16", "uint16", 2, 1, 0, func(g *gen, at mem, _ vec) []vec {
+		t := g.vec()
+		g.VCVTPH2PS(at, t)
+		return []vec{t}
+	}},
+	// A word holds two bfloat16, the first in its lower half: x has the elements of even number before those of odd number,
+	// step by step.
+	{"BF16", "uint16", 2, 2, 0xffff0000, func(g *gen, at mem, high vec) []vec {
+		t, even, odd := g.load(at, nil), g.vec(), g.vec()
+		g.VPSLLD(imm(16), t, even)
+		if g.lanes == 16 {
+			g.VPANDD(high, t, odd)
+		} else {
+			g.VPAND(high, t, odd)
+		}
+		return []vec{even, odd}
+	}},
+}
+
+// prefetched is how far ahead of its use a weight is asked for, in bytes: the processor's own prefetching ends with the page.
+const prefetched = 2048
+
+// gemvRows sets y[j·ldy+i] = Σ w[i·ldw+l]·x[j·ldx+l] for l < k, m rows j and n rows i. k is a multiple of the elements of a
+// step, and neither it nor n is 0.
+func (g *gen) gemvRows(m int, f layout) {
+	y, w := g.list("y").base, g.list("w").base
+	n, k, ldw, ldy, ldx := g.arg("n"), g.arg("k"), g.arg("ldw"), g.arg("ldy"), g.arg("ldx")
+	xs := make([]gp, m)
+	for j := range xs {
+		if j == 0 {
+			xs[0] = g.list("x").base
+			g.SHLQ(imm(2), ldx)
+			g.SHLQ(imm(2), ldy)
+			continue
+		}
+		xs[j] = g.GP64()
+		g.MOVQ(xs[j-1], xs[j])
+		g.ADDQ(ldx, xs[j])
+	}
+	var fixed vec
+	if f.keep != 0 {
+		fixed = g.keep(g.word(f.keep))
+	}
+	unroll := max(1, 4/(m*f.regs))
+	step := f.regs * g.lanes
+	i, left := g.GP64(), g.GP64()
+	row := g.label("row")
+	g.Label(row)
+	sums := make([][]vec, m) // of row j, one for each register of the unrolled step
+	for j := range sums {
+		sums[j] = g.sums(unroll * f.regs)
+	}
+	g.XORQ(i, i)
+	g.MOVQ(k, left)
+	for _, u := range []int{unroll, 1} {
+		loop, out := g.label("loop"), g.label("out")
+		g.SUBQ(operand.U32(u*step), left)
+		g.JLT(ref(out))
+		g.Label(loop)
+		for v := range u {
+			at := mem{Base: w, Index: i, Scale: uint8(f.size), Disp: v * step * f.size}
+			ahead := at
+			ahead.Disp += prefetched
+			if (v*step*f.size)%64 == 0 {
+				g.PREFETCHT0(ahead)
+			}
+			for r, t := range f.load(g, at, fixed) {
+				for j := range m {
+					g.VFMADD231PS(mem{Base: xs[j], Index: i, Scale: 4, Disp: 4 * (v*step + r*g.lanes)}, t, sums[j][v*f.regs+r])
+				}
+			}
+		}
+		g.ADDQ(operand.U32(u*step), i)
+		g.SUBQ(operand.U32(u*step), left)
+		g.JGE(ref(loop))
+		g.Label(out)
+		g.ADDQ(operand.U32(u*step), left)
+		if unroll == 1 {
+			break
+		}
+	}
+	to := g.GP64()
+	g.MOVQ(y, to)
+	for j := range m {
+		g.VMOVSS(g.fold(g.merge(sums[j], g.VADDPS), g.VADDPS).AsX(), mem{Base: to})
+		if j < m-1 {
+			g.ADDQ(ldy, to)
+		}
+	}
+	g.ADDQ(imm(4), y)
+	g.LEAQ(mem{Base: w, Index: ldw, Scale: uint8(f.size)}, w)
+	g.DECQ(n)
+	g.JNZ(ref(row))
+}
+
+// arg loads an int parameter.
+func (g *gen) arg(name string) gp { return g.Load(g.Param(name), g.GP64()).(gp) }
+
+// fromF16 widens IEEE 754 binary16.
+func fromF16(g *gen) {
+	dst, src := g.list("dst"), g.listOf("src", 2)
+	g.vectors(g.length("dst"), func(c cursor) {
+		t := g.vec()
+		g.VCVTPH2PS(c.of(src), t)
+		g.put(t, dst, c)
+	}, func(c cursor) {
+		r, x := g.GP32(), g.XMM()
+		g.MOVWLZX(c.of(src), r)
+		g.VMOVD(r, x)
+		g.VCVTPH2PS(x, x)
+		g.VMOVSS(x, c.of(dst))
+	})
+}
