@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -21,13 +22,14 @@ func (a *app) dataInfo() *cobra.Command {
 	c := &cobra.Command{
 		Use: "info PATH", Short: "Say what a data set holds and what is wrong with it",
 		Long: `Recognises the layout of a data set (ImageFolder, CIFAR, COCO, VQA v2, JSONL, pictures with label maps) and says what it holds. ` +
-			`Faults are listed with examples. With --check every picture is read.`,
+			`Faults are listed with examples: tiny and huge boxes, boxes that stand there twice, classes with one sample or out of balance, labels that differ only by case, ` +
+			`files that occur twice or in several parts. With --check every picture is read, which finds unreadable ones and those that look nearly the same.`,
 		Example: "fovea data info coco/ --split val\nfovea data info photos/ --check --json",
 		Args:    args(1, 1, "PATH"),
 		RunE:    func(c *cobra.Command, args []string) error { return a.runDataInfo(c.Context(), &o, args[0]) },
 	}
 	o.flags(c)
-	c.Flags().BoolVar(&o.check, "check", false, "read every picture, and count objects")
+	c.Flags().BoolVar(&o.check, "check", false, "read every picture: find those that cannot be read or look nearly the same")
 	return c
 }
 
@@ -41,6 +43,7 @@ type dataInfo struct {
 	Classes []string        `json:"classes"`
 	Notes   []string        `json:"notes,omitempty"`
 	Faults  []dataset.Fault `json:"faults"`
+	Holds   *dataset.Survey `json:"holds"`
 	Counts  *dataCounts     `json:"counts,omitempty"` // with --check
 }
 
@@ -62,15 +65,21 @@ func (a *app) runDataInfo(ctx context.Context, o *dataInfoOptions, path string) 
 		info.Layout = layout
 		info.Splits = slices.DeleteFunc(splits, func(s string) bool { return s == "" })
 	}
+	if info.Holds, err = dataset.TakeSurvey(src, dataset.SurveyOptions{}); err != nil {
+		return bad("", "%s", strings.TrimPrefix(err.Error(), "dataset: "))
+	}
+	prints, repeats, err := a.repeats(ctx, src, path, info.Splits, o.check)
+	if err != nil {
+		return err
+	}
 	if o.check {
-		if info.Counts, err = a.countData(ctx, src); err != nil {
-			return err
-		}
+		info.Counts = countData(info.Holds, prints)
 	}
 	if r, ok := src.(dataset.Reporter); ok {
 		info.Notes = r.Report().Notes()
 		info.Faults = append(info.Faults, r.Report().Faults()...)
 	}
+	info.Faults = append(append(info.Faults, info.Holds.Faults...), repeats...)
 	if a.json {
 		err = a.printJSON(info)
 	} else {
@@ -82,32 +91,59 @@ func (a *app) runDataInfo(ctx context.Context, o *dataInfoOptions, path string) 
 	return err
 }
 
-// countData reads every picture.
-func (a *app) countData(ctx context.Context, src dataset.Source) (*dataCounts, error) {
-	n := &dataCounts{PerClass: map[string]int{}, Unread: []string{}}
-	p := a.progress("reading", src.Len())
-	defer p.done()
-	for i := range src.Len() {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		p.step(i)
-		ex, err := src.At(i, dataset.RNG(0, i))
-		if err != nil {
-			n.Unread = append(n.Unread, strings.TrimPrefix(err.Error(), "dataset: "))
-			continue
-		}
-		if ex.Class != "" {
-			n.PerClass[ex.Class]++
-		}
-		for _, ob := range ex.Objects {
-			n.PerClass[ob.Label]++
-		}
-		n.Objects += len(ex.Objects)
-		n.Questions += len(ex.Questions)
-		n.Captions += len(ex.Captions)
+// repeats finds pictures that occur twice in a set, or in several of its parts. It returns the prints of src itself, too.
+func (a *app) repeats(ctx context.Context, src dataset.Source, path string, splits []string, look bool) (own []dataset.Print, found []dataset.Fault, err error) {
+	type part struct {
+		src  dataset.Source
+		name string
 	}
-	return n, nil
+	parts := []part{{src, ""}}
+	slices.SortStableFunc(splits, func(x, y string) int { return cmp.Compare(strings.Index(y, "train"), strings.Index(x, "train")) })
+	for _, s := range splits {
+		other, err := dataset.Open(path, dataset.OpenOptions{Split: s})
+		switch {
+		case err != nil: // a part without annotations; its faults are not those of src
+		case other.Name() == src.Name():
+			parts[0].name = s
+		default:
+			parts = append(parts, part{other, s})
+		}
+	}
+	total := 0
+	for _, p := range parts {
+		total += p.src.Len()
+	}
+	bar := a.progress("reading", total)
+	defer bar.done()
+	var all []dataset.Print
+	before := 0
+	for i, p := range parts {
+		got, err := dataset.Prints(ctx, p.src, dataset.PrintOptions{Split: p.name, Look: look, Workers: a.threads, Step: func(n int) { bar.step(before + n) }})
+		if err != nil {
+			return nil, nil, err
+		}
+		before += p.src.Len()
+		if i == 0 {
+			own = got
+		}
+		all = append(all, got...)
+	}
+	return own, dataset.Repeats(all), nil
+}
+
+func countData(h *dataset.Survey, prints []dataset.Print) *dataCounts {
+	n := &dataCounts{Objects: h.Objects, PerClass: map[string]int{}, Questions: h.Questions, Captions: h.Captions, Unread: []string{}}
+	for _, c := range h.Classes {
+		if k := c.Samples(); k > 0 {
+			n.PerClass[c.Name] = k
+		}
+	}
+	for _, p := range prints {
+		if p.Err != nil {
+			n.Unread = append(n.Unread, strings.TrimPrefix(p.Err.Error(), "dataset: "))
+		}
+	}
+	return n
 }
 
 func (a *app) printDataInfo(d *dataInfo) {
@@ -121,32 +157,54 @@ func (a *app) printDataInfo(d *dataInfo) {
 		classes += fmt.Sprintf(" and %d more", more)
 	}
 	a.paragraph("classes", printable(fmt.Sprintf("%d: %s", len(d.Classes), classes)))
-	if c := d.Counts; c != nil {
-		a.row("objects", fmt.Sprint(c.Objects))
-		a.row("questions", fmt.Sprint(c.Questions))
-		a.row("captions", fmt.Sprint(c.Captions))
-		a.printPerClass(d.Classes, c.PerClass)
-		a.listed("unreadable", c.Unread)
+	for _, n := range counts(d.Holds) {
+		a.row(n.what, fmt.Sprint(n.n))
 	}
+	a.printPerClass(d.Holds.Classes)
 	a.listed("notes", d.Notes)
 	for _, f := range d.Faults {
-		a.paragraph("fault", fmt.Sprintf("%s: %d, for example %s", f.Kind, f.Count, printable(strings.Join(f.Examples, "; "))))
+		a.printFault("fault", f)
+	}
+	if d.Counts == nil {
+		a.row("unread", a.outStyle.paint(dim, "files were compared, pictures not read; --check finds unreadable and nearly equal ones"))
+		return
+	}
+	a.listed("unreadable", d.Counts.Unread)
+}
+
+// printPerClass is a bar for each class that occurs, the most common first; of many, the ends of the list.
+func (a *app) printPerClass(all []dataset.ClassCount) {
+	classes := slices.DeleteFunc(slices.Clone(all), func(c dataset.ClassCount) bool { return c.Samples() == 0 })
+	slices.SortStableFunc(classes, func(x, y dataset.ClassCount) int { return prevalence(y) - prevalence(x) })
+	most := 1
+	var names []string
+	for _, c := range classes {
+		most, names = max(most, prevalence(c)), append(names, c.Name)
+	}
+	const head, tail = 24, 8
+	w, heading := labelWidth(names), "per class"
+	for i, c := range classes {
+		if len(classes) > head+tail && i >= head && i < len(classes)-tail {
+			if i == head {
+				a.row("", a.outStyle.paint(dim, fmt.Sprintf("… %d more …", len(classes)-head-tail)))
+			}
+			continue
+		}
+		text := fmt.Sprintf("%7d", c.Samples())
+		if c.Pixels > 0 {
+			text = fmt.Sprintf("%5.1f %%", 100*c.Pixels)
+		}
+		a.row(heading, fmt.Sprintf("%s %s %s", pad(printable(c.Name), w), text, a.outStyle.paint(dim, bar(float64(prevalence(c))/float64(most), 2*barColumns))))
+		heading = ""
 	}
 }
 
-// printPerClass is a bar for each class that occurs.
-func (a *app) printPerClass(classes []string, n map[string]int) {
-	most := 1
-	for _, v := range n {
-		most = max(most, v)
+// prevalence is what classes are ordered by: millionths of the pixels, or samples.
+func prevalence(c dataset.ClassCount) int {
+	if c.Pixels > 0 {
+		return int(1e6 * c.Pixels)
 	}
-	w, heading := labelWidth(classes), "per class"
-	for _, c := range classes {
-		if n[c] > 0 {
-			a.row(heading, fmt.Sprintf("%s %7d %s", pad(printable(c), w), n[c], a.outStyle.paint(dim, bar(float64(n[c])/float64(most), 2*barColumns))))
-			heading = ""
-		}
-	}
+	return c.Samples()
 }
 
 func (a *app) listed(heading string, texts []string) {

@@ -70,7 +70,7 @@ func (a *app) planSet(heading string, d *recipe.PlanSet, use string) {
 		a.paragraph("", use)
 	}
 	h := d.Holds
-	a.paragraph("", fmt.Sprintf("%d pictures%s", d.Images, counted(h)))
+	a.paragraph("", fmt.Sprintf("pictures %d%s", d.Images, counted(h)))
 	if len(d.Splits) > 1 {
 		var parts []string
 		for _, s := range slices.Sorted(maps.Keys(d.Splits)) {
@@ -86,16 +86,23 @@ func (a *app) planSet(heading string, d *recipe.PlanSet, use string) {
 	}
 }
 
+// count is a number of labels of a kind.
+type count struct {
+	what string
+	n    int
+}
+
+// counts are the kinds of labels of a set that there are any of.
+func counts(h *dataset.Survey) []count {
+	all := []count{{"objects", h.Objects}, {"joints of", h.People}, {"questions", h.Questions}, {"answers", h.Answers}, {"captions", h.Captions}}
+	return slices.DeleteFunc(all, func(c count) bool { return c.n == 0 })
+}
+
 // counted lists the kinds of labels of a set with their numbers.
 func counted(h *dataset.Survey) string {
 	out := ""
-	for _, n := range []struct {
-		n    int
-		what string
-	}{{h.Objects, "objects"}, {h.People, "people with joints"}, {h.Questions, "questions"}, {h.Answers, "different answers"}, {h.Captions, "captions"}} {
-		if n.n > 0 {
-			out += fmt.Sprintf(", %d %s", n.n, n.what)
-		}
+	for _, c := range counts(h) {
+		out += fmt.Sprintf(", %s %d", c.what, c.n)
 	}
 	if h.Sampled > 0 {
 		out += fmt.Sprintf(" (counted in %d)", h.Sampled)
