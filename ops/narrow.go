@@ -18,6 +18,7 @@ type Narrow struct {
 	int8  []int8
 	scale []float32 // of int8: one for each row
 	owner any       // what the memory belongs to when it is a file's
+	fast  narrowCopy
 }
 
 // Narrowed is the matrix of a parameter in fewer bits: "bf16" or "int8". A parameter that lies in a file as bfloat16 or
@@ -126,6 +127,13 @@ func NarrowLinear(x *Value, w *Narrow, bias *Value) *Value {
 	t := x.Tape()
 	mustBe(x.Shape.Last() == w.In && !t.Train && (bias == nil || len(bias.Data) == w.Out), "narrowlinear", "[..., In] on a tape that does not train, and [Out]", x, bias)
 	y, rows := newLike(t, false, x, w.Out), x.Shape.Rows()
+	all := kernel.Epilogue{}
+	if bias != nil {
+		all.Bias = bias.Data
+	}
+	if w.gemm(t.Work, kernel.M(y.Data, rows, w.Out), kernel.M(x.Data, rows, w.In), all) {
+		return y
+	}
 	step := min(max(panelFloats/w.In, 1), w.Out)
 	mark := t.Mark()
 	panel := t.Scratch(step * w.In)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"fovea/autograd"
+	"fovea/internal/cpu"
 	"fovea/internal/kernel"
 )
 
@@ -40,5 +41,35 @@ func TestNarrowLinear(t *testing.T) {
 		near(t, got.Data, want.Data)
 		bare := NarrowLinear(tape.Use(x), c.n, nil)
 		near(t, bare.Data, Linear(tape.Use(x), tape.Input(wide, out, in), nil).Data)
+	}
+}
+
+// TestNarrowLinearRows: many rows are multiplied by bfloat16 as the rounded rows are by the rounded weights, from a copy for
+// the kernels or without, whatever the implementation; a bias is added, and threads change nothing.
+func TestNarrowLinearRows(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for _, in := range []int{64, 65} {
+		const out, rows = 83, 37
+		w, b, x := param(rng, out, in), param(rng, out), param(rng, rows, in)
+		round := func(v []float32) []float32 {
+			half, wide := make([]uint16, len(v)), make([]float32, len(v))
+			kernel.ToBF16(half, v)
+			kernel.FromBF16(wide, half)
+			return wide
+		}
+		pool := kernel.NewPool(2)
+		defer pool.Close()
+		for _, impl := range cpu.Impls("kernel") {
+			restore := cpu.Select("kernel", impl)
+			for _, work := range []*kernel.Work{kernel.NewWork(nil), kernel.NewWork(pool)} {
+				tape := autograd.NewTape(work, 0, false)
+				want := Linear(tape.Input(round(x.Data), rows, in), tape.Input(round(w.Data), out, in), tape.Use(b))
+				rowwise, fixed := NewBF16(w.Data, out, in), NewBF16(w.Data, out, in)
+				fixed.Fix()
+				near(t, NarrowLinear(tape.Use(x), rowwise, tape.Use(b)).Data, want.Data)
+				near(t, NarrowLinear(tape.Use(x), fixed, tape.Use(b)).Data, want.Data)
+			}
+			restore()
+		}
 	}
 }

@@ -56,8 +56,9 @@ func (s encoderShape) tokens() int {
 const maxEncoderBatch = 256
 
 // NewEncoder builds a case with weights from a safetensors file whose names are patch, cls, pos, norm and, of each block,
-// n1, qkv, o, n2, f1 and f2; from "" they are drawn.
-func NewEncoder(name, file string, threads int) (*Encoder, error) {
+// n1, qkv, o, n2, f1 and f2; from "" they are drawn. The precision is f32, bf16 or int8: of weights and, in products, of
+// activations.
+func NewEncoder(name, file, precision string, threads int) (*Encoder, error) {
 	s, ok := encoders[name]
 	if !ok {
 		return nil, fmt.Errorf("bench: unknown case %q; there are %v", name, EncoderCases())
@@ -80,11 +81,20 @@ func NewEncoder(name, file string, threads int) (*Encoder, error) {
 			return nil, err
 		}
 	}
+	if precision != "f32" {
+		if _, _, err := nn.Lower(e, precision); err != nil {
+			return nil, err
+		}
+	}
 	nn.Fix(nn.Params(e))
 	if threads > 1 {
 		e.pool = kernel.NewPool(threads)
 	}
-	e.tape = autograd.NewTape(kernel.NewWork(e.pool), 0, false)
+	work := kernel.NewWork(e.pool)
+	if precision == "bf16" {
+		work.RoundBF16()
+	}
+	e.tape = autograd.NewTape(work, 0, false)
 	return e, nil
 }
 

@@ -17,7 +17,7 @@ import (
 // TestEncoderFile: an encoder computes the same on one thread and on two, alone and in a batch, and again from a file of its
 // weights in the names that comparisons use.
 func TestEncoderFile(t *testing.T) {
-	e, err := NewEncoder("vit_tiny", "", 1)
+	e, err := NewEncoder("vit_tiny", "", "f32", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func TestEncoderFile(t *testing.T) {
 	if err := checkpoint.Write(file, published(e), checkpoint.WriteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	two, err := NewEncoder("vit_tiny", file, 2)
+	two, err := NewEncoder("vit_tiny", file, "f32", 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func TestEncoderFile(t *testing.T) {
 	}
 	same("two threads, from the file", two.Run(pixels, 2), want)
 	same("second picture alone", two.Run(pixels[len(pixels)/2:], 1), want[len(want)/2:])
-	if _, err := NewEncoder("vit_small320", file, 1); err == nil {
+	if _, err := NewEncoder("vit_small320", file, "f32", 1); err == nil {
 		t.Error("a file of another size was taken")
 	}
 }
@@ -78,7 +78,7 @@ func published(e *Encoder) []*autograd.Param {
 
 func TestEncoderWorker(t *testing.T) {
 	var out bytes.Buffer
-	if err := EncoderWorker(strings.NewReader("1 0 2\n2 0 1\n"), &out, "vit_tiny", "", 1); err != nil {
+	if err := EncoderWorker(strings.NewReader("1 0 2\n2 0 1\n"), &out, "vit_tiny", "", "f32", 1); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
@@ -94,11 +94,11 @@ func TestEncoderWorker(t *testing.T) {
 		}
 	}
 	for _, in := range []string{"0 0 1\n", "x 0 1\n", "1 0\n", "1 -1 1\n"} {
-		if err := EncoderWorker(strings.NewReader(in), &out, "vit_tiny", "", 1); err == nil {
+		if err := EncoderWorker(strings.NewReader(in), &out, "vit_tiny", "", "f32", 1); err == nil {
 			t.Errorf("%q was taken", in)
 		}
 	}
-	if _, err := NewEncoder("vit_huge", "", 1); err == nil || !strings.Contains(err.Error(), "vit_b16") {
+	if _, err := NewEncoder("vit_huge", "", "f32", 1); err == nil || !strings.Contains(err.Error(), "vit_b16") {
 		t.Errorf("unknown case: %v", err)
 	}
 }

@@ -23,8 +23,8 @@ func Worker(in io.Reader, out io.Writer, name string, threads int) error {
 }
 
 // EncoderWorker lets an encoder take part in a comparison; keys are sizes of batches.
-func EncoderWorker(in io.Reader, out io.Writer, name, file string, threads int) error {
-	e, err := NewEncoder(name, file, threads)
+func EncoderWorker(in io.Reader, out io.Writer, name, file, precision string, threads int) error {
+	e, err := NewEncoder(name, file, precision, threads)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 
 type benchForwardOptions struct {
 	model, encoder string
+	precision      string
 	seconds        float64
 	worker         bool
 }
@@ -33,6 +34,7 @@ func (a *app) benchForward() *cobra.Command {
 	c.Flags().Float64Var(&o.seconds, "seconds", 1, "measure each figure for so long")
 	c.Flags().StringVar(&o.encoder, "case", "", "measure a plain vision transformer instead: "+strings.Join(bench.EncoderCases(), ", ")+"; --model may name a file of its weights")
 	c.Flags().BoolVar(&o.worker, "worker", false, "with --case, read what to measure from standard input: lines \"BATCH SECONDS MINREPS\"")
+	c.Flags().StringVar(&o.precision, "precision", string(fovea.F32), "with --case, f32, bf16 or int8")
 	_ = c.RegisterFlagCompletionFunc("case", cobra.FixedCompletions(bench.EncoderCases(), cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("model", completeModels)
 	return c
@@ -104,14 +106,17 @@ func (a *app) runBenchEncoder(ctx context.Context, o *benchForwardOptions) error
 	if !slices.Contains(bench.EncoderCases(), o.encoder) {
 		return usage(didYouMean(o.encoder, bench.EncoderCases(), "--case "), "unknown case %q", o.encoder)
 	}
+	if err := checkPrecision(o.precision); err != nil {
+		return err
+	}
 	file := o.model
 	if file == fovea.DefaultModel {
 		file = ""
 	}
 	if o.worker {
-		return bench.EncoderWorker(a.in, a.out, o.encoder, file, a.threads)
+		return bench.EncoderWorker(a.in, a.out, o.encoder, file, o.precision, a.threads)
 	}
-	e, err := bench.NewEncoder(o.encoder, file, a.threads)
+	e, err := bench.NewEncoder(o.encoder, file, o.precision, a.threads)
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,39 @@ func PackBF16(w []uint16, n, k int) *Packed {
 	return p
 }
 
+// GemmBF16 is Gemm by the transpose of the bfloat16 matrix b [N, K], with a rounded to bfloat16 too: for weights that are
+// not worth a packed copy.
+func GemmBF16(w *Work, c, a Mat, b []uint16, ep Epilogue) {
+	n, k := c.Cols, a.Cols
+	same("GemmBF16", len(b), n*k)
+	if _, ok := bf16Shape(); ok && k%2 == 0 {
+		w.job.b, w.job.packed, w.job.half = Mat{}, nil, b
+		w.multiply("GemmBF16", c, a, n, ep)
+		return
+	}
+	// Some columns at a time, so that the second-level cache still has their weights when they are multiplied by.
+	was := w.bf16
+	w.bf16 = true
+	step := max(widenedFloats/max(k, 1), 1)
+	for j := 0; j < n; j += step {
+		end := min(j+step, n)
+		part := ep
+		if ep.Bias != nil {
+			part.Bias = ep.Bias[j:end]
+		}
+		if ep.Residual.Data != nil {
+			part.Residual = ep.Residual.Slice(0, c.Rows, j, end)
+		}
+		wide := grow(&w.wide, (end-j)*k)
+		fromBF16(wide, b[j*k:end*k])
+		Gemm(w, c.Slice(0, c.Rows, j, end), a, M(wide, end-j, k).T(), part)
+	}
+	w.bf16 = was
+}
+
+// widenedFloats bounds the weights that GemmBF16 widens at a time: 256 KiB.
+const widenedFloats = 64 << 10
+
 func packPairs(w []uint16, n, k int, s tileShape) *Packed {
 	units := ceilDiv(k, 2)
 	p := &Packed{k: k, n: n, shape: s, bf16: true, data: aligned(ceilDiv(n, s.nr) * units * s.nr)}
@@ -45,11 +78,14 @@ func packPairs(w []uint16, n, k int, s tileShape) *Packed {
 			}
 			rows = even
 		}
-		// A pair of neighbours in a row is one element of 32 bits, whatever it holds. Rows of bfloat16 start at even addresses.
-		pairs := unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(rows))), cols*units)
-		packCols(p.data[j*units:(j+s.nr)*units], pairs, units, units, cols, s.nr)
+		packCols(p.data[j*units:(j+s.nr)*units], pairsOf(rows), units, units, cols, s.nr)
 	}
 	return p
+}
+
+// pairsOf sees bfloat16 as pairs of neighbours, each one element of 32 bits, whatever it holds.
+func pairsOf(half []uint16) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(half))), len(half)/2)
 }
 
 // widen returns rows [pc, pc+k) of so many panels from the first on as float32.

@@ -43,6 +43,7 @@ func checkBF16(t *testing.T, w *Work, a, b Mat, ep Epilogue) {
 		half := make([]uint16, n*k)
 		ToBF16(half, b.Data)
 		multiply["packed"] = func(c Mat) { GemmPacked(w, c, a, PackBF16(half, n, k), ep) }
+		multiply["rows"] = func(c Mat) { GemmBF16(w, c, a, half, ep) }
 	}
 	for name, f := range multiply {
 		got, check := guarded(t, start, 1)
@@ -125,6 +126,7 @@ func TestBF16NaN(t *testing.T) {
 				for name, f := range map[string]func(c Mat){
 					"plain":  func(c Mat) { Gemm(w, c, a, b, Epilogue{}) },
 					"packed": func(c Mat) { GemmPacked(w, c, a, PackBF16(half, 21, k), Epilogue{}) },
+					"rows":   func(c Mat) { GemmBF16(w, c, a, half, Epilogue{}) },
 				} {
 					c := M(make([]float32, m*21), m, 21)
 					f(c)
@@ -148,10 +150,12 @@ func TestBF16Allocates(t *testing.T) {
 			w.RoundBF16()
 			a, b := random(0, 70, 64, 1), random(0, 64, 80, 2)
 			c := M(make([]float32, 70*80), 70, 80)
-			p := PackBF16(make([]uint16, 80*64), 80, 64)
+			half := make([]uint16, 80*64)
+			p := PackBF16(half, 80, 64)
 			f := func() {
 				Gemm(w, c, a, b, Epilogue{})
 				GemmPacked(w, c, a, p, Epilogue{Act: ActGELU})
+				GemmBF16(w, c, a, half, Epilogue{})
 				Gemm(w, b, a.T(), c, Epilogue{Beta: 1})
 				clear(b.Data)
 			}

@@ -32,7 +32,7 @@ func Gemm(w *Work, c, a, b Mat, ep Epilogue) {
 	if a.Cols != b.Rows || c.Cols != b.Cols {
 		panicSizes("Gemm", c, a, b.Rows, b.Cols)
 	}
-	w.job.b, w.job.packed = b, nil
+	w.job.b, w.job.packed, w.job.half = b, nil, nil
 	w.multiply("Gemm", c, a, b.Cols, ep)
 }
 
@@ -41,7 +41,7 @@ func GemmPacked(w *Work, c, a Mat, b *Packed, ep Epilogue) {
 	if a.Cols != b.k || c.Cols != b.n {
 		panicSizes("GemmPacked", c, a, b.k, b.n)
 	}
-	w.job.b, w.job.packed = Mat{}, b
+	w.job.b, w.job.packed, w.job.half = Mat{}, b, nil
 	w.multiply("GemmPacked", c, a, b.n, ep)
 }
 
@@ -75,7 +75,7 @@ func (w *Work) multiply(fn string, c, a Mat, n int, ep Epilogue) {
 		panic("kernel: GemmPacked: b was packed for another implementation")
 	}
 	p.shape = gemmShape()
-	if p.packed == nil && w.bf16 || p.packed != nil && p.packed.bf16 {
+	if p.packed == nil && (w.bf16 || p.half != nil) || p.packed != nil && p.packed.bf16 {
 		if s, ok := bf16Shape(); ok {
 			p.shape = s
 		} else {
@@ -95,13 +95,14 @@ func (w *Work) multiply(fn string, c, a Mat, n int, ep Epilogue) {
 		w.pool.Run(p.parts, w.part)
 	}
 	// Keep nothing of the caller's alive.
-	p.c, p.a, p.b, p.packed, p.ep = Mat{}, Mat{}, Mat{}, nil, Epilogue{}
+	p.c, p.a, p.b, p.packed, p.half, p.ep = Mat{}, Mat{}, Mat{}, nil, nil, Epilogue{}
 }
 
 // product is one multiplication under way.
 type product struct {
 	c, a, b   Mat
-	packed    *Packed
+	packed    *Packed  // in place of b
+	half      []uint16 // the same: rows of the transpose
 	ep        Epilogue
 	m, n, k   int
 	units     int // k in elements of the shape's group

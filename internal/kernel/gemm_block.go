@@ -58,7 +58,12 @@ func (p *product) rhs(buf *packBuf, pc, k, jc, je int) rhsPanels {
 	case p.shape.group == 2:
 		data := grow(&buf.b, panels*k*nr)
 		for j := range panels {
-			pairPanel(data[j*k*nr:(j+1)*k*nr], p.b, pc, k, jc+j*nr, min(jc+(j+1)*nr, je), nr, &buf.pairs)
+			to, c0, c1 := data[j*k*nr:(j+1)*k*nr], jc+j*nr, min(jc+(j+1)*nr, je)
+			if p.half != nil {
+				packCols(to, pairsOf(p.half)[c0*p.units+pc:], k, p.units, c1-c0, nr)
+			} else {
+				pairPanel(to, p.b, pc, k, c0, c1, nr, &buf.pairs)
+			}
 		}
 		return rhsPanels{data: data, panel: k * nr, row: nr}
 	case p.m <= 2*p.shape.mr && p.b.CS == 1: // too few rows to pay for a copy

@@ -17,6 +17,7 @@ type Work struct {
 	own    []*Work // of the parts of SplitWork
 	bf16   bool    // round operands, see RoundBF16
 	ra, rb []float32
+	wide   []float32 // see GemmBF16
 	halves []uint16
 }
 

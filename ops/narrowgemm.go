@@ -1,0 +1,51 @@
+package ops
+
+import (
+	"sync"
+
+	"fovea/internal/kernel"
+)
+
+// narrowCopy is a narrow matrix in the layout of the kernels.
+type narrowCopy struct {
+	fixed  bool
+	once   sync.Once
+	packed *kernel.Packed
+}
+
+// Fix lets products use a copy of the matrix in the kernels' own layout, made at the first one of many rows; it takes as
+// much memory again.
+func (n *Narrow) Fix() { n.fast.fixed = true }
+
+// gemm computes y = x·wᵀ with an epilogue for many rows by bfloat16, with x rounded to it, too. It reports false, and does
+// nothing, when widening the weights is the better way.
+func (n *Narrow) gemm(w *kernel.Work, y, x kernel.Mat, ep kernel.Epilogue) bool {
+	if x.Rows < packedRows || n.bf16 == nil && n.f16 == nil {
+		return false
+	}
+	if n.fast.fixed {
+		n.fast.once.Do(n.pack)
+		if n.fast.packed.Fits() { // no other implementation of the kernels was chosen since
+			kernel.GemmPacked(w, y, x, n.fast.packed, ep)
+			return true
+		}
+	}
+	if n.bf16 == nil {
+		return false
+	}
+	kernel.GemmBF16(w, y, x, n.bf16, ep)
+	return true
+}
+
+func (n *Narrow) pack() {
+	half := n.bf16
+	if half == nil {
+		half = make([]uint16, n.Out*n.In)
+		row := make([]float32, n.In)
+		for o := range n.Out {
+			n.widen(row, o, o+1)
+			kernel.ToBF16(half[o*n.In:(o+1)*n.In], row)
+		}
+	}
+	n.fast.packed = kernel.PackBF16(half, n.Out, n.In)
+}
