@@ -15,12 +15,13 @@ import (
 	"fovea/nn"
 )
 
-// Precision is how the weights of a model's matrices are held. They are multiplied as float32 whatever it is.
+// Precision is how the weights of a model's matrices are held. "", the default, is BF16 for published models with more than
+// 1 GiB of 16-bit weights, and F32 for all others.
 type Precision string
 
 const (
-	F32  Precision = "f32"  // four bytes a weight: the default
-	BF16 Precision = "bf16" // two bytes
+	F32  Precision = "f32"  // four bytes a weight
+	BF16 Precision = "bf16" // two bytes; those of a file that has such are used where they are, mapped into memory
 	Int8 Precision = "int8" // one byte, and a scale for each row
 )
 
@@ -63,7 +64,7 @@ func Drift(ctx context.Context, name string, p Precision, img *imageproc.RGB) (o
 	if err != nil {
 		return nil, 0, 0, err
 	}
-	net, err := openNetwork(at.dir)
+	net, err := openNetwork(at.dir, F32)
 	if err == nil && net == nil {
 		err = fmt.Errorf("it is of no published family, whose outputs could be looked at")
 	}

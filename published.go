@@ -15,7 +15,7 @@ import (
 
 // openNetwork opens a folder of a published family (package model/all) as the Hugging Face hub has it; of other folders,
 // and of "", it gives nil.
-func openNetwork(dir string) (model.Network, error) {
+func openNetwork(dir string, p Precision) (model.Network, error) {
 	if dir == "" {
 		return nil, nil
 	}
@@ -23,20 +23,17 @@ func openNetwork(dir string) (model.Network, error) {
 	if err != nil || f.Class == "" && f.Type == "" {
 		return nil, nil
 	}
-	return all.Open(dir)
+	return all.OpenAs(dir, string(p))
 }
 
 // openFolder opens what a folder holds: the program's own model, or one of a published family. dir is "" for a model that is
 // part of the program.
 func openFolder(fsys fs.FS, dir, name string, p Precision) (model.Model, error) {
-	net, err := openNetwork(dir)
+	net, err := openNetwork(dir, p)
 	switch {
 	case err != nil:
 		return nil, err
 	case net != nil:
-		if err := p.lower(net); err != nil {
-			return nil, err
-		}
 		if net.Card().NeedsBoxes {
 			return withFinder(net)
 		}

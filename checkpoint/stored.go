@@ -23,6 +23,19 @@ func Attach(params []*autograd.Param, src Source, renames []Rename) error {
 	return nil
 }
 
+// Halves is the number of bytes of tensors of 16-bit floating point.
+func (f *File) Halves() int64 {
+	n := int64(0)
+	for _, s := range f.shards {
+		for _, e := range s.entries {
+			if e.dtype == BF16 || e.dtype == F16 {
+				n += int64(e.to - e.from)
+			}
+		}
+	}
+	return n
+}
+
 // Leave is Close at the time when nothing refers to the file's tensors any more. As long as something does, the file must not
 // be overwritten or cut off in its place: replacing it by another one (a rename, as every package manager does) is safe.
 func (f *File) Leave() {

@@ -35,9 +35,15 @@ type Network interface {
 }
 
 // Load opens a folder as the Hugging Face hub has them: config.json says which of the families it is, and what else the
-// family needs lies beside it. The weights may be in one file or several, of any number format. Weights that are missing,
-// unexpected or misshapen are a *checkpoint.BindError; an architecture that no family has is an *UnknownError.
-func Load(dir string, families []Family) (Network, error) {
+// family needs lies beside it. The weights may be in one file or several, of any number format; they become float32. Weights
+// that are missing, unexpected or misshapen are a *checkpoint.BindError; an architecture that no family has is an
+// *UnknownError.
+func Load(dir string, families []Family) (Network, error) { return LoadAs(dir, families, "f32") }
+
+// LoadAs is Load for answering with weights in a precision that nn.Lower knows, or "f32", or "", which is "bf16" for large
+// files of 16-bit weights and else "f32". Weights of fewer bits are made of the mapped file row by row, and those of 16 bits
+// stay there: see checkpoint.File.Leave for what that asks of the file.
+func LoadAs(dir string, families []Family, precision string) (Network, error) {
 	f, err := OpenFolder(dir)
 	if err != nil {
 		return nil, err
@@ -50,13 +56,30 @@ func Load(dir string, families []Family) (Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = checkpoint.Bind(nn.Params(net), w, fam.Renames)
-	if err = errors.Join(err, w.Close()); err != nil {
+	if precision == "" {
+		if precision = "f32"; w.Halves() > manyHalves {
+			precision = "bf16"
+		}
+	}
+	if precision == "f32" {
+		err = errors.Join(checkpoint.Bind(nn.Params(net), w, fam.Renames), w.Close())
+	} else {
+		if err = checkpoint.Attach(nn.Params(net), w, fam.Renames); err == nil {
+			_, _, err = nn.Lower(net, precision)
+		}
+		w.Leave()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("model: open %s: %w", dir, err)
 	}
 	nn.Fix(nn.Params(net))
 	return net, nil
 }
+
+// manyHalves is how many bytes of 16-bit weights a file has from which they stay as they are: 1 GiB. As float32 they would take
+// twice the memory and twice the time to read, which is what writing a word costs, and say the same. Products of
+// few rows are exactly those of float32; taller ones round what comes in to bfloat16, as the models' own makers do.
+const manyHalves = 1 << 30
 
 // Build makes the blank network of a folder, for weights from anywhere, and says of which family it is.
 func (f *Folder) Build(families []Family) (Network, *Family, error) {

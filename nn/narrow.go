@@ -3,6 +3,8 @@ package nn
 import (
 	"fmt"
 	"reflect"
+	"slices"
+	"strings"
 
 	"fovea/autograd"
 	"fovea/ops"
@@ -14,8 +16,12 @@ import (
 // or, bf16 from a file of 16 bits, used where they are; those that are not lowered are loaded as float32. It returns the
 // bytes that the lowered weights take, and those that they take as float32.
 func Lower(m any, precision string) (now, was int, err error) {
+	if !slices.Contains(ops.Precisions, precision) {
+		return 0, 0, fmt.Errorf("nn: there is no precision %q; there are %s", precision, strings.Join(ops.Precisions, " and "))
+	}
 	users := map[*autograd.Param]int{}
 	var lowered []*ops.Narrow
+	mapped := 0
 	for n := range Walk(m) {
 		if *n.Slot != nil {
 			users[*n.Slot]++
@@ -30,19 +36,26 @@ func Lower(m any, precision string) (now, was int, err error) {
 		}
 		now, was = now+(*to).Bytes(), was+4*w.Shape.Size()
 		lowered = append(lowered, *to)
+		if (*to).Mapped() {
+			mapped += (*to).Bytes()
+		}
 		w.Data, w.Stored = nil, nil
 	}
 	layers(reflect.ValueOf(m), func(d *Dense) { lower(d.Weight, &d.narrow) }, func(d *Decoder) { lower(d.Words, &d.narrow) })
 	if err != nil {
 		return 0, 0, fmt.Errorf("nn: %w", err)
 	}
-	if was <= 4*maxPacked {
+	if was <= 4*maxPacked && mapped <= maxMapped {
 		for _, n := range lowered {
 			n.Fix()
 		}
 	}
 	return now, was, Load(m)
 }
+
+// maxMapped is the bytes of mapped weights up to which products may use copies of them. Larger models take no more memory than
+// their file does.
+const maxMapped = 256 << 20
 
 // Load reads the parameters of m that are stored in a file.
 func Load(m any) error {

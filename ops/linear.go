@@ -19,6 +19,10 @@ func Linear(x, w, bias *Value) *Value {
 		ep.Bias = bias.Data
 	}
 	rows := x.Shape.Rows()
+	if rows <= kernel.FewRows && !t.Train {
+		kernel.MulRows(t.Work, kernel.M(y.Data, rows, out), kernel.M(x.Data, rows, in), kernel.Rows{N: out, K: in, F32: w.Data}, ep.Bias)
+		return y
+	}
 	var packed *kernel.Packed
 	if rows >= packedRows {
 		packed = w.Packed()

@@ -76,7 +76,7 @@ func (n *Narrow) reserve(precision string) error {
 	case "int8":
 		n.int8, n.scale = make([]int8, n.Out*n.In), make([]float32, n.Out)
 	default:
-		return fmt.Errorf("ops: there is no precision %q; there are bf16 and int8", precision)
+		return fmt.Errorf("ops: there is no precision %q", precision)
 	}
 	return nil
 }
@@ -98,6 +98,12 @@ func (n *Narrow) fill(w []float32, from int) {
 		}
 	}
 }
+
+// Precisions are the number formats that there are.
+var Precisions = []string{"bf16", "int8"}
+
+// Mapped reports that the weights are those of a file.
+func (n *Narrow) Mapped() bool { return n.owner != nil }
 
 // Bytes is the memory that the matrix takes.
 func (n *Narrow) Bytes() int { return 2*(len(n.bf16)+len(n.f16)) + len(n.int8) + 4*len(n.scale) }
@@ -130,6 +136,9 @@ func NarrowLinear(x *Value, w *Narrow, bias *Value) *Value {
 	all := kernel.Epilogue{}
 	if bias != nil {
 		all.Bias = bias.Data
+	}
+	if w.few(t.Work, kernel.M(y.Data, rows, w.Out), kernel.M(x.Data, rows, w.In), bias) {
+		return y
 	}
 	if w.gemm(t.Work, kernel.M(y.Data, rows, w.Out), kernel.M(x.Data, rows, w.In), all) {
 		return y

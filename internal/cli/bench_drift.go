@@ -55,7 +55,7 @@ func (a *app) runBenchDrift(ctx context.Context, o *benchDriftOptions) error {
 // checkPrecision refuses a --precision that there is not.
 func checkPrecision(p string) error {
 	switch fovea.Precision(p) {
-	case fovea.F32, fovea.BF16, fovea.Int8:
+	case "", fovea.F32, fovea.BF16, fovea.Int8:
 		return nil
 	}
 	return usage("", "--precision is %q, want f32, bf16 or int8", p)

@@ -32,6 +32,11 @@ func Families() []model.Family {
 // Open opens a folder of any of the families, laid out as on the Hugging Face hub. See model.Load.
 func Open(dir string) (model.Network, error) { return model.Load(dir, Families()) }
 
+// OpenAs is Open with weights in a precision. See model.LoadAs.
+func OpenAs(dir, precision string) (model.Network, error) {
+	return model.LoadAs(dir, Families(), precision)
+}
+
 // Supports reports that one of the families loads the folder's architecture.
 func Supports(f *model.Folder) bool {
 	return slices.ContainsFunc(Families(), func(fam model.Family) bool { return fam.Loads(f) })
