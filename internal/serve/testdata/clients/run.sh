@@ -6,6 +6,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../../.." && pwd)
+. "$root/.ci/lib.sh"
 work=$(mktemp -d)
 dir=${CLIENTS:-$work/clients}
 mkdir -p "$dir"
@@ -32,35 +33,30 @@ for _ in $(seq 300); do
 done
 url=$(sed -n '1s/.* at //p' "$work/out")
 grpc=$(sed -n '2s/.* at //p' "$work/out")
+host=${url#http://}
+ready() { exec 3<>"/dev/tcp/${host%:*}/${host##*:}" && printf 'GET /readyz HTTP/1.0\r\n\r\n' >&3 && grep -q '^HTTP/1.. 200' <&3; }
+for _ in $(seq 300); do
+  ready && break
+  sleep 0.1
+done
 
-if command -v python3 >/dev/null; then
-  py=$dir/venv/bin/python
-  [ -x "$py" ] || python3 -m venv "$dir/venv"
-  "$py" -m pip install -q --disable-pip-version-check openai==3.57.0 ollama==0.6.3 'tritonclient[http,grpc]==2.73.0' inference-sdk==1.8.3 pillow==12.3.0
-  "$py" -m pip install -q --disable-pip-version-check --no-deps moondream==2.6.1 # its dependencies are for running Moondream itself
-  "$py" -c 'import sys; from PIL import Image; Image.open(sys.argv[1]).convert("RGB").save(sys.argv[2])' "$root/examples/park.png" "$work/photo.jpg"
-  for _ in $(seq 300); do
-    "$py" -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1] + "/readyz")' "$url" 2>/dev/null && break
-    sleep 0.1
-  done
+photo=$root/examples/park.png
+py=$dir/venv/bin/python
+if packages "$dir/venv" openai==3.57.0 ollama==0.6.3 'tritonclient[http,grpc]==2.73.0' inference-sdk==1.8.3 pillow==12.3.0 &&
+  packages "$dir/venv" --no-deps moondream==2.6.1; then # its dependencies are for running Moondream itself
+  "$py" -c 'import sys; from PIL import Image; Image.open(sys.argv[1]).convert("RGB").save(sys.argv[2])' "$photo" "$work/photo.jpg"
   for c in openai ollama moondream triton roboflow; do
     "$py" -W ignore "$here/check_$c.py" "$url" "$work/photo.jpg"
   done
   "$py" -W ignore "$here/check_triton_grpc.py" "$grpc" "$work/photo.jpg"
-  # schemathesis has dependencies that do not go with those of the clients.
-  st=$dir/schemathesis/bin
-  [ -x "$st/python" ] || python3 -m venv "$dir/schemathesis"
-  "$st/python" -m pip install -q --disable-pip-version-check schemathesis==4.32.5
-  "$st/schemathesis" --config-file "$here/schemathesis.toml" run "$url/openapi.yaml" --url "$url"
-else
-  echo "skipped: the clients from PyPI need Python, and there is none here"
+  photo=$work/photo.jpg
 fi
-
-if command -v node >/dev/null && command -v npm >/dev/null; then
-  mkdir -p "$dir/npm"
-  [ -f "$work/photo.jpg" ] || cp "$root/examples/park.png" "$work/photo.jpg"
-  (cd "$dir/npm" && npm install --silent --no-audit --no-fund openai@6.49.0 ollama@0.6.4 >/dev/null && cp "$here/check_npm.mjs" . && node check_npm.mjs "$url" "$work/photo.jpg")
-else
-  echo "skipped: the clients from npm need Node, and there is none here"
+# schemathesis has dependencies that do not go with those of the clients.
+if packages "$dir/schemathesis" schemathesis==4.32.5; then
+  "$dir/schemathesis/bin/schemathesis" --config-file "$here/schemathesis.toml" run "$url/openapi.yaml" --url "$url"
+fi
+mkdir -p "$dir/npm"
+if program node nodejs && program npm npm && (cd "$dir/npm" && fetched "openai and ollama from npm" npm install --no-audit --no-fund openai@6.49.0 ollama@0.6.4); then
+  (cd "$dir/npm" && cp "$here/check_npm.mjs" . && node check_npm.mjs "$url" "$photo")
 fi
 echo "all clients are content"
