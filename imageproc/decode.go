@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"image"
 	"image/gif"
-	"image/jpeg"
 	"image/png"
 	"io"
 	"os"
@@ -227,12 +226,4 @@ func readFile(path string, lim Limits) ([]byte, error) {
 		return nil, fileError(path, err)
 	}
 	return buf.Bytes(), nil
-}
-
-func jpegConfig(data []byte) (image.Config, error) {
-	cfg, err := jpeg.DecodeConfig(bytes.NewReader(data))
-	if err != nil && isMissingAdobe(err) {
-		return jpeg.DecodeConfig(bytes.NewReader(withAdobe(data)))
-	}
-	return cfg, err
 }

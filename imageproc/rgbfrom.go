@@ -3,6 +3,8 @@ package imageproc
 import (
 	"image"
 	"image/color"
+
+	"fovea/imageproc/jpeg"
 )
 
 // FromImage converts any image to RGB as DecodeBytes describes; an *RGB is returned as it is.
@@ -12,7 +14,7 @@ func FromImage(m image.Image) *RGB {
 	}
 	b := m.Bounds()
 	if m, ok := m.(*image.YCbCr); ok && b.Min == (image.Point{}) { // elsewhere the chroma samples may not align
-		return yccToRGB(m)
+		return fromJPEG(jpeg.FromYCbCr(m))
 	}
 	out := NewRGB(b.Dx(), b.Dy())
 	for y := range out.H {
@@ -37,9 +39,7 @@ func convertRow(o []uint8, m image.Image, x0, y int) {
 			p = p[8:]
 		}
 	case *image.Gray:
-		for i, v := range m.Pix[m.PixOffset(x0, y):][:n] {
-			o[3*i], o[3*i+1], o[3*i+2] = v, v, v
-		}
+		grayRow(o, m.Pix[m.PixOffset(x0, y):])
 	case *image.Gray16:
 		p := m.Pix[m.PixOffset(x0, y):][:2*n]
 		for i := range n {
@@ -59,6 +59,12 @@ func convertRow(o []uint8, m image.Image, x0, y int) {
 			c := color.NRGBA64Model.Convert(m.At(x0+i, y)).(color.NRGBA64)
 			o[3*i], o[3*i+1], o[3*i+2] = uint8(c.R>>8), uint8(c.G>>8), uint8(c.B>>8)
 		}
+	}
+}
+
+func grayRow(o, p []uint8) {
+	for i, v := range p[:len(o)/3] {
+		o[3*i], o[3*i+1], o[3*i+2] = v, v, v
 	}
 }
 

@@ -129,3 +129,10 @@ func webpChroma(o, near, far []uint8) {
 		o[len(o)-1] = edge(len(o)/2 - 1)
 	}
 }
+
+func clamp8(v int32) uint8 {
+	if uint32(v) > 255 {
+		v = ^(v >> 31) // all ones above, zero below
+	}
+	return uint8(v)
+}
