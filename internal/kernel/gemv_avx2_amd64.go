@@ -5,6 +5,12 @@
 package kernel
 
 //go:noescape
+func gemvInt8x1AVX2(y []float32, x []int8, w []int8, scale []float32, n int, k int, ldw int, ldy int, ldx int)
+
+//go:noescape
+func gemvInt4x1AVX2(y []float32, x []int8, w []byte, n int, k int, ldy int, ldx int)
+
+//go:noescape
 func fromF16AVX2(dst []float32, src []uint16)
 
 //go:noescape

@@ -4,6 +4,284 @@
 
 #include "textflag.h"
 
+// func gemvInt8x1AVX2(y []float32, x []int8, w []int8, scale []float32, n int, k int, ldw int, ldy int, ldx int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·gemvInt8x1AVX2(SB), NOSPLIT, $0-136
+	MOVQ    y_base+0(FP), AX
+	MOVQ    w_base+48(FP), CX
+	MOVQ    scale_base+72(FP), DX
+	MOVQ    n+96(FP), BX
+	MOVQ    k+104(FP), SI
+	MOVQ    ldw+112(FP), DI
+	MOVQ    ldy+120(FP), R8
+	MOVQ    ldx+128(FP), R9
+	MOVQ    x_base+24(FP), R10
+	SHLQ    $0x02, R8
+	MOVQ    SI, R9
+	SHRQ    $0x03, R9
+	LEAQ    (R9)(SI*2), R9
+	VMOVUPS c80808080AVX2<>+0(SB), Y0
+	VMOVUPS c00010001AVX2<>+0(SB), Y0
+
+row1:
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	XORQ   R8, R8
+	MOVQ   SI, R9
+
+blocks2:
+	PREFETCHT0  2048(CX)(R8*1)
+	VMOVUPS     (CX)(R8*1), Y3
+	VMOVUPS     (R10)(R8*1), Y4
+	VPABSB      Y4, Y5
+	VPSIGNB     Y4, Y3, Y3
+	VPMADDUBSW  Y3, Y5, Y3
+	VPMADDWD    Y0, Y3, Y3
+	VCVTDQ2PS   Y3, Y3
+	VFMADD231PS (R10)(R9*1), Y3, Y1
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x00000020, R9
+	CMPQ        R8, SI
+	JGE         last3
+	PREFETCHT0  2048(CX)(R8*1)
+	VMOVUPS     (CX)(R8*1), Y3
+	VMOVUPS     (R10)(R8*1), Y4
+	VPABSB      Y4, Y5
+	VPSIGNB     Y4, Y3, Y3
+	VPMADDUBSW  Y3, Y5, Y3
+	VPMADDWD    Y0, Y3, Y3
+	VCVTDQ2PS   Y3, Y3
+	VFMADD231PS (R10)(R9*1), Y3, Y2
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x00000020, R9
+	CMPQ        R8, SI
+	JLT         blocks2
+
+last3:
+	MOVQ         AX, R8
+	VADDPS       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPS       X2, X1, X1
+	VPERMILPS    $0x4e, X1, X2
+	VADDPS       X2, X1, X1
+	VPERMILPS    $0xb1, X1, X2
+	VADDPS       X2, X1, X1
+	VMULSS       (DX), X1, X1
+	VMOVSS       X1, (R8)
+	ADDQ         $0x04, AX
+	ADDQ         $0x04, DX
+	ADDQ         DI, CX
+	DECQ         BX
+	JNZ          row1
+	VZEROUPPER
+	RET
+
+DATA c80808080AVX2<>+0(SB)/4, $0x80808080
+DATA c80808080AVX2<>+4(SB)/4, $0x80808080
+DATA c80808080AVX2<>+8(SB)/4, $0x80808080
+DATA c80808080AVX2<>+12(SB)/4, $0x80808080
+DATA c80808080AVX2<>+16(SB)/4, $0x80808080
+DATA c80808080AVX2<>+20(SB)/4, $0x80808080
+DATA c80808080AVX2<>+24(SB)/4, $0x80808080
+DATA c80808080AVX2<>+28(SB)/4, $0x80808080
+GLOBL c80808080AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA c00010001AVX2<>+0(SB)/4, $0x00010001
+DATA c00010001AVX2<>+4(SB)/4, $0x00010001
+DATA c00010001AVX2<>+8(SB)/4, $0x00010001
+DATA c00010001AVX2<>+12(SB)/4, $0x00010001
+DATA c00010001AVX2<>+16(SB)/4, $0x00010001
+DATA c00010001AVX2<>+20(SB)/4, $0x00010001
+DATA c00010001AVX2<>+24(SB)/4, $0x00010001
+DATA c00010001AVX2<>+28(SB)/4, $0x00010001
+GLOBL c00010001AVX2<>(SB), RODATA|NOPTR, $32
+
+// func gemvInt4x1AVX2(y []float32, x []int8, w []byte, n int, k int, ldy int, ldx int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·gemvInt4x1AVX2(SB), NOSPLIT, $0-104
+	MOVQ    y_base+0(FP), AX
+	MOVQ    w_base+48(FP), CX
+	MOVQ    n+72(FP), DX
+	MOVQ    k+80(FP), BX
+	MOVQ    ldy+88(FP), SI
+	MOVQ    ldx+96(FP), DI
+	MOVQ    x_base+24(FP), DI
+	SHLQ    $0x02, SI
+	VMOVUPS c0f0f0f0fAVX2<>+0(SB), Y0
+	VMOVUPS cf0f0f0f0AVX2<>+0(SB), Y1
+	VMOVUPS c00010001AVX2<>+0(SB), Y1
+
+panel4:
+	MOVQ   CX, R10
+	VXORPS Y2, Y2, Y2
+	XORQ   SI, SI
+	MOVQ   BX, R8
+	LEAQ   (BX)(BX*1), R9
+
+group5:
+	VCVTPH2PS    (CX), Y3
+	VXORPS       Y4, Y4, Y4
+	VPBROADCASTD (DI)(R9*1), Y4
+	PREFETCHT0   2080(CX)
+	VMOVUPS      32(CX), Y5
+	VPAND        Y0, Y5, Y6
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y0, Y5, Y5
+	VPBROADCASTD (DI)(SI*1), Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPMADDWD     Y1, Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 4(DI)(SI*1), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y1, Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	PREFETCHT0   2144(CX)
+	VMOVUPS      96(CX), Y5
+	VPAND        Y0, Y5, Y6
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y0, Y5, Y5
+	VPBROADCASTD 8(DI)(SI*1), Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPMADDWD     Y1, Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 12(DI)(SI*1), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y1, Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	PREFETCHT0   2208(CX)
+	VMOVUPS      160(CX), Y5
+	VPAND        Y0, Y5, Y6
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y0, Y5, Y5
+	VPBROADCASTD 16(DI)(SI*1), Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPMADDWD     Y1, Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 20(DI)(SI*1), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y1, Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	PREFETCHT0   2272(CX)
+	VMOVUPS      224(CX), Y5
+	VPAND        Y0, Y5, Y6
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y0, Y5, Y5
+	VPBROADCASTD 24(DI)(SI*1), Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPMADDWD     Y1, Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 28(DI)(SI*1), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y1, Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS (DI)(R8*1), Y5
+	VMULPS       Y3, Y5, Y5
+	VFMADD231PS  Y5, Y4, Y2
+	ADDQ         $0x00000120, CX
+	ADDQ         $0x20, SI
+	ADDQ         $0x20, R8
+	ADDQ         $0x04, R9
+	CMPQ         SI, BX
+	JLT          group5
+	LEAQ         (AX), R8
+	VMOVUPS      Y2, (R8)
+	MOVQ         R10, CX
+	VXORPS       Y2, Y2, Y2
+	XORQ         SI, SI
+	MOVQ         BX, R8
+	LEAQ         (BX)(BX*1), R9
+
+group6:
+	VCVTPH2PS    16(CX), Y3
+	VXORPS       Y4, Y4, Y4
+	VPBROADCASTD (DI)(R9*1), Y4
+	VMOVUPS      64(CX), Y5
+	VPAND        Y0, Y5, Y6
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y0, Y5, Y5
+	VPBROADCASTD (DI)(SI*1), Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPMADDWD     Y1, Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 4(DI)(SI*1), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y1, Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VMOVUPS      128(CX), Y5
+	VPAND        Y0, Y5, Y6
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y0, Y5, Y5
+	VPBROADCASTD 8(DI)(SI*1), Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPMADDWD     Y1, Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 12(DI)(SI*1), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y1, Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VMOVUPS      192(CX), Y5
+	VPAND        Y0, Y5, Y6
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y0, Y5, Y5
+	VPBROADCASTD 16(DI)(SI*1), Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPMADDWD     Y1, Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 20(DI)(SI*1), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y1, Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VMOVUPS      256(CX), Y5
+	VPAND        Y0, Y5, Y6
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y0, Y5, Y5
+	VPBROADCASTD 24(DI)(SI*1), Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPMADDWD     Y1, Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPBROADCASTD 28(DI)(SI*1), Y6
+	VPMADDUBSW   Y6, Y5, Y6
+	VPMADDWD     Y1, Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS (DI)(R8*1), Y5
+	VMULPS       Y3, Y5, Y5
+	VFMADD231PS  Y5, Y4, Y2
+	ADDQ         $0x00000120, CX
+	ADDQ         $0x20, SI
+	ADDQ         $0x20, R8
+	ADDQ         $0x04, R9
+	CMPQ         SI, BX
+	JLT          group6
+	LEAQ         32(AX), R8
+	VMOVUPS      Y2, (R8)
+	ADDQ         $0x00000040, AX
+	DECQ         DX
+	JNZ          panel4
+	VZEROUPPER
+	RET
+
+DATA c0f0f0f0fAVX2<>+0(SB)/4, $0x0f0f0f0f
+DATA c0f0f0f0fAVX2<>+4(SB)/4, $0x0f0f0f0f
+DATA c0f0f0f0fAVX2<>+8(SB)/4, $0x0f0f0f0f
+DATA c0f0f0f0fAVX2<>+12(SB)/4, $0x0f0f0f0f
+DATA c0f0f0f0fAVX2<>+16(SB)/4, $0x0f0f0f0f
+DATA c0f0f0f0fAVX2<>+20(SB)/4, $0x0f0f0f0f
+DATA c0f0f0f0fAVX2<>+24(SB)/4, $0x0f0f0f0f
+DATA c0f0f0f0fAVX2<>+28(SB)/4, $0x0f0f0f0f
+GLOBL c0f0f0f0fAVX2<>(SB), RODATA|NOPTR, $32
+
+DATA cf0f0f0f0AVX2<>+0(SB)/4, $0xf0f0f0f0
+DATA cf0f0f0f0AVX2<>+4(SB)/4, $0xf0f0f0f0
+DATA cf0f0f0f0AVX2<>+8(SB)/4, $0xf0f0f0f0
+DATA cf0f0f0f0AVX2<>+12(SB)/4, $0xf0f0f0f0
+DATA cf0f0f0f0AVX2<>+16(SB)/4, $0xf0f0f0f0
+DATA cf0f0f0f0AVX2<>+20(SB)/4, $0xf0f0f0f0
+DATA cf0f0f0f0AVX2<>+24(SB)/4, $0xf0f0f0f0
+DATA cf0f0f0f0AVX2<>+28(SB)/4, $0xf0f0f0f0
+GLOBL cf0f0f0f0AVX2<>(SB), RODATA|NOPTR, $32
+
 // func fromF16AVX2(dst []float32, src []uint16)
 // Requires: AVX, F16C
 TEXT ·fromF16AVX2(SB), NOSPLIT, $0-48
@@ -12,29 +290,29 @@ TEXT ·fromF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ dst_len+8(FP), DX
 	XORQ BX, BX
 	SUBQ $0x00000008, DX
-	JLT  out2
+	JLT  out8
 
-loop1:
+loop7:
 	VCVTPH2PS (CX)(BX*2), Y0
 	VMOVUPS   Y0, (AX)(BX*4)
 	ADDQ      $0x00000008, BX
 	SUBQ      $0x00000008, DX
-	JGE       loop1
+	JGE       loop7
 
-out2:
+out8:
 	ADDQ $0x00000008, DX
-	JZ   end4
+	JZ   end10
 
-one3:
+one9:
 	MOVWLZX   (CX)(BX*2), SI
 	VMOVD     SI, X0
 	VCVTPH2PS X0, X0
 	VMOVSS    X0, (AX)(BX*4)
 	INCQ      BX
 	DECQ      DX
-	JNZ       one3
+	JNZ       one9
 
-end4:
+end10:
 	VZEROUPPER
 	RET
 
@@ -52,7 +330,7 @@ TEXT ·gemvF321AVX2(SB), NOSPLIT, $0-112
 	SHLQ $0x02, R8
 	SHLQ $0x02, DI
 
-row5:
+row11:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -60,9 +338,9 @@ row5:
 	XORQ   DI, DI
 	MOVQ   BX, R8
 	SUBQ   $0x00000020, R8
-	JLT    out7
+	JLT    out13
 
-loop6:
+loop12:
 	PREFETCHT0  2048(CX)(DI*4)
 	VMOVUPS     (CX)(DI*4), Y4
 	VFMADD231PS (R9)(DI*4), Y4, Y0
@@ -75,22 +353,22 @@ loop6:
 	VFMADD231PS 96(R9)(DI*4), Y4, Y3
 	ADDQ        $0x00000020, DI
 	SUBQ        $0x00000020, R8
-	JGE         loop6
+	JGE         loop12
 
-out7:
+out13:
 	ADDQ $0x00000020, R8
 	SUBQ $0x00000008, R8
-	JLT  out9
+	JLT  out15
 
-loop8:
+loop14:
 	PREFETCHT0  2048(CX)(DI*4)
 	VMOVUPS     (CX)(DI*4), Y4
 	VFMADD231PS (R9)(DI*4), Y4, Y0
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, R8
-	JGE         loop8
+	JGE         loop14
 
-out9:
+out15:
 	ADDQ         $0x00000008, R8
 	MOVQ         AX, DI
 	VADDPS       Y3, Y0, Y0
@@ -106,7 +384,7 @@ out9:
 	ADDQ         $0x04, AX
 	LEAQ         (CX)(SI*4), CX
 	DECQ         DX
-	JNZ          row5
+	JNZ          row11
 	VZEROUPPER
 	RET
 
@@ -126,7 +404,7 @@ TEXT ·gemvF322AVX2(SB), NOSPLIT, $0-112
 	MOVQ R9, R10
 	ADDQ R8, R10
 
-row10:
+row16:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -134,9 +412,9 @@ row10:
 	XORQ   R8, R8
 	MOVQ   BX, R11
 	SUBQ   $0x00000010, R11
-	JLT    out12
+	JLT    out18
 
-loop11:
+loop17:
 	PREFETCHT0  2048(CX)(R8*4)
 	VMOVUPS     (CX)(R8*4), Y4
 	VFMADD231PS (R9)(R8*4), Y4, Y0
@@ -146,23 +424,23 @@ loop11:
 	VFMADD231PS 32(R10)(R8*4), Y4, Y3
 	ADDQ        $0x00000010, R8
 	SUBQ        $0x00000010, R11
-	JGE         loop11
+	JGE         loop17
 
-out12:
+out18:
 	ADDQ $0x00000010, R11
 	SUBQ $0x00000008, R11
-	JLT  out14
+	JLT  out20
 
-loop13:
+loop19:
 	PREFETCHT0  2048(CX)(R8*4)
 	VMOVUPS     (CX)(R8*4), Y4
 	VFMADD231PS (R9)(R8*4), Y4, Y0
 	VFMADD231PS (R10)(R8*4), Y4, Y2
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, R11
-	JGE         loop13
+	JGE         loop19
 
-out14:
+out20:
 	ADDQ         $0x00000008, R11
 	MOVQ         AX, R8
 	VADDPS       Y1, Y0, Y0
@@ -185,7 +463,7 @@ out14:
 	ADDQ         $0x04, AX
 	LEAQ         (CX)(SI*4), CX
 	DECQ         DX
-	JNZ          row10
+	JNZ          row16
 	VZEROUPPER
 	RET
 
@@ -207,16 +485,16 @@ TEXT ·gemvF323AVX2(SB), NOSPLIT, $0-112
 	MOVQ R10, R11
 	ADDQ R8, R11
 
-row15:
+row21:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	XORQ   R8, R8
 	MOVQ   BX, R12
 	SUBQ   $0x00000008, R12
-	JLT    out17
+	JLT    out23
 
-loop16:
+loop22:
 	PREFETCHT0  2048(CX)(R8*4)
 	VMOVUPS     (CX)(R8*4), Y3
 	VFMADD231PS (R9)(R8*4), Y3, Y0
@@ -224,9 +502,9 @@ loop16:
 	VFMADD231PS (R11)(R8*4), Y3, Y2
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, R12
-	JGE         loop16
+	JGE         loop22
 
-out17:
+out23:
 	ADDQ         $0x00000008, R12
 	MOVQ         AX, R8
 	VEXTRACTF128 $0x01, Y0, X3
@@ -255,7 +533,7 @@ out17:
 	ADDQ         $0x04, AX
 	LEAQ         (CX)(SI*4), CX
 	DECQ         DX
-	JNZ          row15
+	JNZ          row21
 	VZEROUPPER
 	RET
 
@@ -279,7 +557,7 @@ TEXT ·gemvF324AVX2(SB), NOSPLIT, $0-112
 	MOVQ R11, R12
 	ADDQ R8, R12
 
-row18:
+row24:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -287,9 +565,9 @@ row18:
 	XORQ   R8, R8
 	MOVQ   BX, R13
 	SUBQ   $0x00000008, R13
-	JLT    out20
+	JLT    out26
 
-loop19:
+loop25:
 	PREFETCHT0  2048(CX)(R8*4)
 	VMOVUPS     (CX)(R8*4), Y4
 	VFMADD231PS (R9)(R8*4), Y4, Y0
@@ -298,9 +576,9 @@ loop19:
 	VFMADD231PS (R12)(R8*4), Y4, Y3
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, R13
-	JGE         loop19
+	JGE         loop25
 
-out20:
+out26:
 	ADDQ         $0x00000008, R13
 	MOVQ         AX, R8
 	VEXTRACTF128 $0x01, Y0, X4
@@ -337,7 +615,7 @@ out20:
 	ADDQ         $0x04, AX
 	LEAQ         (CX)(SI*4), CX
 	DECQ         DX
-	JNZ          row18
+	JNZ          row24
 	VZEROUPPER
 	RET
 
@@ -355,7 +633,7 @@ TEXT ·gemvF161AVX2(SB), NOSPLIT, $0-112
 	SHLQ $0x02, R8
 	SHLQ $0x02, DI
 
-row21:
+row27:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -363,9 +641,9 @@ row21:
 	XORQ   DI, DI
 	MOVQ   BX, R8
 	SUBQ   $0x00000020, R8
-	JLT    out23
+	JLT    out29
 
-loop22:
+loop28:
 	PREFETCHT0  2048(CX)(DI*2)
 	VCVTPH2PS   (CX)(DI*2), Y4
 	VFMADD231PS (R9)(DI*4), Y4, Y0
@@ -377,22 +655,22 @@ loop22:
 	VFMADD231PS 96(R9)(DI*4), Y4, Y3
 	ADDQ        $0x00000020, DI
 	SUBQ        $0x00000020, R8
-	JGE         loop22
+	JGE         loop28
 
-out23:
+out29:
 	ADDQ $0x00000020, R8
 	SUBQ $0x00000008, R8
-	JLT  out25
+	JLT  out31
 
-loop24:
+loop30:
 	PREFETCHT0  2048(CX)(DI*2)
 	VCVTPH2PS   (CX)(DI*2), Y4
 	VFMADD231PS (R9)(DI*4), Y4, Y0
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, R8
-	JGE         loop24
+	JGE         loop30
 
-out25:
+out31:
 	ADDQ         $0x00000008, R8
 	MOVQ         AX, DI
 	VADDPS       Y3, Y0, Y0
@@ -408,7 +686,7 @@ out25:
 	ADDQ         $0x04, AX
 	LEAQ         (CX)(SI*2), CX
 	DECQ         DX
-	JNZ          row21
+	JNZ          row27
 	VZEROUPPER
 	RET
 
@@ -428,7 +706,7 @@ TEXT ·gemvF162AVX2(SB), NOSPLIT, $0-112
 	MOVQ R9, R10
 	ADDQ R8, R10
 
-row26:
+row32:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -436,9 +714,9 @@ row26:
 	XORQ   R8, R8
 	MOVQ   BX, R11
 	SUBQ   $0x00000010, R11
-	JLT    out28
+	JLT    out34
 
-loop27:
+loop33:
 	PREFETCHT0  2048(CX)(R8*2)
 	VCVTPH2PS   (CX)(R8*2), Y4
 	VFMADD231PS (R9)(R8*4), Y4, Y0
@@ -448,23 +726,23 @@ loop27:
 	VFMADD231PS 32(R10)(R8*4), Y4, Y3
 	ADDQ        $0x00000010, R8
 	SUBQ        $0x00000010, R11
-	JGE         loop27
+	JGE         loop33
 
-out28:
+out34:
 	ADDQ $0x00000010, R11
 	SUBQ $0x00000008, R11
-	JLT  out30
+	JLT  out36
 
-loop29:
+loop35:
 	PREFETCHT0  2048(CX)(R8*2)
 	VCVTPH2PS   (CX)(R8*2), Y4
 	VFMADD231PS (R9)(R8*4), Y4, Y0
 	VFMADD231PS (R10)(R8*4), Y4, Y2
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, R11
-	JGE         loop29
+	JGE         loop35
 
-out30:
+out36:
 	ADDQ         $0x00000008, R11
 	MOVQ         AX, R8
 	VADDPS       Y1, Y0, Y0
@@ -487,7 +765,7 @@ out30:
 	ADDQ         $0x04, AX
 	LEAQ         (CX)(SI*2), CX
 	DECQ         DX
-	JNZ          row26
+	JNZ          row32
 	VZEROUPPER
 	RET
 
@@ -509,16 +787,16 @@ TEXT ·gemvF163AVX2(SB), NOSPLIT, $0-112
 	MOVQ R10, R11
 	ADDQ R8, R11
 
-row31:
+row37:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	XORQ   R8, R8
 	MOVQ   BX, R12
 	SUBQ   $0x00000008, R12
-	JLT    out33
+	JLT    out39
 
-loop32:
+loop38:
 	PREFETCHT0  2048(CX)(R8*2)
 	VCVTPH2PS   (CX)(R8*2), Y3
 	VFMADD231PS (R9)(R8*4), Y3, Y0
@@ -526,9 +804,9 @@ loop32:
 	VFMADD231PS (R11)(R8*4), Y3, Y2
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, R12
-	JGE         loop32
+	JGE         loop38
 
-out33:
+out39:
 	ADDQ         $0x00000008, R12
 	MOVQ         AX, R8
 	VEXTRACTF128 $0x01, Y0, X3
@@ -557,7 +835,7 @@ out33:
 	ADDQ         $0x04, AX
 	LEAQ         (CX)(SI*2), CX
 	DECQ         DX
-	JNZ          row31
+	JNZ          row37
 	VZEROUPPER
 	RET
 
@@ -581,7 +859,7 @@ TEXT ·gemvF164AVX2(SB), NOSPLIT, $0-112
 	MOVQ R11, R12
 	ADDQ R8, R12
 
-row34:
+row40:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -589,9 +867,9 @@ row34:
 	XORQ   R8, R8
 	MOVQ   BX, R13
 	SUBQ   $0x00000008, R13
-	JLT    out36
+	JLT    out42
 
-loop35:
+loop41:
 	PREFETCHT0  2048(CX)(R8*2)
 	VCVTPH2PS   (CX)(R8*2), Y4
 	VFMADD231PS (R9)(R8*4), Y4, Y0
@@ -600,9 +878,9 @@ loop35:
 	VFMADD231PS (R12)(R8*4), Y4, Y3
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, R13
-	JGE         loop35
+	JGE         loop41
 
-out36:
+out42:
 	ADDQ         $0x00000008, R13
 	MOVQ         AX, R8
 	VEXTRACTF128 $0x01, Y0, X4
@@ -639,7 +917,7 @@ out36:
 	ADDQ         $0x04, AX
 	LEAQ         (CX)(SI*2), CX
 	DECQ         DX
-	JNZ          row34
+	JNZ          row40
 	VZEROUPPER
 	RET
 
@@ -658,7 +936,7 @@ TEXT ·gemvBF161AVX2(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, DI
 	VMOVUPS cffff0000AVX2<>+0(SB), Y0
 
-row37:
+row43:
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -666,9 +944,9 @@ row37:
 	XORQ   DI, DI
 	MOVQ   BX, R8
 	SUBQ   $0x00000020, R8
-	JLT    out39
+	JLT    out45
 
-loop38:
+loop44:
 	PREFETCHT0  2048(CX)(DI*2)
 	VMOVUPS     (CX)(DI*2), Y5
 	VPSLLD      $0x10, Y5, Y6
@@ -682,14 +960,14 @@ loop38:
 	VFMADD231PS 96(R9)(DI*4), Y5, Y4
 	ADDQ        $0x00000020, DI
 	SUBQ        $0x00000020, R8
-	JGE         loop38
+	JGE         loop44
 
-out39:
+out45:
 	ADDQ $0x00000020, R8
 	SUBQ $0x00000010, R8
-	JLT  out41
+	JLT  out47
 
-loop40:
+loop46:
 	PREFETCHT0  2048(CX)(DI*2)
 	VMOVUPS     (CX)(DI*2), Y5
 	VPSLLD      $0x10, Y5, Y6
@@ -698,9 +976,9 @@ loop40:
 	VFMADD231PS 32(R9)(DI*4), Y5, Y2
 	ADDQ        $0x00000010, DI
 	SUBQ        $0x00000010, R8
-	JGE         loop40
+	JGE         loop46
 
-out41:
+out47:
 	ADDQ         $0x00000010, R8
 	MOVQ         AX, DI
 	VADDPS       Y4, Y1, Y1
@@ -716,7 +994,7 @@ out41:
 	ADDQ         $0x04, AX
 	LEAQ         (CX)(SI*2), CX
 	DECQ         DX
-	JNZ          row37
+	JNZ          row43
 	VZEROUPPER
 	RET
 
@@ -747,7 +1025,7 @@ TEXT ·gemvBF162AVX2(SB), NOSPLIT, $0-112
 	ADDQ    R8, R10
 	VMOVUPS cffff0000AVX2<>+0(SB), Y0
 
-row42:
+row48:
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -755,9 +1033,9 @@ row42:
 	XORQ   R8, R8
 	MOVQ   BX, R11
 	SUBQ   $0x00000010, R11
-	JLT    out44
+	JLT    out50
 
-loop43:
+loop49:
 	PREFETCHT0  2048(CX)(R8*2)
 	VMOVUPS     (CX)(R8*2), Y5
 	VPSLLD      $0x10, Y5, Y6
@@ -768,9 +1046,9 @@ loop43:
 	VFMADD231PS 32(R10)(R8*4), Y5, Y4
 	ADDQ        $0x00000010, R8
 	SUBQ        $0x00000010, R11
-	JGE         loop43
+	JGE         loop49
 
-out44:
+out50:
 	ADDQ         $0x00000010, R11
 	MOVQ         AX, R8
 	VADDPS       Y2, Y1, Y1
@@ -793,7 +1071,7 @@ out44:
 	ADDQ         $0x04, AX
 	LEAQ         (CX)(SI*2), CX
 	DECQ         DX
-	JNZ          row42
+	JNZ          row48
 	VZEROUPPER
 	RET
 
@@ -816,7 +1094,7 @@ TEXT ·gemvBF163AVX2(SB), NOSPLIT, $0-112
 	ADDQ    R8, R11
 	VMOVUPS cffff0000AVX2<>+0(SB), Y0
 
-row45:
+row51:
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -826,9 +1104,9 @@ row45:
 	XORQ   R8, R8
 	MOVQ   BX, R12
 	SUBQ   $0x00000010, R12
-	JLT    out47
+	JLT    out53
 
-loop46:
+loop52:
 	PREFETCHT0  2048(CX)(R8*2)
 	VMOVUPS     (CX)(R8*2), Y7
 	VPSLLD      $0x10, Y7, Y8
@@ -841,9 +1119,9 @@ loop46:
 	VFMADD231PS 32(R11)(R8*4), Y7, Y6
 	ADDQ        $0x00000010, R8
 	SUBQ        $0x00000010, R12
-	JGE         loop46
+	JGE         loop52
 
-out47:
+out53:
 	ADDQ         $0x00000010, R12
 	MOVQ         AX, R8
 	VADDPS       Y2, Y1, Y1
@@ -875,7 +1153,7 @@ out47:
 	ADDQ         $0x04, AX
 	LEAQ         (CX)(SI*2), CX
 	DECQ         DX
-	JNZ          row45
+	JNZ          row51
 	VZEROUPPER
 	RET
 
@@ -900,7 +1178,7 @@ TEXT ·gemvBF164AVX2(SB), NOSPLIT, $0-112
 	ADDQ    R8, R12
 	VMOVUPS cffff0000AVX2<>+0(SB), Y0
 
-row48:
+row54:
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -912,9 +1190,9 @@ row48:
 	XORQ   R8, R8
 	MOVQ   BX, R13
 	SUBQ   $0x00000010, R13
-	JLT    out50
+	JLT    out56
 
-loop49:
+loop55:
 	PREFETCHT0  2048(CX)(R8*2)
 	VMOVUPS     (CX)(R8*2), Y9
 	VPSLLD      $0x10, Y9, Y10
@@ -929,9 +1207,9 @@ loop49:
 	VFMADD231PS 32(R12)(R8*4), Y9, Y8
 	ADDQ        $0x00000010, R8
 	SUBQ        $0x00000010, R13
-	JGE         loop49
+	JGE         loop55
 
-out50:
+out56:
 	ADDQ         $0x00000010, R13
 	MOVQ         AX, R8
 	VADDPS       Y2, Y1, Y1
@@ -972,6 +1250,6 @@ out50:
 	ADDQ         $0x04, AX
 	LEAQ         (CX)(SI*2), CX
 	DECQ         DX
-	JNZ          row48
+	JNZ          row54
 	VZEROUPPER
 	RET

@@ -16,3 +16,15 @@ func gemvF16(m int, y, x []float32, w []uint16, n, k, ldw, ldy, ldx int) {
 func gemvBF16(m int, y, x []float32, w []uint16, n, k, ldw, ldy, ldx int) {
 	gemvGeneric(m, y, x, Rows{BF16: w}, n, k, ldw, ldy, ldx)
 }
+
+func quantize(dst []int8, x []float32) { quantizeGeneric(dst, x, len(x)) }
+
+func roundInt8(dst []int8, x []float32, inverse float32) { roundInt8Generic(dst, x, inverse) }
+
+func gemvInt8(m int, y []float32, x, w []int8, scale []float32, n, k, ldw, ldy, ldx int) {
+	gemvInt8Generic(m, y, x, w, scale, n, k, ldw, ldy, ldx)
+}
+
+func gemvInt4(m int, y []float32, x []int8, w []byte, n, k, ldy, ldx int) {
+	gemvInt4Generic(m, y, x, w, n, k, ldy, ldx)
+}

@@ -10,8 +10,9 @@ type Work struct {
 	job  product
 	part func(i int) // job.part, made once so that Run allocates nothing
 
-	few    few    // product of few rows under way, see MulRows
-	forked forked // see fork
+	few    few       // product of few rows under way, see MulRows
+	quant  quantized // see MulInt8
+	forked forked    // see fork
 	share  func(i int)
 
 	own    []*Work // of the parts of SplitWork

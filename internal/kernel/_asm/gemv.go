@@ -20,7 +20,7 @@ func gemvFiles(files map[string][]byte) {
 	convert := []kernel{{"fromF16", "dst []float32, src []uint16", "", fromF16}}
 	files["dispatch_gemv_amd64.go"] = append(dispatchKernels(convert), dispatchRows()...)
 	files["dispatch_gemv_noasm.go"] = dispatchGeneric(convert)
-	for _, s := range sets {
+	for _, s := range append([]set{vnni}, sets...) {
 		g := newGen(s)
 		emit := func(k kernel) {
 			g.function(k.name+s.title, k.signature())
@@ -28,12 +28,17 @@ func gemvFiles(files map[string][]byte) {
 			g.VZEROUPPER()
 			g.RET()
 		}
-		for _, k := range convert {
-			emit(k)
+		if s.title != "AVX512" {
+			g.quantKernels(emit)
 		}
-		for _, l := range layouts {
-			for m := 1; m <= fewPass; m++ {
-				emit(kernel{l.kernel(m), rowsParams("float32", l.elem), "", func(g *gen) { g.gemvRows(m, l) }})
+		if s != vnni {
+			for _, k := range convert {
+				emit(k)
+			}
+			for _, l := range layouts {
+				for m := 1; m <= fewPass; m++ {
+					emit(kernel{l.kernel(m), rowsParams("float32", l.elem), "", func(g *gen) { g.gemvRows(m, l) }})
+				}
 			}
 		}
 		f, err := g.Result()
