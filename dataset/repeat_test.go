@@ -103,3 +103,17 @@ func BenchmarkRepeats(b *testing.B) {
 		Repeats(prints)
 	}
 }
+
+func TestWithout(t *testing.T) {
+	dir := files{"train/cat/a.jpg": encoded(t, 1, 90), "train/dog/b.jpg": encoded(t, 2, 90), "val/dog/c.jpg": encoded(t, 1, 90), "test/cat/d.jpg": encoded(t, 2, 50)}.write(t)
+	part := func(split string) *set { return open(t, dir, OpenOptions{Split: split}) }
+	for other, want := range map[string]int{"val": 1, "test": 2} {
+		src, err := Without(context.Background(), part("train"), part(other), 2)
+		if err != nil || src.Len() != want || at(t, src, want-1).ID != "train/dog/b.jpg" {
+			t.Errorf("without %s: %v, %v", other, src, err)
+		}
+	}
+	if src, err := Without(context.Background(), part("train"), part("train"), 2); err == nil {
+		t.Errorf("%d pictures are left of a set without itself", src.Len())
+	}
+}

@@ -51,6 +51,8 @@ type Data struct {
 	// Lessons is how many easier questions more a generated picture asks, that prepare harder ones.
 	Lessons int    `yaml:"lessons" json:"lessons"`
 	Limit   int    `yaml:"limit" json:"limit"` // use only the first so many examples
+	// Except is another part of the data set: pictures whose files it has too are left out.
+	Except string `yaml:"except" json:"except,omitempty"`
 	Name    string `yaml:"name" json:"name"`   // in metrics; default: made from the path
 	// CompleteBoxes says whether every object is boxed, where the files leave it open (a keypoint file with one person a
 	// picture is taken as incomplete, anything else as complete).
@@ -145,6 +147,7 @@ func (c *Config) Check() error {
 			where = fmt.Sprintf("eval[%d]", i-len(c.Data))
 		}
 		bad((d.Path != "") != (d.Scenes > 0), "%s: give either path or scenes", where)
+		bad(d.Except == "" || d.Path != "", "%s: except names a part of the data set in path", where)
 		bad(d.Weight >= 0, "%s: weight %g is negative", where, d.Weight)
 		bad(d.Task.Set != 0, "%s: give a task, or all", where)
 		bad(d.Lessons >= 0 && d.Lessons <= 8, "%s: lessons %d, want 0 … 8", where, d.Lessons)

@@ -168,7 +168,15 @@ func (d Data) open(size int) (dataset.Source, error) {
 		}
 		return scenes.New(c), nil
 	}
-	return dataset.Open(d.Path, dataset.OpenOptions{Split: d.Split, CompleteBoxes: d.CompleteBoxes, Skeleton: annotation.COCO17})
+	src, err := dataset.Open(d.Path, dataset.OpenOptions{Split: d.Split, CompleteBoxes: d.CompleteBoxes, Skeleton: annotation.COCO17})
+	if err != nil || d.Except == "" {
+		return src, err
+	}
+	other, err := dataset.Open(d.Path, dataset.OpenOptions{Split: d.Except})
+	if err != nil {
+		return nil, fmt.Errorf("recipe: except: %w", err)
+	}
+	return dataset.Without(context.Background(), src, other, runtime.GOMAXPROCS(0))
 }
 
 // photos reads the pictures without people of a data set, for the backgrounds of scenes.
