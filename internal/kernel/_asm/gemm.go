@@ -82,6 +82,9 @@ func (g *gen) gemmTile(h, v int) {
 	for _, s := range sums {
 		g.VXORPS(s, s, s)
 	}
+	if g.lanes == 16 {
+		g.prefetchTile(h, v, cAt, words(argLDC))
+	}
 	bp, k := g.GP64(), g.GP64()
 	g.MOVQ(field(argB), bp)
 	g.MOVQ(field(argK), k)
@@ -132,6 +135,21 @@ func (g *gen) gemmTile(h, v int) {
 	g.ADDQ(ts, aAt)
 	g.DECQ(field(argTiles))
 	g.JNZ(ref(tile))
+}
+
+// prefetchTile fetches the tile of c that will be stored, and before that perhaps read, at the end: products over few k would
+// wait for it.
+func (g *gen) prefetchTile(h, v int, c mem, ldc gp) {
+	at := g.GP64()
+	g.MOVQ(c, at)
+	for i := range h {
+		for j := range v {
+			g.PREFETCHT0(mem{Base: at, Disp: 4 * g.lanes * j})
+		}
+		if i < h-1 {
+			g.ADDQ(ldc, at)
+		}
+	}
 }
 
 // multiply adds the products of a, the same in every lane, and b to sum.

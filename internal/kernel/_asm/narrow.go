@@ -21,6 +21,12 @@ func pairRows(g *gen) {
 	pairs := func(v int, ms []*mask) {
 		loop, odd, end := g.label("pairs"), g.label("odd"), g.label("end")
 		row := func(below bool) {
+			if below { // rows lie in other pages, which no hardware prefetch enters
+				ahead := g.GP64()
+				g.LEAQ(mem{Base: src, Index: ld, Scale: 8}, ahead)
+				g.PREFETCHT0(mem{Base: ahead})
+				g.PREFETCHT0(mem{Base: ahead, Index: ld, Scale: 1})
+			}
 			for j := range v {
 				at := mem{Base: src, Disp: 4 * g.lanes * j}
 				x, y, t := g.load(at, ms[j]), g.zero(), g.vec()
