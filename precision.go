@@ -23,6 +23,7 @@ const (
 	F32  Precision = "f32"  // four bytes a weight
 	BF16 Precision = "bf16" // two bytes; those of a file that has such are used where they are, mapped into memory
 	Int8 Precision = "int8" // one byte, and a scale for each row
+	Int4 Precision = "int4" // half a byte, and a scale for each 32, in what writes texts; elsewhere as Int8
 )
 
 // WithPrecision holds the weights of the model's matrices in fewer bytes; tables, convolutions and norms stay float32.
@@ -31,8 +32,8 @@ func WithPrecision(p Precision) Option { return func(o *options) { o.precision =
 
 // check refuses precisions that there are not.
 func (p Precision) check() error {
-	if p != "" && !slices.Contains([]Precision{F32, BF16, Int8}, p) {
-		return badInput("request.precision", fmt.Errorf("fovea: there is no precision %q; there are %s, %s and %s", string(p), F32, BF16, Int8))
+	if p != "" && !slices.Contains([]Precision{F32, BF16, Int8, Int4}, p) {
+		return badInput("request.precision", fmt.Errorf("fovea: there is no precision %q; there are %s, %s, %s and %s", string(p), F32, BF16, Int8, Int4))
 	}
 	return nil
 }

@@ -10,8 +10,9 @@ import (
 	"fovea/ops"
 )
 
-// Lower holds the weights of every Dense layer of m, and the table of words of a Decoder, in two bytes each (bf16) or one
-// (int8, a scale for each output), for inference: the layers cannot be trained, adapted or saved any more. A weight that
+// Lower holds the weights of every Dense layer of m, and the table of words of a Decoder, in two bytes each (bf16), one (int8, a
+// scale for each output) or half of one (int4, a scale for each 32; of a Decoder's blocks, and int8 elsewhere), for inference:
+// the layers cannot be trained, adapted or saved any more. A weight that
 // something else uses too stays as it is. Parameters that are stored in a file (checkpoint.Attach) are converted row by row,
 // or, bf16 from a file of 16 bits, used where they are; those that are not lowered are loaded as float32. It returns the
 // bytes that the lowered weights take, and those that they take as float32.
@@ -27,7 +28,7 @@ func Lower(m any, precision string) (now, was int, err error) {
 			users[*n.Slot]++
 		}
 	}
-	lower := func(w *autograd.Param, to **ops.Narrow) {
+	lower := func(w *autograd.Param, to **ops.Narrow, precision string) {
 		if err != nil || *to != nil || users[w] != 1 || len(w.Shape) != 2 || w.Data == nil && w.Stored == nil {
 			return
 		}
@@ -41,7 +42,14 @@ func Lower(m any, precision string) (now, was int, err error) {
 		}
 		w.Data, w.Stored = nil, nil
 	}
-	layers(reflect.ValueOf(m), func(d *Dense) { lower(d.Weight, &d.narrow) }, func(d *Decoder) { lower(d.Words, &d.narrow) })
+	wide := precision // of what 4 bits are too few for
+	if wide == "int4" {
+		wide = "int8"
+	}
+	layers(reflect.ValueOf(m), func(d *Dense) { lower(d.Weight, &d.narrow, wide) }, func(d *Decoder) {
+		layers(reflect.ValueOf(d.Blocks), func(d *Dense) { lower(d.Weight, &d.narrow, precision) }, nil)
+		lower(d.Words, &d.narrow, wide)
+	})
 	if err != nil {
 		return 0, 0, fmt.Errorf("nn: %w", err)
 	}

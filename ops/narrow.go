@@ -1,27 +1,30 @@
 package ops
 
 import (
+	"errors"
 	"fmt"
-	"math"
+	"runtime"
+	"sync/atomic"
 
 	"fovea/autograd"
 	"fovea/internal/kernel"
 )
 
-// Narrow is a matrix [Out, In] of weights that take one or two bytes each. Many rows are multiplied by bfloat16 as such,
+// Narrow is a matrix [Out, In] of weights that take two bytes each, one, or half of one. Many rows are multiplied by bfloat16 as such,
 // rounded to it themselves; else weights become float32 panel by panel, when they are multiplied by.
 type Narrow struct {
 	Out, In int
 
 	bf16  []uint16
 	f16   []uint16
-	int8  []int8
+	int8  []int8    // with a capacity of kernel.Pad more
 	scale []float32 // of int8: one for each row
-	owner any       // what the memory belongs to when it is a file's
+	int4  *kernel.Int4
+	owner any // what the memory belongs to when it is a file's
 	fast  narrowCopy
 }
 
-// Narrowed is the matrix of a parameter in fewer bits: "bf16" or "int8". A parameter that lies in a file as bfloat16 or
+// Narrowed is the matrix of a parameter in fewer bits, one of Precisions. A parameter that lies in a file as bfloat16 or
 // binary16 becomes "bf16" by using the file's bytes as they are; everything else is read row by row, and never is as
 // float32 as a whole.
 func Narrowed(p *autograd.Param, precision string) (*Narrow, error) {
@@ -39,17 +42,43 @@ func Narrowed(p *autograd.Param, precision string) (*Narrow, error) {
 		n.fill(p.Data, 0)
 		return n, nil
 	}
-	step := min(max(panelFloats/max(n.In, 1), 1), n.Out)
-	rows := make([]float32, step*n.In)
-	for o := 0; o < n.Out; o += step {
-		end := min(o+step, n.Out)
-		if err := p.Stored.Rows(rows[:(end-o)*n.In], o, end); err != nil {
-			return nil, err
-		}
-		n.fill(rows[:(end-o)*n.In], o)
+	if err := n.read(p.Stored); err != nil {
+		return nil, err
 	}
 	p.Stored.Done()
 	return n, nil
+}
+
+// read rounds rows of a file, some on each core. A panel of 4-bit weights is one goroutine's.
+func (n *Narrow) read(from autograd.Stored) error {
+	const align = 16
+	step := max(panelFloats/max(n.In, 1)/align, 1) * align
+	var next atomic.Int64
+	errs := make(chan error)
+	workers := min(runtime.GOMAXPROCS(0), (n.Out+step-1)/step)
+	for range workers {
+		go func() {
+			rows := make([]float32, min(step, n.Out)*n.In)
+			for {
+				o := int(next.Add(int64(step))) - step
+				if o >= n.Out {
+					errs <- nil
+					return
+				}
+				end := min(o+step, n.Out)
+				if err := from.Rows(rows[:(end-o)*n.In], o, end); err != nil {
+					errs <- err
+					return
+				}
+				n.fill(rows[:(end-o)*n.In], o)
+			}
+		}()
+	}
+	var err error
+	for range workers {
+		err = errors.Join(err, <-errs)
+	}
+	return err
 }
 
 // NewBF16 rounds a matrix [out, in] to bfloat16.
@@ -74,7 +103,9 @@ func (n *Narrow) reserve(precision string) error {
 	case "bf16":
 		n.bf16 = make([]uint16, n.Out*n.In)
 	case "int8":
-		n.int8, n.scale = make([]int8, n.Out*n.In), make([]float32, n.Out)
+		n.int8, n.scale = make([]int8, n.Out*n.In, n.Out*n.In+kernel.Pad), make([]float32, n.Out)
+	case "int4":
+		n.int4 = kernel.NewInt4(n.Out, n.In)
 	default:
 		return fmt.Errorf("ops: there is no precision %q", precision)
 	}
@@ -88,25 +119,27 @@ func (n *Narrow) fill(w []float32, from int) {
 		return
 	}
 	for o := from; len(w) > 0; o, w = o+1, w[n.In:] {
-		row, q := w[:n.In], n.int8[o*n.In:(o+1)*n.In]
-		s := kernel.MaxAbs(row) / 127
-		if n.scale[o] = s; s == 0 {
-			continue
-		}
-		for i, v := range row {
-			q[i] = int8(math.RoundToEven(float64(v / s)))
+		if n.int4 != nil {
+			n.int4.SetRow(o, w[:n.In])
+		} else {
+			n.scale[o] = kernel.RoundInt8(n.int8[o*n.In:(o+1)*n.In], w[:n.In])
 		}
 	}
 }
 
 // Precisions are the number formats that there are.
-var Precisions = []string{"bf16", "int8"}
+var Precisions = []string{"bf16", "int8", "int4"}
 
 // Mapped reports that the weights are those of a file.
 func (n *Narrow) Mapped() bool { return n.owner != nil }
 
 // Bytes is the memory that the matrix takes.
-func (n *Narrow) Bytes() int { return 2*(len(n.bf16)+len(n.f16)) + len(n.int8) + 4*len(n.scale) }
+func (n *Narrow) Bytes() int {
+	if n.int4 != nil {
+		return n.int4.Bytes()
+	}
+	return 2*(len(n.bf16)+len(n.f16)) + len(n.int8) + 4*len(n.scale)
+}
 
 // widen writes rows [from, to) as float32.
 func (n *Narrow) widen(dst []float32, from, to int) {
@@ -119,6 +152,10 @@ func (n *Narrow) widen(dst []float32, from, to int) {
 		return
 	}
 	for o := from; o < to; o++ {
+		if n.int4 != nil {
+			n.int4.Row(dst[(o-from)*n.In:(o-from+1)*n.In], o)
+			continue
+		}
 		kernel.DequantInt8(dst[(o-from)*n.In:(o-from+1)*n.In], n.int8[o*n.In:(o+1)*n.In], n.scale[o])
 	}
 }

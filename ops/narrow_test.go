@@ -17,8 +17,14 @@ func TestNarrowLinear(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	w, b, x := param(rng, out, in), param(rng, out), param(rng, 2, 3, in)
 	clear(w.Data[:in])
-	for i := range x.Data { // sums of 300 products, added up in several orders, are about 1
-		x.Data[i] /= 16
+	for i := range x.Data { // numbers that rounding to bytes keeps, in groups of 32; sums of 300 products are about 1
+		if x.Data[i] = float32(rng.IntN(255)-127) / 1024; i%in%32 == 0 {
+			x.Data[i] = 127. / 1024
+		}
+	}
+	four, err := Narrowed(w, "int4")
+	if err != nil {
+		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
 		n     *Narrow
@@ -26,6 +32,7 @@ func TestNarrowLinear(t *testing.T) {
 		bytes int
 	}{
 		"bf16": {NewBF16(w.Data, out, in), 1. / 256, 2 * in * out}, "int8": {NewInt8(w.Data, out, in), .5001 / 127, in*out + 4*out},
+		"int4": {four, 1.01 / 8, 528 * 320 * 9 / 16},
 	} {
 		tape := autograd.NewTape(kernel.NewWork(nil), 0, false)
 		wide := make([]float32, out*in)

@@ -7,13 +7,19 @@ func (n *Narrow) rows() kernel.Rows {
 	return kernel.Rows{N: n.Out, K: n.In, BF16: n.bf16, F16: n.f16}
 }
 
-// few computes y = x·wᵀ + bias for few rows, which costs reading the weights once. It reports false, and does nothing, when
-// that is not the best way.
+// few computes y = x·wᵀ + bias where reading the weights is what it costs: for few rows, and by weights of 4 bits always.
+// It reports false, and does nothing, when that is not the best way.
 func (n *Narrow) few(w *kernel.Work, y, x kernel.Mat, bias *Value) bool {
-	if x.Rows > kernel.FewRows || n.bf16 == nil && n.f16 == nil {
+	switch {
+	case n.int4 != nil:
+		kernel.MulInt4(w, y, x, n.int4, dataOf(bias))
+	case n.int8 != nil:
+		kernel.MulInt8(w, y, x, n.int8, n.scale, dataOf(bias))
+	case x.Rows <= kernel.FewRows:
+		kernel.MulRows(w, y, x, n.rows(), dataOf(bias))
+	default:
 		return false
 	}
-	kernel.MulRows(w, y, x, n.rows(), dataOf(bias))
 	return true
 }
 

@@ -21,7 +21,7 @@ func (a *app) benchDrift() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return a.runBenchDrift(c.Context(), &o) },
 	}
 	c.Flags().StringVarP(&o.model, "model", "m", "", "measure this model: a name or a folder")
-	c.Flags().StringVar(&o.precision, "precision", string(fovea.Int8), "bf16 or int8")
+	c.Flags().StringVar(&o.precision, "precision", string(fovea.Int8), "bf16, int8 or int4")
 	_ = c.RegisterFlagCompletionFunc("model", completeModels)
 	return c
 }
@@ -55,8 +55,8 @@ func (a *app) runBenchDrift(ctx context.Context, o *benchDriftOptions) error {
 // checkPrecision refuses a --precision that there is not.
 func checkPrecision(p string) error {
 	switch fovea.Precision(p) {
-	case "", fovea.F32, fovea.BF16, fovea.Int8:
+	case "", fovea.F32, fovea.BF16, fovea.Int8, fovea.Int4:
 		return nil
 	}
-	return usage("", "--precision is %q, want f32, bf16 or int8", p)
+	return usage("", "--precision is %q, want f32, bf16, int8 or int4", p)
 }

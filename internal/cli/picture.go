@@ -27,7 +27,7 @@ type pictureOptions struct {
 func (o *pictureOptions) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVarP(&o.model, "model", "m", fovea.DefaultModel, "use this model: a name or a folder")
-	f.StringVar(&o.precision, "precision", "", "hold the model's matrices as f32, or in less memory as bf16 or int8 (default f32, and bf16 for more than 1 GiB of 16-bit weights)")
+	f.StringVar(&o.precision, "precision", "", "hold the model's matrices as f32, or in less memory as bf16, int8 or int4 (default f32, and bf16 for more than 1 GiB of 16-bit weights)")
 	f.IntVar(&o.every, "every", 1, "look at every so many frames of a video or GIF")
 	f.BoolVar(&o.allowURL, "allow-url", false, "fetch pictures from http and https URLs")
 	_ = c.RegisterFlagCompletionFunc("model", completeModels)

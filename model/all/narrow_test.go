@@ -10,7 +10,7 @@ import (
 
 // TestLowPrecision: with weights of few bits every network computes about the same, from a fraction of the memory.
 func TestLowPrecision(t *testing.T) {
-	for precision, bound := range map[string]float64{"bf16": .02, "int8": .05} {
+	for precision, bound := range map[string]float64{"bf16": .02, "int8": .05, "int4": .2} {
 		t.Run(precision, func(t *testing.T) {
 			forEach(t, func(t *testing.T, x *fixture) {
 				net, same := x.load(t), x.load(t)
