@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 )
 
 // Message is what one side says.
@@ -28,8 +29,27 @@ func Ask(n int, question string) []Message {
 	return []Message{{m.Role, append(m.Parts, Part{Text: question})}}
 }
 
+// Answer gives what stands in a conversation after the text of Render, once the model has answered.
+func (t *Template) Answer(messages []Message, answer string) (string, error) {
+	before, err := t.Render(messages)
+	if err != nil {
+		return "", err
+	}
+	all, err := t.render(append(messages[:len(messages):len(messages)], Message{"assistant", []Part{{Text: answer}}}), false)
+	if err != nil {
+		return "", err
+	}
+	said, ok := strings.CutPrefix(all, before)
+	if !ok {
+		return "", fmt.Errorf("chat: the template writes an answer that does not go on from its prompt %q", before)
+	}
+	return said, nil
+}
+
 // Render gives the text of a conversation up to where the model answers.
-func (t *Template) Render(messages []Message) (string, error) {
+func (t *Template) Render(messages []Message) (string, error) { return t.render(messages, true) }
+
+func (t *Template) render(messages []Message, open bool) (string, error) {
 	list := make([]any, len(messages))
 	for i, m := range messages {
 		parts := make([]any, len(m.Parts))
@@ -42,7 +62,7 @@ func (t *Template) Render(messages []Message) (string, error) {
 		}
 		list[i] = map[string]any{"role": m.Role, "content": parts}
 	}
-	return t.Execute(map[string]any{"messages": list, "add_generation_prompt": true})
+	return t.Execute(map[string]any{"messages": list, "add_generation_prompt": open})
 }
 
 // Find reads the template of a repository, whose files read gives: chat_template.jinja, or else chat_template.json, or else

@@ -3,6 +3,7 @@ package nn
 import (
 	"math"
 	"math/rand/v2"
+	"reflect"
 
 	"fovea/autograd"
 	"fovea/ops"
@@ -58,32 +59,55 @@ func (d *Dense) freeze(frozen bool) {
 	}
 }
 
-// linears are the slots of a stack's dense maps: of attention and of plain feed-forward layers.
-func (s *Stack) linears() []*Linear {
-	var out []*Linear
-	for _, b := range s.Blocks {
-		out = append(out, &b.Attn.Q, &b.Attn.K, &b.Attn.V, &b.Attn.O)
-		if m, ok := b.MLP.(*MLP); ok {
-			out = append(out, &m.Up, &m.Down)
+var linearType = reflect.TypeFor[Linear]()
+
+// linears calls f for every slot of a Linear below v, found as Walk finds parameters.
+func linears(v reflect.Value, f func(l *Linear)) {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if !v.IsNil() {
+			linears(v.Elem(), f)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			linears(v.Index(i), f)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			field := v.Type().Field(i)
+			_, tagged := field.Tag.Lookup("weight")
+			switch {
+			case !tagged:
+			case field.Type != linearType:
+				linears(v.Field(i), f)
+			case !v.Field(i).IsNil():
+				f(v.Field(i).Addr().Interface().(*Linear))
+			}
 		}
 	}
-	return out
 }
 
-// Adapt puts adapters beside all dense maps of the stack.
-func (s *Stack) Adapt(rng *rand.Rand, rank int) {
-	for _, l := range s.linears() {
+// AdaptAll puts adapters of the given rank beside the dense maps of m's attention and feed-forward layers: all that are
+// declared as Linear.
+func AdaptAll(rng *rand.Rand, m any, rank int) {
+	linears(reflect.ValueOf(m), func(l *Linear) {
 		if d, ok := (*l).(*Dense); ok {
 			*l = Adapt(rng, d, rank)
 		}
-	}
+	})
 }
 
-// Merge takes the adapters of the stack into its weights.
-func (s *Stack) Merge() {
-	for _, l := range s.linears() {
+// MergeAll takes the adapters of m into its weights.
+func MergeAll(m any) {
+	linears(reflect.ValueOf(m), func(l *Linear) {
 		if a, ok := (*l).(*Adapted); ok {
 			*l = a.Merge()
 		}
-	}
+	})
 }
+
+// Adapt puts adapters beside all dense maps of the stack.
+func (s *Stack) Adapt(rng *rand.Rand, rank int) { AdaptAll(rng, s, rank) }
+
+// Merge takes the adapters of the stack into its weights.
+func (s *Stack) Merge() { MergeAll(s) }

@@ -28,16 +28,19 @@ type view struct {
 // tasks are the words that tasks begin with. A question that begins otherwise is one to be answered in English.
 var tasks = []string{"answer", "question", "caption", "cap", "describe", "detect", "segment", "ocr"}
 
+// phrase is a question as the model reads it.
+func phrase(question string) string {
+	if first, _, _ := strings.Cut(strings.TrimSpace(question), " "); slices.Contains(tasks, first) {
+		return question
+	}
+	return "answer en " + question
+}
+
 // Ask implements model.View.
 func (v *view) Ask(questions []string, step func(string)) []model.Answer {
 	var out []model.Answer
 	for _, q := range questions {
-		first, _, _ := strings.Cut(strings.TrimSpace(q), " ")
-		prompt := q
-		if !slices.Contains(tasks, first) {
-			prompt = "answer en " + q
-		}
-		a := v.Talk.Ask([]string{prompt}, step)[0]
+		a := v.Talk.Ask([]string{phrase(q)}, step)[0]
 		a.Question, step = q, nil
 		out = append(out, a)
 	}

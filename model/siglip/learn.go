@@ -1,0 +1,32 @@
+package siglip
+
+import (
+	"errors"
+
+	"fovea/autograd"
+	"fovea/model"
+	"fovea/ops"
+	"fovea/task"
+)
+
+// Teaches implements model.Learner.
+func (m *Model) Teaches() task.Set { return task.SetOf(task.Match) }
+
+// Prepare implements model.Learner.
+func (m *Model) Prepare(l model.Lesson) (*model.Prepared, error) {
+	if m.Flex != nil {
+		return nil, errors.New("siglip: a NaFlex model, which takes pictures in their own shape, cannot be trained here")
+	}
+	return model.Prepare(m, l, l.Answer, nil)
+}
+
+// Loss implements model.Learner: of every picture and every text of the batch the model is to say whether they belong together.
+func (m *Model) Loss(t *autograd.Tape, batch []*model.Prepared) *autograd.Value {
+	in := model.Inputs{}
+	for _, name := range []string{"pixel_values", "input_ids"} {
+		x := model.Batched(t, name, batch)
+		in.Put(name, x.Data, x.Shape...)
+	}
+	out := m.Run(t, in)
+	return ops.SigmoidMatch(out["image_embeds"], out["text_embeds"], t.Use(m.LogScale), t.Use(m.Bias), model.Pairs(batch))
+}
