@@ -23,10 +23,21 @@ type Value struct {
 	Grad []float32 // dLoss/dData, same length as Data; nil when not wanted
 	tape *Tape
 	of   *Param // set for a fixed parameter, see Fix
+
+	spare bool
 }
 
 // Tape is where operations on v are recorded.
 func (v *Value) Tape() *Tape { return v.tape }
+
+// Spare says that nothing but the next operation will look at v: on a tape that does not train, it may work in place.
+func (v *Value) Spare() *Value {
+	v.spare = !v.tape.Train
+	return v
+}
+
+// IsSpare reports whether an operation may put its result in place of v.
+func (v *Value) IsSpare() bool { return v.spare }
 
 // Param is a trainable tensor that outlives steps.
 type Param struct {

@@ -110,8 +110,23 @@ func zeroed(d *Dense) *Dense {
 
 // Forward runs the block.
 func (b *Block) Forward(p *Pass, x *Value) *Value {
+	if t := x.Tape(); !t.Train {
+		return b.answer(t, p, x)
+	}
 	x = ops.Add(x, b.Scale1.Forward(b.Attn.Forward(p, b.Norm1.Forward(x))))
 	return ops.Add(x, b.Scale2.Forward(b.MLP.Forward(p, b.Norm2.Forward(x))))
+}
+
+// answer is Forward on a tape that does not train: of all that the block computes only its result keeps its memory. Fresh
+// memory for every state of every block would be written to and read from beyond the caches.
+func (b *Block) answer(t *autograd.Tape, p *Pass, x *Value) *Value {
+	y := t.New(false, x.Shape...)
+	m := t.Mark()
+	ops.AddInto(y, x, b.Scale1.Forward(b.Attn.Forward(p, b.Norm1.Forward(x))))
+	t.Release(m)
+	ops.AddInto(y, y, b.Scale2.Forward(b.MLP.Forward(p, b.Norm2.Forward(y))))
+	t.Release(m)
+	return y
 }
 
 // Stack runs blocks one after the other, then the final norm, if any.

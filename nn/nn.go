@@ -120,7 +120,7 @@ func (m *MLP) Forward(_ *Pass, x *Value) *Value {
 	if act == nil {
 		act = ops.GELU
 	}
-	return m.Down.Forward(act(m.Up.Forward(x)))
+	return m.Down.Forward(act(m.Up.Forward(x).Spare()))
 }
 
 // GatedMLP is Down(Act(Gate(x))·Up(x)), also called SwiGLU or, with GELU, GeGLU (Shazeer 2020).
@@ -137,5 +137,5 @@ func (m *GatedMLP) Forward(_ *Pass, x *Value) *Value {
 	if act == nil {
 		act = ops.SiLU
 	}
-	return m.Down.Forward(ops.Mul(act(m.Gate.Forward(x)), m.Up.Forward(x)))
+	return m.Down.Forward(ops.Mul(act(m.Gate.Forward(x).Spare()), m.Up.Forward(x)))
 }

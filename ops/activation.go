@@ -50,8 +50,10 @@ func (o *relu6Op) Backward() { kernel.ReLU6Grad(o.x.Grad, o.x.Data) }
 func SiLU(x *Value) *Value { return unary(x, kernel.SiLU, kernel.SiLUGrad) }
 
 func unary(x *Value, f func(dst, x []float32), grad func(dx, x, dy []float32)) *Value {
-	t := x.Tape()
-	y := newLike(t, autograd.Wants(x), x, x.Shape.Last())
+	t, y := x.Tape(), x
+	if !x.IsSpare() {
+		y = newLike(t, autograd.Wants(x), x, x.Shape.Last())
+	}
 	if n := len(x.Data); t.Work.Wide(n) {
 		t.Work.Split(n, func(i, j int) { f(y.Data[i:j], x.Data[i:j]) })
 	} else {

@@ -27,6 +27,17 @@ func Add(a, b *Value) *Value {
 	return y
 }
 
+// AddInto sets y = a + b, all of one size, on a tape that does not train; y may be a or b.
+func AddInto(y, a, b *Value) {
+	t, n := y.Tape(), len(y.Data)
+	mustBe(len(a.Data) == n && len(b.Data) == n && !t.Train, "addinto", "one size, on a tape that does not train", y, a, b)
+	if t.Work.Wide(n) {
+		t.Work.Split(n, func(i, j int) { kernel.Add(y.Data[i:j], a.Data[i:j], b.Data[i:j]) })
+		return
+	}
+	kernel.Add(y.Data, a.Data, b.Data)
+}
+
 type addOp struct{ a, b, y *Value }
 
 func (o *addOp) Backward() {

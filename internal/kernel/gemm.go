@@ -135,8 +135,9 @@ func (p *product) split(workers int) {
 		return
 	}
 	panels := ceilDiv(p.n, p.shape.nr)
-	// Columns first: then nobody packs the same part of b twice.
-	if panels >= 2*workers || p.m < 2*workers {
+	// Columns first: then nobody packs the same part of b twice. But where a is packed and b is not, it is a that counts.
+	rows := p.packed != nil && p.packed.half == nil && p.shape.group > 1 && p.m >= 2*p.shape.mr*workers
+	if !rows && panels >= 2*workers || p.m < 2*workers {
 		p.parts, p.byColumns = min(workers, panels), true
 	} else {
 		p.parts = workers
