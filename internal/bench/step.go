@@ -36,16 +36,24 @@ type replica struct {
 func StepCases() []string { return []string{"joint", "vit384"} }
 
 // NewStep builds a case: "joint" is 256 image tokens and four text groups of 48, width 192, 8 blocks, batch 8; "vit384" is
-// a classifier of 400 tokens, width 384, 12 blocks, batch 4. threads replicas share the batch.
-func NewStep(name string, threads int) (*Step, error) {
+// a classifier of 400 tokens, width 384, 12 blocks, batch 4. threads replicas share the batch. The precision is f32, or bf16
+// for products of rounded operands, as in training.
+func NewStep(name, precision string, threads int) (*Step, error) {
 	build, ok := map[string]func(s *Step, rng *rand.Rand, replicas int){"joint": buildJoint, "vit384": buildViT}[name]
 	if !ok {
 		return nil, fmt.Errorf("bench: unknown training case %q; there are %v", name, StepCases())
 	}
+	if precision != "f32" && precision != "bf16" {
+		return nil, fmt.Errorf("bench: precision %q, want f32 or bf16", precision)
+	}
 	s := &Step{opt: train.NewAdamW(threads)}
 	s.opt.Decay = .05
 	for i := range threads {
-		s.replicas = append(s.replicas, &replica{tape: autograd.NewTape(kernel.NewWork(nil), i, true)})
+		work := kernel.NewWork(nil)
+		if precision == "bf16" {
+			work.RoundBF16()
+		}
+		s.replicas = append(s.replicas, &replica{tape: autograd.NewTape(work, i, true)})
 	}
 	build(s, rand.New(rand.NewPCG(0, 0)), threads)
 	for _, p := range s.params {

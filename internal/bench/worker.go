@@ -11,8 +11,8 @@ import (
 )
 
 // Worker lets a training step take part in a comparison, see answer.
-func Worker(in io.Reader, out io.Writer, name string, threads int) error {
-	s, err := NewStep(name, threads)
+func Worker(in io.Reader, out io.Writer, name, precision string, threads int) error {
+	s, err := NewStep(name, precision, threads)
 	if err != nil {
 		return err
 	}

@@ -11,9 +11,10 @@ import (
 )
 
 type benchTrainOptions struct {
-	name    string
-	seconds float64
-	worker  bool
+	name      string
+	precision string
+	seconds   float64
+	worker    bool
 }
 
 func (a *app) benchTrain() *cobra.Command {
@@ -27,6 +28,7 @@ func (a *app) benchTrain() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&o.name, "case", "joint", "what to train: joint (pictures and texts together), vit384 (a classifier)")
+	f.StringVar(&o.precision, "precision", "f32", "f32, or bf16 for products of rounded operands")
 	f.Float64Var(&o.seconds, "seconds", 5, "measure for so long")
 	f.BoolVar(&o.worker, "worker", false, "read what to measure from standard input")
 	_ = c.RegisterFlagCompletionFunc("case", cobra.FixedCompletions(bench.StepCases(), cobra.ShellCompDirectiveNoFileComp))
@@ -40,10 +42,13 @@ func (a *app) runBenchTrain(ctx context.Context, o *benchTrainOptions) error {
 	if !(o.seconds > 0 && o.seconds <= maxSeconds) {
 		return usage("", "--seconds is %g, want 0 … %g", o.seconds, float64(maxSeconds))
 	}
-	if o.worker {
-		return bench.Worker(a.in, a.out, o.name, a.threads)
+	if o.precision != "f32" && o.precision != "bf16" {
+		return usage("", "--precision is %q, want f32 or bf16", o.precision)
 	}
-	s, err := bench.NewStep(o.name, a.threads)
+	if o.worker {
+		return bench.Worker(a.in, a.out, o.name, o.precision, a.threads)
+	}
+	s, err := bench.NewStep(o.name, o.precision, a.threads)
 	if err != nil {
 		return err
 	}
