@@ -266,7 +266,7 @@ func (c *cocoFile) complete() {
 		labels |= HasJoints
 	}
 	if c.onePersonEach() {
-		labels &^= HasBoxes | HasMasks
+		labels = labels&^HasBoxes | SomeBoxes
 	}
 	for _, im := range c.order {
 		r := im.record
@@ -280,7 +280,7 @@ func (c *cocoFile) complete() {
 			}
 		}
 		if im.lost {
-			had &^= HasBoxes | HasMasks
+			had &^= HasBoxes | SomeBoxes | HasMasks
 		}
 		if c.b.boxed[r] {
 			had &= HasJoints // the first file decided on the rest
@@ -310,7 +310,7 @@ func (c *cocoFile) onePersonEach() bool {
 			return false
 		}
 	}
-	c.b.report.note("%s labels exactly one person in each of %d pictures, so others are taken as not labelled: it teaches joints, not "+
-		"detection; complete_boxes: true says that the boxes are complete", c.name, len(c.order))
+	c.b.report.note("%s labels exactly one person in each of %d pictures, so others are taken as not labelled: it teaches what "+
+		"people are, not what is none; complete_boxes: true says that the boxes are complete", c.name, len(c.order))
 	return true
 }

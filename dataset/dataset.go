@@ -29,6 +29,7 @@ const (
 	HasQuestions                    // Questions is set
 	HasCaptions                     // Captions is set
 	HasSemantic                     // Semantic is set
+	SomeBoxes                       // what is boxed is right, but other objects may not be boxed
 )
 
 // Source is a data set: examples with a fixed order that can be read in any order, by several goroutines at once.

@@ -15,7 +15,9 @@ type Sample struct {
 	Groups []Group
 
 	// Boxes says that every object of Candidates is in Objects, so that the other patches answer "nothing".
-	Boxes      bool
+	Boxes bool
+	// Some says instead that there may be more objects than those in Objects: other patches are taught nothing.
+	Some       bool
 	Candidates []int32 // names that detection chooses from, Nothing first
 	Objects    []Target
 	Ignore     []annotation.Box // crowds, model frame: patches centred here are taught nothing
@@ -62,13 +64,17 @@ type Source struct {
 	Tasks      Set     // tasks that the mixture asks of it
 }
 
+// Has says what the annotations of an example are: every object boxed, only some, and those that are with masks.
+type Has struct{ Boxes, Some, Masks bool }
+
 // Build makes a sample from an already square picture: p's coordinates are pixels of img. rng picks the questions and
 // people when there are more than fit, and jitters the boxes that poses are asked in.
-func (b *Builder) Build(img *imageproc.RGB, p *annotation.Picture, boxes, masks bool, src Source, rng *rand.Rand) *Sample {
+func (b *Builder) Build(img *imageproc.RGB, p *annotation.Picture, has Has, src Source, rng *rand.Rand) *Sample {
 	s := &Sample{Image: img, Candidates: src.Candidates, ClassChoices: src.Classes}
 	side := float64(b.Side)
 	toModel := func(x, y float64) (float64, float64) { return x / side, y / side }
-	s.Boxes = boxes && src.Tasks.Has(Detect)
+	s.Boxes = has.Boxes && src.Tasks.Has(Detect)
+	s.Some = has.Some && !s.Boxes && src.Tasks.Has(Detect)
 	for _, o := range p.Objects {
 		box := o.Box.Clip(side, side)
 		if box.Empty() {
@@ -79,9 +85,9 @@ func (b *Builder) Build(img *imageproc.RGB, p *annotation.Picture, boxes, masks 
 		switch {
 		case o.Crowd:
 			s.Ignore = append(s.Ignore, mb)
-		case known && s.Boxes:
+		case known && (s.Boxes || s.Some):
 			t := Target{Name: id, Box: mb}
-			if masks && o.Mask != nil && src.Tasks.Has(Segment) {
+			if has.Masks && o.Mask != nil && src.Tasks.Has(Segment) {
 				t.Mask = shrink(o.Mask, b.Features)
 			}
 			s.Objects = append(s.Objects, t)

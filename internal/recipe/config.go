@@ -24,6 +24,17 @@ type Config struct {
 	Train   Train          `yaml:"train" json:"train"`
 	Augment augment.Config `yaml:"augment" json:"augment"`
 	Out     string         `yaml:"out" json:"-"`
+
+	given map[string]bool // keys that somebody has set, "train.lr"
+}
+
+// Given notes that a key, such as "train.lr", was set on purpose: its value stays, where others are replaced by what suits the
+// model that training starts from.
+func (c *Config) Given(key string) {
+	if c.given == nil {
+		c.given = map[string]bool{}
+	}
+	c.given[key] = true
 }
 
 // Model says what is trained.
@@ -34,8 +45,10 @@ type Model struct {
 	// larger than they were (progressive resizing, Howard 2018).
 	Size int `yaml:"size" json:"size"`
 	// Grow, with From, gives the model what the variant has and the other model lacks; the new parts start fresh.
-	Grow  bool   `yaml:"grow" json:"grow"`
-	Vocab string `yaml:"vocab" json:"vocab"` // tokenizer.json; default: the shipped one
+	Grow bool `yaml:"grow" json:"grow"`
+	// Backbone is a file that configs/lite0.py writes: pretrained convolutions in place of the model's own stem.
+	Backbone string `yaml:"backbone" json:"backbone,omitempty"`
+	Vocab    string `yaml:"vocab" json:"vocab"` // tokenizer.json; default: the shipped one
 }
 
 // Data is one data set of the mixture, or one set to measure on.
@@ -119,6 +132,7 @@ func Parse(b []byte) (*Config, error) {
 	if err := knownKeys(&root, c); err != nil {
 		return nil, err
 	}
+	eachKey(&root, "", c.Given)
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
 	if err := d.Decode(&c); err != nil {

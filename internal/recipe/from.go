@@ -88,6 +88,9 @@ func fromEncoder(f *model.Folder, c *Config) (*unified.Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.Model.Backbone != "" {
+		return nil, errors.New("model.backbone: a published encoder brings its own input embedding")
+	}
 	like, vocab, err := blank(c)
 	if err != nil {
 		return nil, err
@@ -104,6 +107,9 @@ func blank(c *Config) (unified.Config, *task.Vocabulary, error) {
 	}
 	if c.Model.Size != 0 {
 		u.Size = c.Model.Size
+	}
+	if c.Model.Backbone != "" {
+		u.Backbone = unified.Lite0
 	}
 	u.Joints = annotation.COCO17.Joints
 	vb, err := fs.ReadFile(nano.FS(), "tokenizer.json")
@@ -134,7 +140,22 @@ func newModel(c *Config) (*unified.Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("recipe: %w", err)
 	}
-	return unified.New(u, v, c.Train.Seed)
+	m, err := unified.New(u, v, c.Train.Seed)
+	if err != nil {
+		return nil, err
+	}
+	return withBackbone(m, c)
+}
+
+// withBackbone fills a model's pretrained convolutions, if the recipe names some.
+func withBackbone(m *unified.Model, c *Config) (*unified.Model, error) {
+	if c.Model.Backbone == "" {
+		return m, nil
+	}
+	if err := m.LoadBackbone(c.Model.Backbone); err != nil {
+		return nil, fmt.Errorf("recipe: model.backbone: %w", err)
+	}
+	return m, nil
 }
 
 // adapt gives a model that training starts from the size and the parts that the recipe asks for.
@@ -153,5 +174,12 @@ func adapt(m *unified.Model, c *Config) (*unified.Model, error) {
 	if c.Model.Size != 0 {
 		u.Size = c.Model.Size
 	}
-	return m.Regrown(u, c.Train.Seed)
+	if c.Model.Backbone != "" {
+		u.Backbone = unified.Lite0
+	}
+	m, err := m.Regrown(u, c.Train.Seed)
+	if err != nil {
+		return nil, err
+	}
+	return withBackbone(m, c)
 }

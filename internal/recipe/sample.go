@@ -33,7 +33,8 @@ func (s *sampler) sample(i int, ex *dataset.Example, rng *rand.Rand) *task.Sampl
 		}
 	}
 	img, pic := src.augment.Apply(rng, ex, s.builder.Side)
-	return s.builder.Build(img, &pic, ex.Labels&dataset.HasBoxes != 0, ex.Labels&dataset.HasMasks != 0, src.labels, rng)
+	has := task.Has{Boxes: ex.Labels&dataset.HasBoxes != 0, Some: ex.Labels&dataset.SomeBoxes != 0, Masks: ex.Labels&dataset.HasMasks != 0}
+	return s.builder.Build(img, &pic, has, src.labels, rng)
 }
 
 // labelsOf registers a data set's labels as names and says which tasks it can teach.
@@ -44,7 +45,7 @@ func labelsOf(src dataset.Source, asked task.Set, names *task.Names) (task.Sourc
 		label dataset.Labels
 		task  task.Task
 	}{
-		{dataset.HasClass, task.Classify}, {dataset.HasBoxes, task.Detect}, {dataset.HasMasks, task.Segment}, {dataset.HasJoints, task.Pose},
+		{dataset.HasClass, task.Classify}, {dataset.HasBoxes | dataset.SomeBoxes, task.Detect}, {dataset.HasMasks, task.Segment}, {dataset.HasJoints, task.Pose},
 		{dataset.HasQuestions, task.Ask}, {dataset.HasCaptions, task.Caption}, {dataset.HasCaptions, task.Match},
 	} {
 		if has&p.label != 0 {

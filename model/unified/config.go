@@ -16,6 +16,7 @@ import (
 
 	"fovea/augment"
 	"fovea/imageproc"
+	"fovea/nn"
 	"fovea/task"
 )
 
@@ -38,7 +39,9 @@ type Config struct {
 	Prefix bool `json:"question_prefix,omitempty"`
 	// Refine adds a residual block to the features that masks and joints are retrieved from.
 	Refine bool `json:"refine_features,omitempty"`
-	Vocab  int  `json:"vocab_size"`
+	// Backbone names the pretrained convolutions that are the stem: Lite0, or none.
+	Backbone string `json:"backbone,omitempty"`
+	Vocab    int    `json:"vocab_size"`
 	// Labels are what detection looks for and Classes what recognition chooses from, when the user names nothing else.
 	Labels  []string `json:"labels"`
 	Classes []string `json:"classes"`
@@ -80,6 +83,14 @@ func (c Config) Tokens() int { return c.before() + c.Patches() }
 // FeatureSide is the side of the feature map that masks and joints are retrieved from: stride 4.
 func (c Config) FeatureSide() int { return c.Size / 4 }
 
+// Detail is the number of channels of the stem's stride-4 features.
+func (c Config) Detail() int {
+	if c.Backbone == Lite0 {
+		return nn.Lite4
+	}
+	return c.Stem[1]
+}
+
 // Check names what is wrong with a configuration.
 func (c Config) Check() error {
 	switch {
@@ -87,6 +98,12 @@ func (c Config) Check() error {
 		return fmt.Errorf("unified: architecture %q, want \"fovea-unified\"", c.Architecture)
 	case c.Trunk == nil && (c.Size < 32 || c.Size > 1024 || c.Stride != 16 || c.Size%c.Stride != 0):
 		return fmt.Errorf("unified: image_size %d and patch_stride %d; want a multiple of 16 in [32, 1024] and 16", c.Size, c.Stride)
+	case c.Backbone != "" && c.Backbone != Lite0:
+		return fmt.Errorf("unified: backbone %q, want %q or none", c.Backbone, Lite0)
+	case c.Backbone != "" && c.Trunk != nil:
+		return fmt.Errorf("unified: backbone %s and a trunk from %s: a model has one of them", c.Backbone, c.Trunk.From)
+	case c.Backbone == Lite0 && c.Size%32 != 0:
+		return fmt.Errorf("unified: image_size %d, want a multiple of 32 for the backbone %s", c.Size, Lite0)
 	case c.Width < 8 || c.Width > 4096 || c.Heads < 1 || c.Width%c.Heads != 0:
 		return fmt.Errorf("unified: hidden_size %d does not divide into %d heads", c.Width, c.Heads)
 	case c.Layers < 1 || c.Layers > 128 || c.MLPRatio < 1 || c.MLPRatio > 16:

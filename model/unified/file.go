@@ -83,7 +83,7 @@ func (m *Model) Regrown(c Config, seed uint64) (*Model, error) {
 	}
 	for _, p := range n.params {
 		switch old := have[p.Name]; {
-		case old == nil:
+		case old == nil || ofStem(p.Name) && c.Backbone != m.Config.Backbone:
 		case p.Name == tableName && len(old.Data) != len(p.Data):
 			resizeTable(p, old, c, m.Config)
 		case len(old.Data) != len(p.Data):

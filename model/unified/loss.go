@@ -88,6 +88,12 @@ func (m *Model) pixels(t *autograd.Tape, samples []*task.Sample) *Value {
 }
 
 func (m *Model) normalize(dst []float32, pix []uint8) {
+	if m.Config.Backbone == Lite0 {
+		for i, p := range pix {
+			dst[i] = (float32(p) - 127) / 128
+		}
+		return
+	}
 	for i, p := range pix {
 		dst[i] = float32(p)*(1/(255*pixelStd)) - pixelMean/pixelStd
 	}
@@ -111,13 +117,13 @@ func (m *Model) objectLoss(t *autograd.Tape, h Hidden, feat *Value, samples []*t
 		for j := range owner {
 			owner[j] = -1
 		}
-		if smp.Boxes {
+		if smp.Boxes || smp.Some {
 			taught = true
 			assign(owner, smp.Objects, g)
 		}
 		for j, o := range owner {
 			switch {
-			case !smp.Boxes || (o < 0 && ignored(smp.Ignore, j, g)):
+			case !smp.Boxes && !smp.Some, o < 0 && (smp.Some || ignored(smp.Ignore, j, g)):
 				target, weight = append(target, -1), append(weight, 0)
 			case o < 0:
 				target, weight = append(target, 0), append(weight, 1)

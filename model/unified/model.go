@@ -97,19 +97,25 @@ type Stem struct {
 	Pos  *nn.Dense    `weight:"pos"` // Fourier features of the patch's centre (y, x) → D
 
 	Trunk *trunkStem `weight:"trunk"` // in place of S8, Res8, S16 and Pos
+	Lite  *liteStem  `weight:"lite"`  // in place of all but Pos
 
 	where []float32 // those features, [P, 4·frequencies]
 }
 
 func newStem(rng *rand.Rand, c Config) *Stem {
 	a, b, e := c.Stem[0], c.Stem[1], c.Stem[2]
-	s := &Stem{S2: nn.NewConv(rng, 3, a, 3, 2), S4: nn.NewConv(rng, a, b, 3, 2), Res4: nn.NewResidual(rng, b)}
-	s.S2.Weight.Kind = autograd.Table // the first convolution sees pixels, not features
-	if c.Trunk != nil {
-		s.Trunk = newTrunkStem(rng, c)
-		return s
+	s := &Stem{}
+	if c.Backbone == Lite0 {
+		s.Lite = newLiteStem(rng, c)
+	} else {
+		s.S2, s.S4, s.Res4 = nn.NewConv(rng, 3, a, 3, 2), nn.NewConv(rng, a, b, 3, 2), nn.NewResidual(rng, b)
+		s.S2.Weight.Kind = autograd.Table // the first convolution sees pixels, not features
+		if c.Trunk != nil {
+			s.Trunk = newTrunkStem(rng, c)
+			return s
+		}
+		s.S8, s.Res8, s.S16 = nn.NewConv(rng, b, e, 3, 2), nn.NewResidual(rng, e), nn.NewConv(rng, e, c.Width, 3, 2)
 	}
-	s.S8, s.Res8, s.S16 = nn.NewConv(rng, b, e, 3, 2), nn.NewResidual(rng, e), nn.NewConv(rng, e, c.Width, 3, 2)
 	s.Pos = nn.NewDense(rng, 4*frequencies, c.Width, true)
 	g := c.Grid()
 	s.where = make([]float32, g*g*4*frequencies)
@@ -123,16 +129,18 @@ func newStem(rng *rand.Rand, c Config) *Stem {
 	return s
 }
 
-// Forward maps pixels [B, S, S, 3], normalised, to tokens [B·Tokens, D] and features [B, S/4, S/4, Stem[1]].
+// Forward maps pixels [B, S, S, 3], normalised, to tokens [B·Tokens, D] and features [B, S/4, S/4, Config.Detail()].
 func (s *Stem) Forward(x *Value) (tokens, s4 *Value) {
 	t := x.Tape()
-	if s.Trunk != nil {
-		tokens = s.Trunk.forward(x)
-		return tokens, s.Res4.Forward(s.S4.Forward(s.S2.Forward(x, nil, true), nil, true))
+	if s.Lite != nil {
+		x, s4 = s.Lite.forward(x)
+	} else {
+		s4 = s.Res4.Forward(s.S4.Forward(s.S2.Forward(x, nil, true), nil, true))
+		if s.Trunk != nil {
+			return s.Trunk.forward(x), s4
+		}
+		x = s.S16.Forward(s.Res8.Forward(s.S8.Forward(s4, nil, true)), nil, false)
 	}
-	x = s.S2.Forward(x, nil, true)
-	s4 = s.Res4.Forward(s.S4.Forward(x, nil, true))
-	x = s.S16.Forward(s.Res8.Forward(s.S8.Forward(s4, nil, true)), nil, false)
 	d := x.Shape.Last()
 	patches := len(s.where) / (4 * frequencies)
 	pos := s.Pos.Forward(t.Input(s.where, patches, 4*frequencies))
@@ -160,7 +168,7 @@ type Encoded struct {
 	Images int
 	Cache  nn.ImageCache
 	Tokens []float32 // final image tokens, [B·P, D]
-	S4     []float32 // stem features, [B, S/4, S/4, Stem[1]]
+	S4     []float32 // stem features, [B, S/4, S/4, Config.Detail()]
 }
 
 // Forward runs pictures x [B, S, S, 3] and prompts through the stack in one pass. Prompts are ordered by picture (blind

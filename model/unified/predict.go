@@ -44,7 +44,7 @@ func (r *Runner) tokens(p *Picture) *Value {
 func (r *Runner) featuresOf(p *Picture) *Value {
 	c, f := r.m.Config, r.m.Config.FeatureSide()
 	if p.features == nil {
-		v := r.m.features(r.tokens(p), r.t.Input(p.S4, 1, f, f, c.Stem[1]))
+		v := r.m.features(r.tokens(p), r.t.Input(p.S4, 1, f, f, c.Detail()))
 		p.features = append([]float32(nil), v.Data...)
 	}
 	return r.t.Input(p.features, 1, f, f, c.Features)

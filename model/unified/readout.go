@@ -42,7 +42,7 @@ func newReadout(rng *rand.Rand, c Config) *Readout {
 		Seen:  nn.NewDense(rng, d, 3, true).As(autograd.Table),
 		Image: nn.NewDense(rng, d, c.Embed, false), Text: nn.NewDense(rng, d, c.Embed, false),
 		Scale: autograd.NewParam(autograd.Vector, 1), Offset: autograd.NewParam(autograd.Vector, 1),
-		Up: nn.NewDense(rng, d, r*r*upChannels, true), Local: nn.NewDense(rng, c.Stem[1], upChannels, true),
+		Up: nn.NewDense(rng, d, r*r*upChannels, true), Local: nn.NewDense(rng, c.Detail(), upChannels, true),
 		Mix: nn.NewConv(rng, upChannels, upChannels, 3, 1), Out: nn.NewDense(rng, upChannels, c.Features, true),
 	}
 	if c.Refine {

@@ -99,7 +99,7 @@ func samples(t testing.TB, m *Model, n int) ([]*task.Sample, []*dataset.Example)
 		if err != nil {
 			t.Fatal(err)
 		}
-		out = append(out, b.Build(ex.Image, &ex.Picture, true, true, task.Source{Candidates: append([]int32{task.Nothing}, ids...), Classes: ids, Tasks: all}, rng))
+		out = append(out, b.Build(ex.Image, &ex.Picture, task.Has{Boxes: true, Masks: true}, task.Source{Candidates: append([]int32{task.Nothing}, ids...), Classes: ids, Tasks: all}, rng))
 		exs = append(exs, ex)
 	}
 	return out, exs
