@@ -10,8 +10,8 @@ import (
 	"fovea/internal/kernel"
 )
 
-// Narrow is a matrix [Out, In] of weights that take two bytes each, one, or half of one. Many rows are multiplied by bfloat16 as such,
-// rounded to it themselves; else weights become float32 panel by panel, when they are multiplied by.
+// Narrow is a matrix [Out, In] of weights that take two bytes each, one, or half of one. Many rows are multiplied by bfloat16 and
+// by bytes as such, rounded to them themselves; else weights become float32 panel by panel, when they are multiplied by.
 type Narrow struct {
 	Out, In int
 

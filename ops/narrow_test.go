@@ -3,6 +3,7 @@ package ops
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"fovea/autograd"
@@ -81,5 +82,39 @@ func TestNarrowLinearRows(t *testing.T) {
 			}
 			restore()
 		}
+	}
+}
+
+// TestNarrowLinearBytes: many rows by int8 weights are within what rounding each row to 256 steps may change, under every
+// implementation.
+func TestNarrowLinearBytes(t *testing.T) {
+	const in, out, rows = 75, 83, 37
+	rng := rand.New(rand.NewPCG(5, 6))
+	w, b, x := param(rng, out, in), param(rng, out), param(rng, rows, in)
+	for _, impl := range cpu.Impls("kernel") {
+		restore := cpu.Select("kernel", impl)
+		tape := autograd.NewTape(kernel.NewWork(nil), 0, false)
+		n := NewInt8(w.Data, out, in)
+		n.Fix()
+		wide := make([]float32, out*in)
+		n.widen(wide, 0, out)
+		want := Linear(tape.Use(x), tape.Input(wide, out, in), tape.Use(b)).Data
+		rounded := false
+		for i, v := range NarrowLinear(tape.Use(x), n, tape.Use(b)).Data {
+			row, sum := x.Data[i/out*in:][:in], 0.
+			for _, u := range wide[i%out*in:][:in] {
+				sum += math.Abs(float64(u))
+			}
+			bound := float64(slices.Max(row)-slices.Min(row))/510*sum + 1e-4
+			d := math.Abs(float64(v - want[i]))
+			rounded = rounded || d > 1e-4
+			if !(d <= bound) {
+				t.Fatalf("%s: element %d is %g, want %g ± %g", impl, i, v, want[i], bound)
+			}
+		}
+		if !rounded {
+			t.Errorf("%s: rows were not rounded", impl)
+		}
+		restore()
 	}
 }

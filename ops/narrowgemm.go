@@ -17,13 +17,21 @@ type narrowCopy struct {
 // much memory again.
 func (n *Narrow) Fix() { n.fast.fixed = true }
 
-// gemm computes y = x·wᵀ with an epilogue for many rows by bfloat16, with x rounded to it, too. It reports false, and does
-// nothing, when widening the weights is the better way.
+// many reports whether a product of so many rows is one of matrices by a copy of the weights.
+func (n *Narrow) many(rows int) bool {
+	return rows >= packedRows && n.fast.fixed && (n.int8 == nil || rows >= int8Rows && n.In <= kernel.MaxInt8)
+}
+
+// int8Rows is the number of rows from which the product of matrices of bytes is the faster one.
+const int8Rows = 16
+
+// gemm computes y = x·wᵀ with an epilogue for many rows by bfloat16 or bytes, with x rounded to them, too. It reports false, and
+// does nothing, when widening the weights is the better way.
 func (n *Narrow) gemm(w *kernel.Work, y, x kernel.Mat, ep kernel.Epilogue) bool {
-	if x.Rows < packedRows || n.bf16 == nil && n.f16 == nil {
+	if x.Rows < packedRows || n.bf16 == nil && n.f16 == nil && n.int8 == nil {
 		return false
 	}
-	if n.fast.fixed {
+	if n.many(x.Rows) {
 		n.fast.once.Do(n.pack)
 		if n.fast.packed.Fits() { // no other implementation of the kernels was chosen since
 			kernel.GemmPacked(w, y, x, n.fast.packed, ep)
@@ -38,6 +46,10 @@ func (n *Narrow) gemm(w *kernel.Work, y, x kernel.Mat, ep kernel.Epilogue) bool 
 }
 
 func (n *Narrow) pack() {
+	if n.int8 != nil {
+		n.fast.packed = kernel.PackInt8(n.int8, n.scale, n.Out, n.In)
+		return
+	}
 	half := n.bf16
 	if half == nil {
 		half = make([]uint16, n.Out*n.In)

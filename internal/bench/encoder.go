@@ -91,8 +91,8 @@ func NewEncoder(name, file, precision string, threads int) (*Encoder, error) {
 		e.pool = kernel.NewPool(threads)
 	}
 	work := kernel.NewWork(e.pool)
-	if precision == "bf16" {
-		work.RoundBF16()
+	if precision != "f32" {
+		work.RoundBF16() // in attention too, which has no weights
 	}
 	e.tape = autograd.NewTape(work, 0, false)
 	return e, nil

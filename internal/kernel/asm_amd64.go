@@ -25,6 +25,7 @@ var (
 	avx2Shape   = tileShape{mr: 6, nr: 16, strip: 8, group: 1}
 	avx512Shape = tileShape{mr: 14, nr: 32, strip: 16, group: 1}
 	pairsShape  = tileShape{mr: 14, nr: 32, strip: 16, group: 2}
+	quadsShape  = tileShape{mr: 14, nr: 32, strip: 16, group: 4}
 )
 
 func gemmShape() tileShape {
@@ -51,11 +52,16 @@ func fewLanes() int {
 	return 1
 }
 
+// int8Shape is the shape for operands in quads of bytes, when there are instructions for them.
+func int8Shape() (s tileShape, ok bool) { return quadsShape, useAVX512 && hasVNNI }
+
 // gemmTiles runs the micro-kernel for tiles of h rows of elements that each hold group factors.
 func gemmTiles(group, h int, g *gemmArgs) {
 	switch {
 	case group == 2:
 		gemmTilesBF16(h, g)
+	case group == 4:
+		gemmTilesVNNI(h, g)
 	case useAVX512:
 		gemmTilesAVX512(h, g)
 	case useAVX2:
@@ -71,6 +77,19 @@ func pairRows(dst, src []float32, k, ld, n, width int) { pairRowsBF16(dst, src, 
 // pairElements rounds rows of n elements to rows of width pairs of neighbours.
 func pairElements(dst, src []float32, rows, ld, n, width int) {
 	pairElementsBF16(dst, src, rows, ld, n, width)
+}
+
+func spread(x []float32) (lo, hi, zero float32) {
+	if useAVX512 && hasVNNI {
+		return spreadVNNI(x)
+	}
+	return spreadGeneric(x)
+}
+
+func encodeRow(dst, x []float32, lo, inv float32) { encodeRowVNNI(dst, x, lo, inv) }
+
+func decodeRow(c, scale, shift, bias []float32, step, lo float32) {
+	decodeRowVNNI(c, scale, shift, bias, step, lo)
 }
 
 // pause tells the processor that this is a spin loop.

@@ -135,6 +135,34 @@ func BenchmarkGemmBF16(b *testing.B) {
 	}
 }
 
+// BenchmarkGemmInt8 is the same by weights of one byte, rounding the rows included.
+func BenchmarkGemmInt8(b *testing.B) {
+	if _, ok := int8Shape(); !ok {
+		b.Skip("this processor multiplies no bytes")
+	}
+	w := NewWork(nil)
+	for _, s := range append(narrowShapes, gemmShapes[:3]...) {
+		b.Run(fmt.Sprintf("%dx%dx%d", s.m, s.n, s.k), func(b *testing.B) {
+			a, scale := M(noise(s.m*s.k, 1, 1), s.m, s.k), noise(s.n, 1, 2)
+			q := make([]int8, s.n*s.k)
+			for i := range q {
+				q[i] = int8(i * 37)
+			}
+			p, c := PackInt8(q, scale, s.n, s.k), M(make([]float32, s.m*s.n), s.m, s.n)
+			flops := 2 * float64(s.m) * float64(s.n) * float64(s.k)
+			reps, limit := repeat(flops), peak(4)
+			d := best(b, func() {
+				for range reps {
+					GemmPacked(w, c, a, p, Epilogue{})
+				}
+			})
+			rate := flops * float64(reps) / d.Seconds() / 1e9
+			b.ReportMetric(rate, "GOP/s")
+			b.ReportMetric(100*rate/limit, "%peak")
+		})
+	}
+}
+
 // BenchmarkGemmPool is the large case over all cores.
 func BenchmarkGemmPool(b *testing.B) {
 	pool := NewPool(0)

@@ -93,7 +93,12 @@ func (b *Packed) widen(buf *packBuf, pc, k, first, panels int) rhsPanels {
 	size := k * b.shape.nr
 	data := grow(&buf.b, panels*size)
 	for j := range panels {
-		fromBF16(data[j*size:(j+1)*size], b.half[((first+j)*b.k+pc)*b.shape.nr:][:size])
+		at := ((first+j)*b.k + pc) * b.shape.nr
+		if to := data[j*size : (j+1)*size]; b.half != nil {
+			fromBF16(to, b.half[at:at+size])
+		} else {
+			dequantInt8(to, b.bytes[at:at+size], 1)
+		}
 	}
 	return rhsPanels{data: data, panel: size, row: b.shape.nr}
 }

@@ -70,11 +70,20 @@ func (w *Work) multiply(fn string, c, a Mat, n int, ep Epilogue) {
 	case c.Rows == 0 || n == 0:
 		return
 	}
-	p := &w.job
+	p, inner := &w.job, a.Cols
 	if p.packed != nil && !p.packed.Fits() {
 		panic("kernel: GemmPacked: b was packed for another implementation")
 	}
 	p.shape = gemmShape()
+	if p.packed != nil && p.packed.scale != nil {
+		if ep.Beta != 0 {
+			panic("kernel: GemmPacked: Beta with weights of one byte")
+		}
+		p.shape = p.packed.shape
+		if inner > 0 {
+			a = w.quantized(a, p.shape.group)
+		}
+	}
 	if p.packed == nil && (w.bf16 || p.half != nil) || p.packed != nil && p.packed.bf16 {
 		if s, ok := bf16Shape(); ok {
 			p.shape = s
@@ -86,7 +95,7 @@ func (w *Work) multiply(fn string, c, a Mat, n int, ep Epilogue) {
 		}
 	}
 	p.c, p.a, p.ep = c, a, ep
-	p.m, p.n, p.k = a.Rows, n, a.Cols
+	p.m, p.n, p.k = a.Rows, n, inner
 	p.units = ceilDiv(p.k, p.shape.group)
 	p.split(len(w.bufs))
 	if p.parts == 1 {
@@ -106,6 +115,7 @@ type product struct {
 	ep        Epilogue
 	m, n, k   int
 	units     int // k in elements of the shape's group
+	coded     *coded
 	shape     tileShape
 	parts     int
 	byColumns bool // parts are ranges of columns, else of rows

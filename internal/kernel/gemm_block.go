@@ -31,6 +31,9 @@ func (p *product) blocks(buf *packBuf, r0, r1, c0, c1 int) {
 				i0, i1 := r0+(r1-r0)*im/mblocks, r0+(r1-r0)*(im+1)/mblocks
 				p.block(buf, panels, i0, i1, pc, k, jc, je)
 				if pc+k == p.units {
+					if p.packed != nil && p.packed.scale != nil {
+						p.decode(i0, i1, jc, je)
+					}
 					p.finish(i0, i1, jc, je)
 				}
 			}
@@ -51,7 +54,7 @@ func (p *product) rhs(buf *packBuf, pc, k, jc, je int) rhsPanels {
 	nr := p.shape.nr
 	panels := ceilDiv(je-jc, nr)
 	switch {
-	case p.packed != nil && p.packed.half != nil:
+	case p.packed != nil && p.packed.data == nil:
 		return p.packed.widen(buf, pc, k, jc/nr, panels)
 	case p.packed != nil:
 		return rhsPanels{data: p.packed.data[(jc/nr*p.units+pc)*nr:], panel: p.units * nr, row: nr}
@@ -96,7 +99,7 @@ func (p *product) block(buf *packBuf, b rhsPanels, i0, i1, pc, k, jc, je int) {
 	if pc > 0 || p.ep.Beta != 0 {
 		g.beta = 1
 	}
-	withBias := p.ep.Bias != nil && pc+k == p.units
+	withBias := p.ep.Bias != nil && pc+k == p.units && (p.packed == nil || p.packed.scale == nil)
 	g.bias = nil
 	for j, col := 0, jc; col < je; j, col = j+1, col+nr {
 		g.cols = min(nr, je-col)

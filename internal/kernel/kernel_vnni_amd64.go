@@ -5,6 +5,15 @@
 package kernel
 
 //go:noescape
+func spreadVNNI(x []float32) (lo float32, hi float32, zero float32)
+
+//go:noescape
+func encodeRowVNNI(dst []float32, x []float32, lo float32, inv float32)
+
+//go:noescape
+func decodeRowVNNI(c []float32, scale []float32, shift []float32, bias []float32, step float32, lo float32)
+
+//go:noescape
 func gemm1x1VNNI(args *gemmArgs)
 
 //go:noescape

@@ -4,6 +4,354 @@
 
 #include "textflag.h"
 
+// func spreadVNNI(x []float32) (lo float32, hi float32, zero float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·spreadVNNI(SB), NOSPLIT, $0-36
+	MOVQ    x_base+0(FP), AX
+	VMOVUPS c7f800000VNNI<>+0(SB), Z0
+	VMOVUPS cff800000VNNI<>+0(SB), Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z1, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z1, Z7
+	MOVQ    x_len+8(FP), CX
+	XORQ    DX, DX
+	SUBQ    $0x00000020, CX
+	JLT     out2
+
+loop1:
+	VMOVUPS     (AX)(DX*4), Z8
+	VMINPS      Z4, Z8, Z4
+	VMAXPS      Z5, Z8, Z5
+	VFMADD231PS Z2, Z8, Z3
+	VMOVUPS     64(AX)(DX*4), Z8
+	VMINPS      Z6, Z8, Z6
+	VMAXPS      Z7, Z8, Z7
+	VFMADD231PS Z2, Z8, Z3
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000020, CX
+	JGE         loop1
+
+out2:
+	ADDQ $0x00000020, CX
+	SUBQ $0x00000010, CX
+	JLT  out4
+
+loop3:
+	VMOVUPS     (AX)(DX*4), Z8
+	VMINPS      Z4, Z8, Z4
+	VMAXPS      Z5, Z8, Z5
+	VFMADD231PS Z2, Z8, Z3
+	ADDQ        $0x00000010, DX
+	SUBQ        $0x00000010, CX
+	JGE         loop3
+
+out4:
+	ADDQ        $0x00000010, CX
+	TESTQ       CX, CX
+	JZ          end5
+	MOVL        $0xffffffff, BX
+	BZHIL       CX, BX, BX
+	KMOVW       BX, K1
+	VMOVUPS.Z   (AX)(DX*4), K1, Z8
+	VBLENDMPS   Z8, Z0, K1, Z9
+	VMINPS      Z4, Z9, Z4
+	VBLENDMPS   Z8, Z1, K1, Z10
+	VMAXPS      Z5, Z10, Z5
+	VFMADD231PS Z2, Z8, Z3
+
+end5:
+	VMINPS        Z6, Z4, Z4
+	VEXTRACTF32X8 $0x01, Z4, Y0
+	VMINPS        Y0, Y4, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VMINPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VMINPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VMINPS        X1, X0, X0
+	VMOVSS        X0, lo+24(FP)
+	VMAXPS        Z7, Z5, Z5
+	VEXTRACTF32X8 $0x01, Z5, Y0
+	VMAXPS        Y0, Y5, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VMAXPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VMAXPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VMAXPS        X1, X0, X0
+	VMOVSS        X0, hi+28(FP)
+	VEXTRACTF32X8 $0x01, Z3, Y0
+	VADDPS        Y0, Y3, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VADDPS        X1, X0, X0
+	VMOVSS        X0, zero+32(FP)
+	VZEROUPPER
+	RET
+
+DATA c7f800000VNNI<>+0(SB)/4, $0x7f800000
+DATA c7f800000VNNI<>+4(SB)/4, $0x7f800000
+DATA c7f800000VNNI<>+8(SB)/4, $0x7f800000
+DATA c7f800000VNNI<>+12(SB)/4, $0x7f800000
+DATA c7f800000VNNI<>+16(SB)/4, $0x7f800000
+DATA c7f800000VNNI<>+20(SB)/4, $0x7f800000
+DATA c7f800000VNNI<>+24(SB)/4, $0x7f800000
+DATA c7f800000VNNI<>+28(SB)/4, $0x7f800000
+DATA c7f800000VNNI<>+32(SB)/4, $0x7f800000
+DATA c7f800000VNNI<>+36(SB)/4, $0x7f800000
+DATA c7f800000VNNI<>+40(SB)/4, $0x7f800000
+DATA c7f800000VNNI<>+44(SB)/4, $0x7f800000
+DATA c7f800000VNNI<>+48(SB)/4, $0x7f800000
+DATA c7f800000VNNI<>+52(SB)/4, $0x7f800000
+DATA c7f800000VNNI<>+56(SB)/4, $0x7f800000
+DATA c7f800000VNNI<>+60(SB)/4, $0x7f800000
+GLOBL c7f800000VNNI<>(SB), RODATA|NOPTR, $64
+
+DATA cff800000VNNI<>+0(SB)/4, $0xff800000
+DATA cff800000VNNI<>+4(SB)/4, $0xff800000
+DATA cff800000VNNI<>+8(SB)/4, $0xff800000
+DATA cff800000VNNI<>+12(SB)/4, $0xff800000
+DATA cff800000VNNI<>+16(SB)/4, $0xff800000
+DATA cff800000VNNI<>+20(SB)/4, $0xff800000
+DATA cff800000VNNI<>+24(SB)/4, $0xff800000
+DATA cff800000VNNI<>+28(SB)/4, $0xff800000
+DATA cff800000VNNI<>+32(SB)/4, $0xff800000
+DATA cff800000VNNI<>+36(SB)/4, $0xff800000
+DATA cff800000VNNI<>+40(SB)/4, $0xff800000
+DATA cff800000VNNI<>+44(SB)/4, $0xff800000
+DATA cff800000VNNI<>+48(SB)/4, $0xff800000
+DATA cff800000VNNI<>+52(SB)/4, $0xff800000
+DATA cff800000VNNI<>+56(SB)/4, $0xff800000
+DATA cff800000VNNI<>+60(SB)/4, $0xff800000
+GLOBL cff800000VNNI<>(SB), RODATA|NOPTR, $64
+
+// func encodeRowVNNI(dst []float32, x []float32, lo float32, inv float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·encodeRowVNNI(SB), NOSPLIT, $0-56
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	VMOVSS       lo+48(FP), X0
+	VBROADCASTSS X0, Z0
+	VMOVSS       inv+52(FP), X1
+	VBROADCASTSS X1, Z1
+	MOVQ         x_len+32(FP), DX
+	XORQ         BX, BX
+	SUBQ         $0x00000040, DX
+	JLT          out7
+
+loop6:
+	VMOVUPS   (CX)(BX*4), Z2
+	VSUBPS    Z0, Z2, Z2
+	VMULPS    Z1, Z2, Z2
+	VCVTPS2DQ Z2, Z2
+	VPMOVUSDB Z2, (AX)(BX*1)
+	VMOVUPS   64(CX)(BX*4), Z2
+	VSUBPS    Z0, Z2, Z2
+	VMULPS    Z1, Z2, Z2
+	VCVTPS2DQ Z2, Z2
+	VPMOVUSDB Z2, 16(AX)(BX*1)
+	VMOVUPS   128(CX)(BX*4), Z2
+	VSUBPS    Z0, Z2, Z2
+	VMULPS    Z1, Z2, Z2
+	VCVTPS2DQ Z2, Z2
+	VPMOVUSDB Z2, 32(AX)(BX*1)
+	VMOVUPS   192(CX)(BX*4), Z2
+	VSUBPS    Z0, Z2, Z2
+	VMULPS    Z1, Z2, Z2
+	VCVTPS2DQ Z2, Z2
+	VPMOVUSDB Z2, 48(AX)(BX*1)
+	ADDQ      $0x00000040, BX
+	SUBQ      $0x00000040, DX
+	JGE       loop6
+
+out7:
+	ADDQ $0x00000040, DX
+	SUBQ $0x00000010, DX
+	JLT  out9
+
+loop8:
+	VMOVUPS   (CX)(BX*4), Z2
+	VSUBPS    Z0, Z2, Z2
+	VMULPS    Z1, Z2, Z2
+	VCVTPS2DQ Z2, Z2
+	VPMOVUSDB Z2, (AX)(BX*1)
+	ADDQ      $0x00000010, BX
+	SUBQ      $0x00000010, DX
+	JGE       loop8
+
+out9:
+	ADDQ      $0x00000010, DX
+	TESTQ     DX, DX
+	JZ        end10
+	MOVL      $0xffffffff, SI
+	BZHIL     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z2
+	VSUBPS    Z0, Z2, Z2
+	VMULPS    Z1, Z2, Z2
+	VCVTPS2DQ Z2, Z2
+	VPMOVUSDB Z2, K1, (AX)(BX*1)
+
+end10:
+	VZEROUPPER
+	RET
+
+// func decodeRowVNNI(c []float32, scale []float32, shift []float32, bias []float32, step float32, lo float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·decodeRowVNNI(SB), NOSPLIT, $0-104
+	MOVQ         c_base+0(FP), AX
+	MOVQ         scale_base+24(FP), CX
+	MOVQ         shift_base+48(FP), DX
+	MOVQ         bias_base+72(FP), BX
+	VMOVSS       step+96(FP), X0
+	VBROADCASTSS X0, Z0
+	VMOVSS       lo+100(FP), X1
+	VBROADCASTSS X1, Z1
+	MOVQ         c_len+8(FP), SI
+	MOVQ         bias_len+80(FP), DI
+	CMPQ         DI, $0x00
+	JEQ          plain
+	XORQ         DI, DI
+	SUBQ         $0x00000020, SI
+	JLT          out12
+
+loop11:
+	VMOVUPS     (AX)(DI*4), Z2
+	VMOVUPS     (CX)(DI*4), Z3
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      Z0, Z3, Z3
+	VMOVUPS     (DX)(DI*4), Z4
+	VMULPS      Z1, Z4, Z4
+	VFMADD231PS Z2, Z3, Z4
+	VMOVUPS     (BX)(DI*4), Z2
+	VADDPS      Z2, Z4, Z4
+	VMOVUPS     Z4, (AX)(DI*4)
+	VMOVUPS     64(AX)(DI*4), Z2
+	VMOVUPS     64(CX)(DI*4), Z3
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      Z0, Z3, Z3
+	VMOVUPS     64(DX)(DI*4), Z4
+	VMULPS      Z1, Z4, Z4
+	VFMADD231PS Z2, Z3, Z4
+	VMOVUPS     64(BX)(DI*4), Z2
+	VADDPS      Z2, Z4, Z4
+	VMOVUPS     Z4, 64(AX)(DI*4)
+	ADDQ        $0x00000020, DI
+	SUBQ        $0x00000020, SI
+	JGE         loop11
+
+out12:
+	ADDQ $0x00000020, SI
+	SUBQ $0x00000010, SI
+	JLT  out14
+
+loop13:
+	VMOVUPS     (AX)(DI*4), Z2
+	VMOVUPS     (CX)(DI*4), Z3
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      Z0, Z3, Z3
+	VMOVUPS     (DX)(DI*4), Z4
+	VMULPS      Z1, Z4, Z4
+	VFMADD231PS Z2, Z3, Z4
+	VMOVUPS     (BX)(DI*4), Z2
+	VADDPS      Z2, Z4, Z4
+	VMOVUPS     Z4, (AX)(DI*4)
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, SI
+	JGE         loop13
+
+out14:
+	ADDQ        $0x00000010, SI
+	TESTQ       SI, SI
+	JZ          end15
+	MOVL        $0xffffffff, R8
+	BZHIL       SI, R8, R8
+	KMOVW       R8, K1
+	VMOVUPS.Z   (AX)(DI*4), K1, Z2
+	VMOVUPS.Z   (CX)(DI*4), K1, Z3
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      Z0, Z3, Z3
+	VMOVUPS.Z   (DX)(DI*4), K1, Z0
+	VMULPS      Z1, Z0, Z0
+	VFMADD231PS Z2, Z3, Z0
+	VMOVUPS.Z   (BX)(DI*4), K1, Z1
+	VADDPS      Z1, Z0, Z0
+	VMOVUPS     Z0, K1, (AX)(DI*4)
+
+end15:
+	JMP done
+
+plain:
+	XORQ BX, BX
+	SUBQ $0x00000020, SI
+	JLT  out17
+
+loop16:
+	VMOVUPS     (AX)(BX*4), Z2
+	VMOVUPS     (CX)(BX*4), Z3
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      Z0, Z3, Z3
+	VMOVUPS     (DX)(BX*4), Z4
+	VMULPS      Z1, Z4, Z4
+	VFMADD231PS Z2, Z3, Z4
+	VMOVUPS     Z4, (AX)(BX*4)
+	VMOVUPS     64(AX)(BX*4), Z2
+	VMOVUPS     64(CX)(BX*4), Z3
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      Z0, Z3, Z3
+	VMOVUPS     64(DX)(BX*4), Z4
+	VMULPS      Z1, Z4, Z4
+	VFMADD231PS Z2, Z3, Z4
+	VMOVUPS     Z4, 64(AX)(BX*4)
+	ADDQ        $0x00000020, BX
+	SUBQ        $0x00000020, SI
+	JGE         loop16
+
+out17:
+	ADDQ $0x00000020, SI
+	SUBQ $0x00000010, SI
+	JLT  out19
+
+loop18:
+	VMOVUPS     (AX)(BX*4), Z2
+	VMOVUPS     (CX)(BX*4), Z3
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      Z0, Z3, Z3
+	VMOVUPS     (DX)(BX*4), Z4
+	VMULPS      Z1, Z4, Z4
+	VFMADD231PS Z2, Z3, Z4
+	VMOVUPS     Z4, (AX)(BX*4)
+	ADDQ        $0x00000010, BX
+	SUBQ        $0x00000010, SI
+	JGE         loop18
+
+out19:
+	ADDQ        $0x00000010, SI
+	TESTQ       SI, SI
+	JZ          end20
+	MOVL        $0xffffffff, DI
+	BZHIL       SI, DI, DI
+	KMOVW       DI, K1
+	VMOVUPS.Z   (AX)(BX*4), K1, Z2
+	VMOVUPS.Z   (CX)(BX*4), K1, Z3
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      Z0, Z3, Z3
+	VMOVUPS.Z   (DX)(BX*4), K1, Z0
+	VMULPS      Z1, Z0, Z0
+	VFMADD231PS Z2, Z3, Z0
+	VMOVUPS     Z0, K1, (AX)(BX*4)
+
+end20:
+done:
+	VZEROUPPER
+	RET
+
 // func gemm1x1VNNI(args *gemmArgs)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2, MMX+
 TEXT ·gemm1x1VNNI(SB), NOSPLIT, $16-8
@@ -49,18 +397,18 @@ k1x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial1x1
 	TESTQ        R9, R9
-	JZ           nobias1
+	JZ           nobias21
 	VMOVUPS      (R9), Z1
 	VPADDD       Z1, Z0, Z0
 
-nobias1:
+nobias21:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta2
+	JEQ    nobeta22
 	MOVQ   DI, R9
 	VPADDD (R9), Z0, Z0
 	ADDQ   R8, R9
 
-nobeta2:
+nobeta22:
 	VMOVUPS Z0, (DI)
 	ADDQ    R8, DI
 	JMP     next1x1
@@ -72,19 +420,19 @@ partial1x1:
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
 	TESTQ     R9, R9
-	JZ        nobias3
+	JZ        nobias23
 	VMOVUPS.Z (R9), K1, Z1
 	VPADDD    Z1, Z0, Z0
 
-nobias3:
+nobias23:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta4
+	JEQ       nobeta24
 	MOVQ      DI, R9
 	VMOVUPS.Z (R9), K1, Z1
 	VPADDD    Z1, Z0, Z0
 	ADDQ      R8, R9
 
-nobeta4:
+nobeta24:
 	VMOVUPS Z0, K1, (DI)
 	ADDQ    R8, DI
 
@@ -148,21 +496,21 @@ k2x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial2x1
 	TESTQ        R10, R10
-	JZ           nobias5
+	JZ           nobias25
 	VMOVUPS      (R10), Z2
 	VPADDD       Z2, Z0, Z0
 	VPADDD       Z2, Z1, Z1
 
-nobias5:
+nobias25:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta6
+	JEQ    nobeta26
 	MOVQ   R8, R10
 	VPADDD (R10), Z0, Z0
 	ADDQ   R9, R10
 	VPADDD (R10), Z1, Z1
 	ADDQ   R9, R10
 
-nobeta6:
+nobeta26:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -176,14 +524,14 @@ partial2x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias7
+	JZ        nobias27
 	VMOVUPS.Z (R10), K1, Z2
 	VPADDD    Z2, Z0, Z0
 	VPADDD    Z2, Z1, Z1
 
-nobias7:
+nobias27:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta8
+	JEQ       nobeta28
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z2
 	VPADDD    Z2, Z0, Z0
@@ -192,7 +540,7 @@ nobias7:
 	VPADDD    Z2, Z1, Z1
 	ADDQ      R9, R10
 
-nobeta8:
+nobeta28:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -263,15 +611,15 @@ k3x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial3x1
 	TESTQ        R10, R10
-	JZ           nobias9
+	JZ           nobias29
 	VMOVUPS      (R10), Z3
 	VPADDD       Z3, Z0, Z0
 	VPADDD       Z3, Z1, Z1
 	VPADDD       Z3, Z2, Z2
 
-nobias9:
+nobias29:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta10
+	JEQ    nobeta30
 	MOVQ   R8, R10
 	VPADDD (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -280,7 +628,7 @@ nobias9:
 	VPADDD (R10), Z2, Z2
 	ADDQ   R9, R10
 
-nobeta10:
+nobeta30:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -296,15 +644,15 @@ partial3x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias11
+	JZ        nobias31
 	VMOVUPS.Z (R10), K1, Z3
 	VPADDD    Z3, Z0, Z0
 	VPADDD    Z3, Z1, Z1
 	VPADDD    Z3, Z2, Z2
 
-nobias11:
+nobias31:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta12
+	JEQ       nobeta32
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z3
 	VPADDD    Z3, Z0, Z0
@@ -316,7 +664,7 @@ nobias11:
 	VPADDD    Z3, Z2, Z2
 	ADDQ      R9, R10
 
-nobeta12:
+nobeta32:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -397,16 +745,16 @@ k4x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial4x1
 	TESTQ        R10, R10
-	JZ           nobias13
+	JZ           nobias33
 	VMOVUPS      (R10), Z4
 	VPADDD       Z4, Z0, Z0
 	VPADDD       Z4, Z1, Z1
 	VPADDD       Z4, Z2, Z2
 	VPADDD       Z4, Z3, Z3
 
-nobias13:
+nobias33:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta14
+	JEQ    nobeta34
 	MOVQ   R8, R10
 	VPADDD (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -417,7 +765,7 @@ nobias13:
 	VPADDD (R10), Z3, Z3
 	ADDQ   R9, R10
 
-nobeta14:
+nobeta34:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -435,16 +783,16 @@ partial4x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias15
+	JZ        nobias35
 	VMOVUPS.Z (R10), K1, Z4
 	VPADDD    Z4, Z0, Z0
 	VPADDD    Z4, Z1, Z1
 	VPADDD    Z4, Z2, Z2
 	VPADDD    Z4, Z3, Z3
 
-nobias15:
+nobias35:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta16
+	JEQ       nobeta36
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z4
 	VPADDD    Z4, Z0, Z0
@@ -459,7 +807,7 @@ nobias15:
 	VPADDD    Z4, Z3, Z3
 	ADDQ      R9, R10
 
-nobeta16:
+nobeta36:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -547,7 +895,7 @@ k5x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial5x1
 	TESTQ        R10, R10
-	JZ           nobias17
+	JZ           nobias37
 	VMOVUPS      (R10), Z5
 	VPADDD       Z5, Z0, Z0
 	VPADDD       Z5, Z1, Z1
@@ -555,9 +903,9 @@ k5x1:
 	VPADDD       Z5, Z3, Z3
 	VPADDD       Z5, Z4, Z4
 
-nobias17:
+nobias37:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta18
+	JEQ    nobeta38
 	MOVQ   R8, R10
 	VPADDD (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -570,7 +918,7 @@ nobias17:
 	VPADDD (R10), Z4, Z4
 	ADDQ   R9, R10
 
-nobeta18:
+nobeta38:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -590,7 +938,7 @@ partial5x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias19
+	JZ        nobias39
 	VMOVUPS.Z (R10), K1, Z5
 	VPADDD    Z5, Z0, Z0
 	VPADDD    Z5, Z1, Z1
@@ -598,9 +946,9 @@ partial5x1:
 	VPADDD    Z5, Z3, Z3
 	VPADDD    Z5, Z4, Z4
 
-nobias19:
+nobias39:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta20
+	JEQ       nobeta40
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z5
 	VPADDD    Z5, Z0, Z0
@@ -618,7 +966,7 @@ nobias19:
 	VPADDD    Z5, Z4, Z4
 	ADDQ      R9, R10
 
-nobeta20:
+nobeta40:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -713,7 +1061,7 @@ k6x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial6x1
 	TESTQ        R10, R10
-	JZ           nobias21
+	JZ           nobias41
 	VMOVUPS      (R10), Z6
 	VPADDD       Z6, Z0, Z0
 	VPADDD       Z6, Z1, Z1
@@ -722,9 +1070,9 @@ k6x1:
 	VPADDD       Z6, Z4, Z4
 	VPADDD       Z6, Z5, Z5
 
-nobias21:
+nobias41:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta22
+	JEQ    nobeta42
 	MOVQ   R8, R10
 	VPADDD (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -739,7 +1087,7 @@ nobias21:
 	VPADDD (R10), Z5, Z5
 	ADDQ   R9, R10
 
-nobeta22:
+nobeta42:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -761,7 +1109,7 @@ partial6x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias23
+	JZ        nobias43
 	VMOVUPS.Z (R10), K1, Z6
 	VPADDD    Z6, Z0, Z0
 	VPADDD    Z6, Z1, Z1
@@ -770,9 +1118,9 @@ partial6x1:
 	VPADDD    Z6, Z4, Z4
 	VPADDD    Z6, Z5, Z5
 
-nobias23:
+nobias43:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta24
+	JEQ       nobeta44
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z6
 	VPADDD    Z6, Z0, Z0
@@ -793,7 +1141,7 @@ nobias23:
 	VPADDD    Z6, Z5, Z5
 	ADDQ      R9, R10
 
-nobeta24:
+nobeta44:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -898,7 +1246,7 @@ k7x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial7x1
 	TESTQ        R10, R10
-	JZ           nobias25
+	JZ           nobias45
 	VMOVUPS      (R10), Z7
 	VPADDD       Z7, Z0, Z0
 	VPADDD       Z7, Z1, Z1
@@ -908,9 +1256,9 @@ k7x1:
 	VPADDD       Z7, Z5, Z5
 	VPADDD       Z7, Z6, Z6
 
-nobias25:
+nobias45:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta26
+	JEQ    nobeta46
 	MOVQ   R8, R10
 	VPADDD (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -927,7 +1275,7 @@ nobias25:
 	VPADDD (R10), Z6, Z6
 	ADDQ   R9, R10
 
-nobeta26:
+nobeta46:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -951,7 +1299,7 @@ partial7x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias27
+	JZ        nobias47
 	VMOVUPS.Z (R10), K1, Z7
 	VPADDD    Z7, Z0, Z0
 	VPADDD    Z7, Z1, Z1
@@ -961,9 +1309,9 @@ partial7x1:
 	VPADDD    Z7, Z5, Z5
 	VPADDD    Z7, Z6, Z6
 
-nobias27:
+nobias47:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta28
+	JEQ       nobeta48
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z7
 	VPADDD    Z7, Z0, Z0
@@ -987,7 +1335,7 @@ nobias27:
 	VPADDD    Z7, Z6, Z6
 	ADDQ      R9, R10
 
-nobeta28:
+nobeta48:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -1099,7 +1447,7 @@ k8x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial8x1
 	TESTQ        R10, R10
-	JZ           nobias29
+	JZ           nobias49
 	VMOVUPS      (R10), Z8
 	VPADDD       Z8, Z0, Z0
 	VPADDD       Z8, Z1, Z1
@@ -1110,9 +1458,9 @@ k8x1:
 	VPADDD       Z8, Z6, Z6
 	VPADDD       Z8, Z7, Z7
 
-nobias29:
+nobias49:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta30
+	JEQ    nobeta50
 	MOVQ   R8, R10
 	VPADDD (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -1131,7 +1479,7 @@ nobias29:
 	VPADDD (R10), Z7, Z7
 	ADDQ   R9, R10
 
-nobeta30:
+nobeta50:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -1157,7 +1505,7 @@ partial8x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias31
+	JZ        nobias51
 	VMOVUPS.Z (R10), K1, Z8
 	VPADDD    Z8, Z0, Z0
 	VPADDD    Z8, Z1, Z1
@@ -1168,9 +1516,9 @@ partial8x1:
 	VPADDD    Z8, Z6, Z6
 	VPADDD    Z8, Z7, Z7
 
-nobias31:
+nobias51:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta32
+	JEQ       nobeta52
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z8
 	VPADDD    Z8, Z0, Z0
@@ -1197,7 +1545,7 @@ nobias31:
 	VPADDD    Z8, Z7, Z7
 	ADDQ      R9, R10
 
-nobeta32:
+nobeta52:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -1316,7 +1664,7 @@ k9x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial9x1
 	TESTQ        R10, R10
-	JZ           nobias33
+	JZ           nobias53
 	VMOVUPS      (R10), Z9
 	VPADDD       Z9, Z0, Z0
 	VPADDD       Z9, Z1, Z1
@@ -1328,9 +1676,9 @@ k9x1:
 	VPADDD       Z9, Z7, Z7
 	VPADDD       Z9, Z8, Z8
 
-nobias33:
+nobias53:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta34
+	JEQ    nobeta54
 	MOVQ   R8, R10
 	VPADDD (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -1351,7 +1699,7 @@ nobias33:
 	VPADDD (R10), Z8, Z8
 	ADDQ   R9, R10
 
-nobeta34:
+nobeta54:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -1379,7 +1727,7 @@ partial9x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias35
+	JZ        nobias55
 	VMOVUPS.Z (R10), K1, Z9
 	VPADDD    Z9, Z0, Z0
 	VPADDD    Z9, Z1, Z1
@@ -1391,9 +1739,9 @@ partial9x1:
 	VPADDD    Z9, Z7, Z7
 	VPADDD    Z9, Z8, Z8
 
-nobias35:
+nobias55:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta36
+	JEQ       nobeta56
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z9
 	VPADDD    Z9, Z0, Z0
@@ -1423,7 +1771,7 @@ nobias35:
 	VPADDD    Z9, Z8, Z8
 	ADDQ      R9, R10
 
-nobeta36:
+nobeta56:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -1552,7 +1900,7 @@ k10x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial10x1
 	TESTQ        R10, R10
-	JZ           nobias37
+	JZ           nobias57
 	VMOVUPS      (R10), Z10
 	VPADDD       Z10, Z0, Z0
 	VPADDD       Z10, Z1, Z1
@@ -1565,9 +1913,9 @@ k10x1:
 	VPADDD       Z10, Z8, Z8
 	VPADDD       Z10, Z9, Z9
 
-nobias37:
+nobias57:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta38
+	JEQ    nobeta58
 	MOVQ   R8, R10
 	VPADDD (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -1590,7 +1938,7 @@ nobias37:
 	VPADDD (R10), Z9, Z9
 	ADDQ   R9, R10
 
-nobeta38:
+nobeta58:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -1620,7 +1968,7 @@ partial10x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias39
+	JZ        nobias59
 	VMOVUPS.Z (R10), K1, Z10
 	VPADDD    Z10, Z0, Z0
 	VPADDD    Z10, Z1, Z1
@@ -1633,9 +1981,9 @@ partial10x1:
 	VPADDD    Z10, Z8, Z8
 	VPADDD    Z10, Z9, Z9
 
-nobias39:
+nobias59:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta40
+	JEQ       nobeta60
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z10
 	VPADDD    Z10, Z0, Z0
@@ -1668,7 +2016,7 @@ nobias39:
 	VPADDD    Z10, Z9, Z9
 	ADDQ      R9, R10
 
-nobeta40:
+nobeta60:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -1804,7 +2152,7 @@ k11x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial11x1
 	TESTQ        R10, R10
-	JZ           nobias41
+	JZ           nobias61
 	VMOVUPS      (R10), Z11
 	VPADDD       Z11, Z0, Z0
 	VPADDD       Z11, Z1, Z1
@@ -1818,9 +2166,9 @@ k11x1:
 	VPADDD       Z11, Z9, Z9
 	VPADDD       Z11, Z10, Z10
 
-nobias41:
+nobias61:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta42
+	JEQ    nobeta62
 	MOVQ   R8, R10
 	VPADDD (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -1845,7 +2193,7 @@ nobias41:
 	VPADDD (R10), Z10, Z10
 	ADDQ   R9, R10
 
-nobeta42:
+nobeta62:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -1877,7 +2225,7 @@ partial11x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias43
+	JZ        nobias63
 	VMOVUPS.Z (R10), K1, Z11
 	VPADDD    Z11, Z0, Z0
 	VPADDD    Z11, Z1, Z1
@@ -1891,9 +2239,9 @@ partial11x1:
 	VPADDD    Z11, Z9, Z9
 	VPADDD    Z11, Z10, Z10
 
-nobias43:
+nobias63:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta44
+	JEQ       nobeta64
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z11
 	VPADDD    Z11, Z0, Z0
@@ -1929,7 +2277,7 @@ nobias43:
 	VPADDD    Z11, Z10, Z10
 	ADDQ      R9, R10
 
-nobeta44:
+nobeta64:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -2072,7 +2420,7 @@ k12x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial12x1
 	TESTQ        R10, R10
-	JZ           nobias45
+	JZ           nobias65
 	VMOVUPS      (R10), Z12
 	VPADDD       Z12, Z0, Z0
 	VPADDD       Z12, Z1, Z1
@@ -2087,9 +2435,9 @@ k12x1:
 	VPADDD       Z12, Z10, Z10
 	VPADDD       Z12, Z11, Z11
 
-nobias45:
+nobias65:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta46
+	JEQ    nobeta66
 	MOVQ   R8, R10
 	VPADDD (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -2116,7 +2464,7 @@ nobias45:
 	VPADDD (R10), Z11, Z11
 	ADDQ   R9, R10
 
-nobeta46:
+nobeta66:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -2150,7 +2498,7 @@ partial12x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias47
+	JZ        nobias67
 	VMOVUPS.Z (R10), K1, Z12
 	VPADDD    Z12, Z0, Z0
 	VPADDD    Z12, Z1, Z1
@@ -2165,9 +2513,9 @@ partial12x1:
 	VPADDD    Z12, Z10, Z10
 	VPADDD    Z12, Z11, Z11
 
-nobias47:
+nobias67:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta48
+	JEQ       nobeta68
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z12
 	VPADDD    Z12, Z0, Z0
@@ -2206,7 +2554,7 @@ nobias47:
 	VPADDD    Z12, Z11, Z11
 	ADDQ      R9, R10
 
-nobeta48:
+nobeta68:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -2359,7 +2707,7 @@ k13x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial13x1
 	TESTQ        R10, R10
-	JZ           nobias49
+	JZ           nobias69
 	VMOVUPS      (R10), Z13
 	VPADDD       Z13, Z0, Z0
 	VPADDD       Z13, Z1, Z1
@@ -2375,9 +2723,9 @@ k13x1:
 	VPADDD       Z13, Z11, Z11
 	VPADDD       Z13, Z12, Z12
 
-nobias49:
+nobias69:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta50
+	JEQ    nobeta70
 	MOVQ   R8, R10
 	VPADDD (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -2406,7 +2754,7 @@ nobias49:
 	VPADDD (R10), Z12, Z12
 	ADDQ   R9, R10
 
-nobeta50:
+nobeta70:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -2442,7 +2790,7 @@ partial13x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias51
+	JZ        nobias71
 	VMOVUPS.Z (R10), K1, Z13
 	VPADDD    Z13, Z0, Z0
 	VPADDD    Z13, Z1, Z1
@@ -2458,9 +2806,9 @@ partial13x1:
 	VPADDD    Z13, Z11, Z11
 	VPADDD    Z13, Z12, Z12
 
-nobias51:
+nobias71:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta52
+	JEQ       nobeta72
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z13
 	VPADDD    Z13, Z0, Z0
@@ -2502,7 +2850,7 @@ nobias51:
 	VPADDD    Z13, Z12, Z12
 	ADDQ      R9, R10
 
-nobeta52:
+nobeta72:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -2662,7 +3010,7 @@ k14x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial14x1
 	TESTQ        R10, R10
-	JZ           nobias53
+	JZ           nobias73
 	VMOVUPS      (R10), Z14
 	VPADDD       Z14, Z0, Z0
 	VPADDD       Z14, Z1, Z1
@@ -2679,9 +3027,9 @@ k14x1:
 	VPADDD       Z14, Z12, Z12
 	VPADDD       Z14, Z13, Z13
 
-nobias53:
+nobias73:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta54
+	JEQ    nobeta74
 	MOVQ   R8, R10
 	VPADDD (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -2712,7 +3060,7 @@ nobias53:
 	VPADDD (R10), Z13, Z13
 	ADDQ   R9, R10
 
-nobeta54:
+nobeta74:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -2750,7 +3098,7 @@ partial14x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias55
+	JZ        nobias75
 	VMOVUPS.Z (R10), K1, Z14
 	VPADDD    Z14, Z0, Z0
 	VPADDD    Z14, Z1, Z1
@@ -2767,9 +3115,9 @@ partial14x1:
 	VPADDD    Z14, Z12, Z12
 	VPADDD    Z14, Z13, Z13
 
-nobias55:
+nobias75:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta56
+	JEQ       nobeta76
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z14
 	VPADDD    Z14, Z0, Z0
@@ -2814,7 +3162,7 @@ nobias55:
 	VPADDD    Z14, Z13, Z13
 	ADDQ      R9, R10
 
-nobeta56:
+nobeta76:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -2903,21 +3251,21 @@ k1x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial1x2
 	TESTQ        R9, R9
-	JZ           nobias57
+	JZ           nobias77
 	VMOVUPS      (R9), Z2
 	VPADDD       Z2, Z0, Z0
 	VMOVUPS      64(R9), Z2
 	VPADDD       Z2, Z1, Z1
 
-nobias57:
+nobias77:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta58
+	JEQ    nobeta78
 	MOVQ   DI, R9
 	VPADDD (R9), Z0, Z0
 	VPADDD 64(R9), Z1, Z1
 	ADDQ   R8, R9
 
-nobeta58:
+nobeta78:
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	ADDQ    R8, DI
@@ -2930,22 +3278,22 @@ partial1x2:
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
 	TESTQ     R9, R9
-	JZ        nobias59
+	JZ        nobias79
 	VMOVUPS   (R9), Z2
 	VPADDD    Z2, Z0, Z0
 	VMOVUPS.Z 64(R9), K1, Z2
 	VPADDD    Z2, Z1, Z1
 
-nobias59:
+nobias79:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta60
+	JEQ       nobeta80
 	MOVQ      DI, R9
 	VPADDD    (R9), Z0, Z0
 	VMOVUPS.Z 64(R9), K1, Z2
 	VPADDD    Z2, Z1, Z1
 	ADDQ      R8, R9
 
-nobeta60:
+nobeta80:
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, K1, 64(DI)
 	ADDQ    R8, DI
@@ -3017,7 +3365,7 @@ k2x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial2x2
 	TESTQ        R10, R10
-	JZ           nobias61
+	JZ           nobias81
 	VMOVUPS      (R10), Z4
 	VPADDD       Z4, Z0, Z0
 	VPADDD       Z4, Z2, Z2
@@ -3025,9 +3373,9 @@ k2x2:
 	VPADDD       Z4, Z1, Z1
 	VPADDD       Z4, Z3, Z3
 
-nobias61:
+nobias81:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta62
+	JEQ    nobeta82
 	MOVQ   R8, R10
 	VPADDD (R10), Z0, Z0
 	VPADDD 64(R10), Z1, Z1
@@ -3036,7 +3384,7 @@ nobias61:
 	VPADDD 64(R10), Z3, Z3
 	ADDQ   R9, R10
 
-nobeta62:
+nobeta82:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -3052,7 +3400,7 @@ partial2x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias63
+	JZ        nobias83
 	VMOVUPS   (R10), Z4
 	VPADDD    Z4, Z0, Z0
 	VPADDD    Z4, Z2, Z2
@@ -3060,9 +3408,9 @@ partial2x2:
 	VPADDD    Z4, Z1, Z1
 	VPADDD    Z4, Z3, Z3
 
-nobias63:
+nobias83:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta64
+	JEQ       nobeta84
 	MOVQ      R8, R10
 	VPADDD    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z4
@@ -3073,7 +3421,7 @@ nobias63:
 	VPADDD    Z4, Z3, Z3
 	ADDQ      R9, R10
 
-nobeta64:
+nobeta84:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -3156,7 +3504,7 @@ k3x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial3x2
 	TESTQ        R10, R10
-	JZ           nobias65
+	JZ           nobias85
 	VMOVUPS      (R10), Z6
 	VPADDD       Z6, Z0, Z0
 	VPADDD       Z6, Z2, Z2
@@ -3166,9 +3514,9 @@ k3x2:
 	VPADDD       Z6, Z3, Z3
 	VPADDD       Z6, Z5, Z5
 
-nobias65:
+nobias85:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta66
+	JEQ    nobeta86
 	MOVQ   R8, R10
 	VPADDD (R10), Z0, Z0
 	VPADDD 64(R10), Z1, Z1
@@ -3180,7 +3528,7 @@ nobias65:
 	VPADDD 64(R10), Z5, Z5
 	ADDQ   R9, R10
 
-nobeta66:
+nobeta86:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -3199,7 +3547,7 @@ partial3x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias67
+	JZ        nobias87
 	VMOVUPS   (R10), Z6
 	VPADDD    Z6, Z0, Z0
 	VPADDD    Z6, Z2, Z2
@@ -3209,9 +3557,9 @@ partial3x2:
 	VPADDD    Z6, Z3, Z3
 	VPADDD    Z6, Z5, Z5
 
-nobias67:
+nobias87:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta68
+	JEQ       nobeta88
 	MOVQ      R8, R10
 	VPADDD    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z6
@@ -3226,7 +3574,7 @@ nobias67:
 	VPADDD    Z6, Z5, Z5
 	ADDQ      R9, R10
 
-nobeta68:
+nobeta88:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -3323,7 +3671,7 @@ k4x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial4x2
 	TESTQ        R10, R10
-	JZ           nobias69
+	JZ           nobias89
 	VMOVUPS      (R10), Z8
 	VPADDD       Z8, Z0, Z0
 	VPADDD       Z8, Z2, Z2
@@ -3335,9 +3683,9 @@ k4x2:
 	VPADDD       Z8, Z5, Z5
 	VPADDD       Z8, Z7, Z7
 
-nobias69:
+nobias89:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta70
+	JEQ    nobeta90
 	MOVQ   R8, R10
 	VPADDD (R10), Z0, Z0
 	VPADDD 64(R10), Z1, Z1
@@ -3352,7 +3700,7 @@ nobias69:
 	VPADDD 64(R10), Z7, Z7
 	ADDQ   R9, R10
 
-nobeta70:
+nobeta90:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -3374,7 +3722,7 @@ partial4x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias71
+	JZ        nobias91
 	VMOVUPS   (R10), Z8
 	VPADDD    Z8, Z0, Z0
 	VPADDD    Z8, Z2, Z2
@@ -3386,9 +3734,9 @@ partial4x2:
 	VPADDD    Z8, Z5, Z5
 	VPADDD    Z8, Z7, Z7
 
-nobias71:
+nobias91:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta72
+	JEQ       nobeta92
 	MOVQ      R8, R10
 	VPADDD    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z8
@@ -3407,7 +3755,7 @@ nobias71:
 	VPADDD    Z8, Z7, Z7
 	ADDQ      R9, R10
 
-nobeta72:
+nobeta92:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -3515,7 +3863,7 @@ k5x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial5x2
 	TESTQ        R10, R10
-	JZ           nobias73
+	JZ           nobias93
 	VMOVUPS      (R10), Z10
 	VPADDD       Z10, Z0, Z0
 	VPADDD       Z10, Z2, Z2
@@ -3529,9 +3877,9 @@ k5x2:
 	VPADDD       Z10, Z7, Z7
 	VPADDD       Z10, Z9, Z9
 
-nobias73:
+nobias93:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta74
+	JEQ    nobeta94
 	MOVQ   R8, R10
 	VPADDD (R10), Z0, Z0
 	VPADDD 64(R10), Z1, Z1
@@ -3549,7 +3897,7 @@ nobias73:
 	VPADDD 64(R10), Z9, Z9
 	ADDQ   R9, R10
 
-nobeta74:
+nobeta94:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -3574,7 +3922,7 @@ partial5x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias75
+	JZ        nobias95
 	VMOVUPS   (R10), Z10
 	VPADDD    Z10, Z0, Z0
 	VPADDD    Z10, Z2, Z2
@@ -3588,9 +3936,9 @@ partial5x2:
 	VPADDD    Z10, Z7, Z7
 	VPADDD    Z10, Z9, Z9
 
-nobias75:
+nobias95:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta76
+	JEQ       nobeta96
 	MOVQ      R8, R10
 	VPADDD    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z10
@@ -3613,7 +3961,7 @@ nobias75:
 	VPADDD    Z10, Z9, Z9
 	ADDQ      R9, R10
 
-nobeta76:
+nobeta96:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -3732,7 +4080,7 @@ k6x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial6x2
 	TESTQ        R10, R10
-	JZ           nobias77
+	JZ           nobias97
 	VMOVUPS      (R10), Z12
 	VPADDD       Z12, Z0, Z0
 	VPADDD       Z12, Z2, Z2
@@ -3748,9 +4096,9 @@ k6x2:
 	VPADDD       Z12, Z9, Z9
 	VPADDD       Z12, Z11, Z11
 
-nobias77:
+nobias97:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta78
+	JEQ    nobeta98
 	MOVQ   R8, R10
 	VPADDD (R10), Z0, Z0
 	VPADDD 64(R10), Z1, Z1
@@ -3771,7 +4119,7 @@ nobias77:
 	VPADDD 64(R10), Z11, Z11
 	ADDQ   R9, R10
 
-nobeta78:
+nobeta98:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -3799,7 +4147,7 @@ partial6x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias79
+	JZ        nobias99
 	VMOVUPS   (R10), Z12
 	VPADDD    Z12, Z0, Z0
 	VPADDD    Z12, Z2, Z2
@@ -3815,9 +4163,9 @@ partial6x2:
 	VPADDD    Z12, Z9, Z9
 	VPADDD    Z12, Z11, Z11
 
-nobias79:
+nobias99:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta80
+	JEQ       nobeta100
 	MOVQ      R8, R10
 	VPADDD    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z12
@@ -3844,7 +4192,7 @@ nobias79:
 	VPADDD    Z12, Z11, Z11
 	ADDQ      R9, R10
 
-nobeta80:
+nobeta100:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -3977,7 +4325,7 @@ k7x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial7x2
 	TESTQ        R10, R10
-	JZ           nobias81
+	JZ           nobias101
 	VMOVUPS      (R10), Z14
 	VPADDD       Z14, Z0, Z0
 	VPADDD       Z14, Z2, Z2
@@ -3995,9 +4343,9 @@ k7x2:
 	VPADDD       Z14, Z11, Z11
 	VPADDD       Z14, Z13, Z13
 
-nobias81:
+nobias101:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta82
+	JEQ    nobeta102
 	MOVQ   R8, R10
 	VPADDD (R10), Z0, Z0
 	VPADDD 64(R10), Z1, Z1
@@ -4021,7 +4369,7 @@ nobias81:
 	VPADDD 64(R10), Z13, Z13
 	ADDQ   R9, R10
 
-nobeta82:
+nobeta102:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -4052,7 +4400,7 @@ partial7x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias83
+	JZ        nobias103
 	VMOVUPS   (R10), Z14
 	VPADDD    Z14, Z0, Z0
 	VPADDD    Z14, Z2, Z2
@@ -4070,9 +4418,9 @@ partial7x2:
 	VPADDD    Z14, Z11, Z11
 	VPADDD    Z14, Z13, Z13
 
-nobias83:
+nobias103:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta84
+	JEQ       nobeta104
 	MOVQ      R8, R10
 	VPADDD    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z14
@@ -4103,7 +4451,7 @@ nobias83:
 	VPADDD    Z14, Z13, Z13
 	ADDQ      R9, R10
 
-nobeta84:
+nobeta104:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -4247,7 +4595,7 @@ k8x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial8x2
 	TESTQ        R10, R10
-	JZ           nobias85
+	JZ           nobias105
 	VMOVUPS      (R10), Z16
 	VPADDD       Z16, Z0, Z0
 	VPADDD       Z16, Z2, Z2
@@ -4267,9 +4615,9 @@ k8x2:
 	VPADDD       Z16, Z13, Z13
 	VPADDD       Z16, Z15, Z15
 
-nobias85:
+nobias105:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta86
+	JEQ    nobeta106
 	MOVQ   R8, R10
 	VPADDD (R10), Z0, Z0
 	VPADDD 64(R10), Z1, Z1
@@ -4296,7 +4644,7 @@ nobias85:
 	VPADDD 64(R10), Z15, Z15
 	ADDQ   R9, R10
 
-nobeta86:
+nobeta106:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -4330,7 +4678,7 @@ partial8x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias87
+	JZ        nobias107
 	VMOVUPS   (R10), Z16
 	VPADDD    Z16, Z0, Z0
 	VPADDD    Z16, Z2, Z2
@@ -4350,9 +4698,9 @@ partial8x2:
 	VPADDD    Z16, Z13, Z13
 	VPADDD    Z16, Z15, Z15
 
-nobias87:
+nobias107:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta88
+	JEQ       nobeta108
 	MOVQ      R8, R10
 	VPADDD    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z16
@@ -4387,7 +4735,7 @@ nobias87:
 	VPADDD    Z16, Z15, Z15
 	ADDQ      R9, R10
 
-nobeta88:
+nobeta108:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -4542,7 +4890,7 @@ k9x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial9x2
 	TESTQ        R10, R10
-	JZ           nobias89
+	JZ           nobias109
 	VMOVUPS      (R10), Z18
 	VPADDD       Z18, Z0, Z0
 	VPADDD       Z18, Z2, Z2
@@ -4564,9 +4912,9 @@ k9x2:
 	VPADDD       Z18, Z15, Z15
 	VPADDD       Z18, Z17, Z17
 
-nobias89:
+nobias109:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta90
+	JEQ    nobeta110
 	MOVQ   R8, R10
 	VPADDD (R10), Z0, Z0
 	VPADDD 64(R10), Z1, Z1
@@ -4596,7 +4944,7 @@ nobias89:
 	VPADDD 64(R10), Z17, Z17
 	ADDQ   R9, R10
 
-nobeta90:
+nobeta110:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -4633,7 +4981,7 @@ partial9x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias91
+	JZ        nobias111
 	VMOVUPS   (R10), Z18
 	VPADDD    Z18, Z0, Z0
 	VPADDD    Z18, Z2, Z2
@@ -4655,9 +5003,9 @@ partial9x2:
 	VPADDD    Z18, Z15, Z15
 	VPADDD    Z18, Z17, Z17
 
-nobias91:
+nobias111:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta92
+	JEQ       nobeta112
 	MOVQ      R8, R10
 	VPADDD    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z18
@@ -4696,7 +5044,7 @@ nobias91:
 	VPADDD    Z18, Z17, Z17
 	ADDQ      R9, R10
 
-nobeta92:
+nobeta112:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -4865,7 +5213,7 @@ k10x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial10x2
 	TESTQ        R10, R10
-	JZ           nobias93
+	JZ           nobias113
 	VMOVUPS      (R10), Z20
 	VPADDD       Z20, Z0, Z0
 	VPADDD       Z20, Z2, Z2
@@ -4889,9 +5237,9 @@ k10x2:
 	VPADDD       Z20, Z17, Z17
 	VPADDD       Z20, Z19, Z19
 
-nobias93:
+nobias113:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta94
+	JEQ    nobeta114
 	MOVQ   R8, R10
 	VPADDD (R10), Z0, Z0
 	VPADDD 64(R10), Z1, Z1
@@ -4924,7 +5272,7 @@ nobias93:
 	VPADDD 64(R10), Z19, Z19
 	ADDQ   R9, R10
 
-nobeta94:
+nobeta114:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -4964,7 +5312,7 @@ partial10x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias95
+	JZ        nobias115
 	VMOVUPS   (R10), Z20
 	VPADDD    Z20, Z0, Z0
 	VPADDD    Z20, Z2, Z2
@@ -4988,9 +5336,9 @@ partial10x2:
 	VPADDD    Z20, Z17, Z17
 	VPADDD    Z20, Z19, Z19
 
-nobias95:
+nobias115:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta96
+	JEQ       nobeta116
 	MOVQ      R8, R10
 	VPADDD    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z20
@@ -5033,7 +5381,7 @@ nobias95:
 	VPADDD    Z20, Z19, Z19
 	ADDQ      R9, R10
 
-nobeta96:
+nobeta116:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -5213,7 +5561,7 @@ k11x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial11x2
 	TESTQ        R10, R10
-	JZ           nobias97
+	JZ           nobias117
 	VMOVUPS      (R10), Z22
 	VPADDD       Z22, Z0, Z0
 	VPADDD       Z22, Z2, Z2
@@ -5239,9 +5587,9 @@ k11x2:
 	VPADDD       Z22, Z19, Z19
 	VPADDD       Z22, Z21, Z21
 
-nobias97:
+nobias117:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta98
+	JEQ    nobeta118
 	MOVQ   R8, R10
 	VPADDD (R10), Z0, Z0
 	VPADDD 64(R10), Z1, Z1
@@ -5277,7 +5625,7 @@ nobias97:
 	VPADDD 64(R10), Z21, Z21
 	ADDQ   R9, R10
 
-nobeta98:
+nobeta118:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -5320,7 +5668,7 @@ partial11x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias99
+	JZ        nobias119
 	VMOVUPS   (R10), Z22
 	VPADDD    Z22, Z0, Z0
 	VPADDD    Z22, Z2, Z2
@@ -5346,9 +5694,9 @@ partial11x2:
 	VPADDD    Z22, Z19, Z19
 	VPADDD    Z22, Z21, Z21
 
-nobias99:
+nobias119:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta100
+	JEQ       nobeta120
 	MOVQ      R8, R10
 	VPADDD    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z22
@@ -5395,7 +5743,7 @@ nobias99:
 	VPADDD    Z22, Z21, Z21
 	ADDQ      R9, R10
 
-nobeta100:
+nobeta120:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -5586,7 +5934,7 @@ k12x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial12x2
 	TESTQ        R10, R10
-	JZ           nobias101
+	JZ           nobias121
 	VMOVUPS      (R10), Z24
 	VPADDD       Z24, Z0, Z0
 	VPADDD       Z24, Z2, Z2
@@ -5614,9 +5962,9 @@ k12x2:
 	VPADDD       Z24, Z21, Z21
 	VPADDD       Z24, Z23, Z23
 
-nobias101:
+nobias121:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta102
+	JEQ    nobeta122
 	MOVQ   R8, R10
 	VPADDD (R10), Z0, Z0
 	VPADDD 64(R10), Z1, Z1
@@ -5655,7 +6003,7 @@ nobias101:
 	VPADDD 64(R10), Z23, Z23
 	ADDQ   R9, R10
 
-nobeta102:
+nobeta122:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -5701,7 +6049,7 @@ partial12x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias103
+	JZ        nobias123
 	VMOVUPS   (R10), Z24
 	VPADDD    Z24, Z0, Z0
 	VPADDD    Z24, Z2, Z2
@@ -5729,9 +6077,9 @@ partial12x2:
 	VPADDD    Z24, Z21, Z21
 	VPADDD    Z24, Z23, Z23
 
-nobias103:
+nobias123:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta104
+	JEQ       nobeta124
 	MOVQ      R8, R10
 	VPADDD    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z24
@@ -5782,7 +6130,7 @@ nobias103:
 	VPADDD    Z24, Z23, Z23
 	ADDQ      R9, R10
 
-nobeta104:
+nobeta124:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -5987,7 +6335,7 @@ k13x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial13x2
 	TESTQ        R10, R10
-	JZ           nobias105
+	JZ           nobias125
 	VMOVUPS      (R10), Z26
 	VPADDD       Z26, Z0, Z0
 	VPADDD       Z26, Z2, Z2
@@ -6017,9 +6365,9 @@ k13x2:
 	VPADDD       Z26, Z23, Z23
 	VPADDD       Z26, Z25, Z25
 
-nobias105:
+nobias125:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta106
+	JEQ    nobeta126
 	MOVQ   R8, R10
 	VPADDD (R10), Z0, Z0
 	VPADDD 64(R10), Z1, Z1
@@ -6061,7 +6409,7 @@ nobias105:
 	VPADDD 64(R10), Z25, Z25
 	ADDQ   R9, R10
 
-nobeta106:
+nobeta126:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -6110,7 +6458,7 @@ partial13x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias107
+	JZ        nobias127
 	VMOVUPS   (R10), Z26
 	VPADDD    Z26, Z0, Z0
 	VPADDD    Z26, Z2, Z2
@@ -6140,9 +6488,9 @@ partial13x2:
 	VPADDD    Z26, Z23, Z23
 	VPADDD    Z26, Z25, Z25
 
-nobias107:
+nobias127:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta108
+	JEQ       nobeta128
 	MOVQ      R8, R10
 	VPADDD    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z26
@@ -6197,7 +6545,7 @@ nobias107:
 	VPADDD    Z26, Z25, Z25
 	ADDQ      R9, R10
 
-nobeta108:
+nobeta128:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -6413,7 +6761,7 @@ k14x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial14x2
 	TESTQ        R10, R10
-	JZ           nobias109
+	JZ           nobias129
 	VMOVUPS      (R10), Z28
 	VPADDD       Z28, Z0, Z0
 	VPADDD       Z28, Z2, Z2
@@ -6445,9 +6793,9 @@ k14x2:
 	VPADDD       Z28, Z25, Z25
 	VPADDD       Z28, Z27, Z27
 
-nobias109:
+nobias129:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta110
+	JEQ    nobeta130
 	MOVQ   R8, R10
 	VPADDD (R10), Z0, Z0
 	VPADDD 64(R10), Z1, Z1
@@ -6492,7 +6840,7 @@ nobias109:
 	VPADDD 64(R10), Z27, Z27
 	ADDQ   R9, R10
 
-nobeta110:
+nobeta130:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -6544,7 +6892,7 @@ partial14x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias111
+	JZ        nobias131
 	VMOVUPS   (R10), Z28
 	VPADDD    Z28, Z0, Z0
 	VPADDD    Z28, Z2, Z2
@@ -6576,9 +6924,9 @@ partial14x2:
 	VPADDD    Z28, Z25, Z25
 	VPADDD    Z28, Z27, Z27
 
-nobias111:
+nobias131:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta112
+	JEQ       nobeta132
 	MOVQ      R8, R10
 	VPADDD    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z28
@@ -6637,7 +6985,7 @@ nobias111:
 	VPADDD    Z28, Z27, Z27
 	ADDQ      R9, R10
 
-nobeta112:
+nobeta132:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -6709,7 +7057,7 @@ TEXT ·peakVNNI(SB), NOSPLIT, $0-8
 	VXORPS Z11, Z11, Z11
 	VXORPS Z12, Z12, Z12
 
-peak113:
+peak133:
 	VPDPBUSD Z12, Z12, Z0
 	VPDPBUSD Z12, Z12, Z1
 	VPDPBUSD Z12, Z12, Z2
@@ -6723,6 +7071,6 @@ peak113:
 	VPDPBUSD Z12, Z12, Z10
 	VPDPBUSD Z12, Z12, Z11
 	DECQ     AX
-	JNZ      peak113
+	JNZ      peak133
 	VZEROUPPER
 	RET

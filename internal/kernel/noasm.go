@@ -6,6 +6,16 @@ func gemmShape() tileShape { return genericShape }
 
 func bf16Shape() (s tileShape, ok bool) { return tileShape{}, false }
 
+func int8Shape() (s tileShape, ok bool) { return tileShape{}, false }
+
+func spread(x []float32) (lo, hi, zero float32) { return spreadGeneric(x) }
+
+func encodeRow(_, _ []float32, _, _ float32) { panic("kernel: no quads of bytes without int8Shape") }
+
+func decodeRow(_, _, _, _ []float32, _, _ float32) {
+	panic("kernel: no quads of bytes without int8Shape")
+}
+
 func gemmTiles(_, h int, g *gemmArgs) { gemmTilesGeneric(h, g) }
 
 func pairRows(_, _ []float32, _, _, _, _ int) {

@@ -8,6 +8,9 @@ type Packed struct {
 	bf16  bool      // factors are bfloat16, see PackBF16
 	data  []float32 // panels [⌈n/nr⌉][⌈k/group⌉][nr], the last one padded
 	half  []uint16  // or the same in bfloat16, to be widened when used
+	bytes []int8    // or as bytes, to be widened, too
+	// Of bytes, see PackInt8: what a column is multiplied by, and the sum of the column multiplied by it.
+	scale, shift []float32
 }
 
 // Pack copies b [K, N], of any strides.
@@ -27,6 +30,9 @@ func Pack(b Mat) *Packed {
 // Fits reports whether the implementation in use is the one that p was made for.
 func (p *Packed) Fits() bool {
 	if s, ok := bf16Shape(); ok && p.bf16 {
+		return p.shape == s
+	}
+	if s, ok := int8Shape(); ok && p.scale != nil {
 		return p.shape == s
 	}
 	return p.shape == gemmShape()

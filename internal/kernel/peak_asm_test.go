@@ -19,6 +19,8 @@ func peak(group int) float64 {
 		loop, lanes = peakAVX512, 16
 	case active == "avx512" && group == 2 && hasBF16:
 		loop, lanes = peakBF16, 16
+	case active == "avx512" && group == 4 && hasVNNI:
+		loop, lanes = peakVNNI, 16
 	default:
 		return 0
 	}
@@ -36,4 +38,11 @@ func withoutPairs() (restore func()) {
 	was := hasBF16
 	hasBF16 = false
 	return func() { hasBF16 = was }
+}
+
+// withoutQuads hides the instructions for products of bytes until restore is called.
+func withoutQuads() (restore func()) {
+	was := hasVNNI
+	hasVNNI = false
+	return func() { hasVNNI = was }
 }

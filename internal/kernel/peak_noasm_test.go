@@ -6,3 +6,5 @@ package kernel
 func peak(_ int) float64 { return 0 }
 
 func withoutPairs() (restore func()) { return func() {} }
+
+func withoutQuads() (restore func()) { return func() {} }

@@ -19,6 +19,7 @@ type Work struct {
 	bf16   bool    // round operands, see RoundBF16
 	ra, rb []float32
 	wide   []float32 // see GemmBF16
+	coded  coded     // left-hand side in bytes, see PackInt8
 	halves []uint16
 }
 
@@ -32,7 +33,7 @@ type packBuf struct {
 // is right when the caller itself is one of several replicas.
 func NewWork(pool *Pool) *Work {
 	w := &Work{pool: pool, bufs: make([]packBuf, pool.Workers())}
-	w.job.bufs = w.bufs
+	w.job.bufs, w.job.coded = w.bufs, &w.coded
 	w.part, w.share = w.job.part, w.forked.run
 	return w
 }

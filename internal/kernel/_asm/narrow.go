@@ -1,6 +1,8 @@
 package main
 
 import (
+	"math"
+
 	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/operand"
 )
@@ -126,5 +128,73 @@ func pairElements(g *gen) {
 	g.JNZ(ref("row"))
 }
 
-// vnniKernels quantise float32 for the product of bytes.
-var vnniKernels = []kernel{}
+// vnniKernels quantise float32 for the product of bytes, and back.
+var vnniKernels = []kernel{
+	{"spread", "x []float32", "(lo, hi, zero float32)", spread},
+	{"encodeRow", "dst, x []float32, lo, inv float32", "", encodeRow},
+	{"decodeRow", "c, scale, shift, bias []float32, step, lo float32", "", decodeRow},
+}
+
+// spread finds the least and the largest element, and adds up each times zero, which is NaN unless all are finite.
+func spread(g *gen) {
+	x := g.list("x")
+	least, most := g.keep(g.num(math.Inf(1))), g.keep(g.num(math.Inf(-1)))
+	zero, acc := g.zero(), g.zero()
+	lo, hi := make([]vec, 2), make([]vec, 2)
+	for i := range lo {
+		lo[i], hi[i] = g.vec(), g.vec()
+		g.VMOVAPS(least, lo[i])
+		g.VMOVAPS(most, hi[i])
+	}
+	g.sweep(g.length("x"), 2, func(c cursor, u int) {
+		t := g.get(x, c)
+		g.VMINPS(lo[u], g.pick(c.mask, t, least), lo[u])
+		g.VMAXPS(hi[u], g.pick(c.mask, t, most), hi[u])
+		g.VFMADD231PS(zero, t, acc)
+	})
+	g.result(g.fold(g.merge(lo, g.VMINPS), g.VMINPS), g.ReturnIndex(0))
+	g.result(g.fold(g.merge(hi, g.VMAXPS), g.VMAXPS), g.ReturnIndex(1))
+	g.result(g.fold(acc, g.VADDPS), g.ReturnIndex(2))
+}
+
+// encodeRow writes the bytes (x − lo)·inv, rounded to nearest, ties to even.
+func encodeRow(g *gen) {
+	dst, x, lo, inv := g.listOf("dst", 1), g.list("x"), g.param("lo"), g.param("inv")
+	g.sweep(g.length("x"), 4, func(c cursor, _ int) {
+		t := g.get(x, c)
+		g.VSUBPS(lo, t, t)
+		g.VMULPS(inv, t, t)
+		g.VCVTPS2DQ(t, t)
+		if c.mask == nil {
+			g.VPMOVUSDB(t, c.of(dst))
+		} else {
+			g.VPMOVUSDB(t, c.mask.k, c.of(dst))
+		}
+	})
+}
+
+// decodeRow turns integers c into (step·scale)·c + lo·shift + bias, in place. bias may be empty.
+func decodeRow(g *gen) {
+	c, scale, shift, bias := g.list("c"), g.list("scale"), g.list("shift"), g.list("bias")
+	step, lo := g.param("step"), g.param("lo")
+	n := g.length("c")
+	value := func(at cursor) (y vec) {
+		t, s := g.get(c, at), g.get(scale, at)
+		g.VCVTDQ2PS(t, t)
+		g.VMULPS(step, s, s)
+		y = g.mul(g.get(shift, at), lo)
+		g.VFMADD231PS(t, s, y)
+		return y
+	}
+	g.CMPQ(g.length("bias"), imm(0))
+	g.JEQ(ref("plain"))
+	g.sweep(n, 2, func(at cursor, _ int) {
+		y := value(at)
+		g.VADDPS(g.get(bias, at), y, y)
+		g.put(y, c, at)
+	})
+	g.JMP(ref("done"))
+	g.Label("plain")
+	g.sweep(n, 2, func(at cursor, _ int) { g.put(value(at), c, at) })
+	g.Label("done")
+}
