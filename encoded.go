@@ -89,7 +89,7 @@ func (p *Predictor) DoEncoded(ctx context.Context, e *Encoded, r Request) (*Resu
 		if err != nil {
 			return err
 		}
-		if err := out.answer(ctx, view, &r, &p.card); err != nil {
+		if err := p.write(ctx, out, view, &r); err != nil {
 			return err
 		}
 		e.update(run, view)

@@ -26,6 +26,7 @@ type Predictor struct {
 func newPredictor(m model.Model, o options) *Predictor {
 	p := &Predictor{model: m, card: m.Card(), threads: max(o.threads/o.runners, 1), slots: make(chan model.Runner, o.runners), closed: make(chan struct{})}
 	p.card.Name = o.name
+	_, p.card.Writes = m.(model.Speaker)
 	for range o.runners {
 		p.slots <- nil
 	}
@@ -95,25 +96,30 @@ func (p *Predictor) Do(ctx context.Context, r Request) (*Result, error) {
 		if err != nil {
 			return err
 		}
-		writer, ok := view.(model.Writer)
-		if ok {
-			writer.Write(ctx, r.Writing)
-		} else if r.Writing != (Writing{}) {
-			return badInput("request.writing", fmt.Errorf("fovea: the model %q writes in one way only; leave temperature, beams and the like out", p.card.Name))
-		}
-		if err := out.answer(ctx, view, &r, &p.card); err != nil || !ok {
-			return err
-		}
-		if err := writer.Err(); err != nil {
-			return badInput("request.question", fmt.Errorf("fovea: the model %q: %w", p.card.Name, err))
-		}
-		return nil
+		return p.write(ctx, out, view, &r)
 	})
 	if err != nil {
 		return nil, err
 	}
 	out.Elapsed = time.Since(start)
 	return out, nil
+}
+
+// write asks all tasks of a view, and has it write as the request wants.
+func (p *Predictor) write(ctx context.Context, out *Result, view model.View, r *Request) error {
+	writer, ok := view.(model.Writer)
+	if ok {
+		writer.Write(ctx, r.Writing)
+	} else if r.Writing != (Writing{}) {
+		return badInput("request.writing", fmt.Errorf("fovea: the model %q writes in one way only; leave temperature, beams, schema and the like out", p.card.Name))
+	}
+	if err := out.answer(ctx, view, r, &p.card); err != nil || !ok {
+		return err
+	}
+	if err := writer.Err(); err != nil {
+		return badInput("request.question", fmt.Errorf("fovea: the model %q: %w", p.card.Name, err))
+	}
+	return nil
 }
 
 // with runs f with a runner. A shape that does not fit is a bug of the model and panics inside; here it becomes an error,

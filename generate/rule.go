@@ -51,10 +51,15 @@ func forbid(row []float64, id int32) {
 
 // keep forbids all tokens but those in list.
 func keep(row []float64, list []int32) {
-	list = slices.Clone(list)
-	slices.Sort(list)
+	if !slices.IsSorted(list) {
+		list = slices.Clone(list)
+		slices.Sort(list)
+	}
 	for i := range row {
-		if _, ok := slices.BinarySearch(list, int32(i)); !ok {
+		for len(list) > 0 && int(list[0]) < i {
+			list = list[1:]
+		}
+		if len(list) == 0 || int(list[0]) != i {
 			row[i] = math.Inf(-1)
 		}
 	}

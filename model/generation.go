@@ -7,6 +7,7 @@ import (
 	"io/fs"
 
 	"fovea/generate"
+	"fovea/generate/grammar"
 )
 
 // Generation is how a repository says that texts are written: its generation_config.json. Whether tokens are drawn is not
@@ -63,6 +64,7 @@ type Writing struct {
 	MaxTokens, Beams  int
 	Temperature, TopP float64 // see generate.Config
 	Seed              uint64
+	Schema            *grammar.Schema // the text is JSON of this schema, whatever the model would rather write
 }
 
 // Check names the first setting that cannot work.
@@ -90,6 +92,14 @@ func (g *Generation) config(w Writing, limit int) generate.Config {
 		if n > 0 {
 			c.MaxTokens = min(limit, n)
 		}
+	}
+	if w.Schema != nil {
+		// JSON repeats itself, and its grammar knows which tokens never occur. How much it takes, the repository cannot have known.
+		c.NoRepeatNGram, c.Suppress = 0, nil
+		if c.MaxTokens = w.MaxTokens; c.MaxTokens == 0 {
+			c.MaxTokens = max(maxAnswer, 2*w.Schema.Least())
+		}
+		c.MaxTokens = min(limit, c.MaxTokens)
 	}
 	return c
 }

@@ -34,6 +34,7 @@ type Card struct {
 	NeedsBoxes      bool // Pose is all it does with people: somebody else has to find them
 	Embed           int  // length of its vectors in the joint space, 0 without one
 	PicturesOnly    bool // that space holds pictures but no texts
+	Writes          bool // it writes token by token, in the way that a Writing says
 	// Threshold is the least score of objects when nothing else is asked for; 0 means the program's own.
 	Threshold float64
 	// Question says what is wrong with a question, for models that know only some; nil: any will do.

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"fovea/autograd"
 	"fovea/generate"
+	"fovea/generate/grammar"
 	"fovea/imageproc"
 	"fovea/nn"
 	"fovea/ops"
@@ -39,6 +41,16 @@ type Voice struct {
 	Words    *tokenizer.Pipeline
 	How      Generation
 	Describe string // the question whose answer is a caption
+
+	once   sync.Once
+	pieces *grammar.Vocabulary // what its words add to a text, once somebody asked
+	err    error
+}
+
+// vocabulary is what the grammar of an answer needs to know of the words.
+func (v *Voice) vocabulary() (*grammar.Vocabulary, error) {
+	v.once.Do(func() { v.pieces, v.err = grammar.NewVocabulary(v.Decoder.Config.Vocab, v.Words.Bytes) })
+	return v.pieces, v.err
 }
 
 // maxAnswer is the longest answer in tokens when nothing else is said.
@@ -171,11 +183,27 @@ func (v *Talk) say(question string, step func(text string)) (Said, error) {
 	if err != nil {
 		return Said{}, err
 	}
-	c := voice.How.config(v.writing, min(maxAnswer, voice.Decoder.Config.MaxLen-len(prompt.IDs)))
+	room := voice.Decoder.Config.MaxLen - len(prompt.IDs)
+	limit := min(maxAnswer, room)
+	if v.writing.Schema != nil {
+		limit = room
+	}
+	c := voice.How.config(v.writing, limit)
 	if v.writing.MaxTokens > maxAnswer {
-		c.MaxTokens = min(v.writing.MaxTokens, voice.Decoder.Config.MaxLen-len(prompt.IDs))
+		c.MaxTokens = min(v.writing.MaxTokens, room)
 	}
 	c.Prompt = prompt.IDs
+	if s := v.writing.Schema; s != nil {
+		words, err := voice.vocabulary()
+		if err != nil {
+			return Said{}, err
+		}
+		t, err := s.Text(words, c.MaxTokens, c.EOS)
+		if err != nil {
+			return Said{}, err
+		}
+		c.Allow = t.Allow
+	}
 	var ids []int32
 	if step != nil {
 		c.OnToken = func(id int32) error {
@@ -190,7 +218,7 @@ func (v *Talk) say(question string, step func(text string)) (Said, error) {
 	if err != nil {
 		return Said{}, err
 	}
-	if c.Beams <= 1 && len(said) > 0 {
+	if c.Beams <= 1 && len(v.r.tell.Chances) < len(said) {
 		v.r.tell.Chance(said[len(said)-1:])
 	}
 	s := Said{IDs: said, Text: v.text(said), Prob: math.Exp(max(sum, -700))} // above 0, however long it is

@@ -27,6 +27,7 @@ type serveOptions struct {
 	insecure  bool
 	cert, key string
 	runners   int
+	precision string
 	cfg       serve.Config
 	bodyMB    int64
 	cacheMB   int64
@@ -56,6 +57,7 @@ func (a *app) serve() *cobra.Command {
 	f.StringArrayVar(&o.cfg.AllowHosts, "allow-host", nil, "also serve requests addressed to this host name; may be repeated")
 	f.StringArrayVar(&o.cfg.AllowOrigins, "allow-origin", nil, "let pages of this origin call, as https://app.example; may be repeated")
 	f.IntVar(&o.runners, "runners", 0, "answer so many requests of a model at the same time, with an equal share of the threads each; 0 means one for four threads")
+	f.StringVar(&o.precision, "precision", "", "hold the models' matrices as f32, or in less memory as bf16, int8 or int4 (default f32, and bf16 for more than 1 GiB of 16-bit weights)")
 	f.IntVar(&o.cfg.Queue, "queue", 16, "let so many requests wait for a model; more are told to come back")
 	f.DurationVar(&o.cfg.MaxWait, "max-wait", 0, "tell requests to come back that would wait longer than this for a model; 0: only when the queue is full or was so just now")
 	f.Int64Var(&o.bodyMB, "max-body", 64, "megabytes of a request")
@@ -164,6 +166,9 @@ func (o *serveOptions) check() error {
 			return usage("add --token, or --insecure if everyone who can reach this machine may use it", "%s %s lets other machines in, and there is no --token", at.flag, at.value)
 		}
 	}
+	if err := checkPrecision(o.precision); err != nil {
+		return err
+	}
 	if (o.cert == "") != (o.key == "") {
 		return usage("", "--tls-cert and --tls-key belong together")
 	}
@@ -220,7 +225,7 @@ func (a *app) serveModels(o *serveOptions) (out []serve.Model, err error) {
 			}
 		}
 		out = append(out, serve.Model{Name: short, Open: func(ctx context.Context) (*fovea.Predictor, error) {
-			return fovea.Open(ctx, name, fovea.WithName(short), fovea.WithThreads(a.threads), fovea.WithRunners(o.runners))
+			return fovea.Open(ctx, name, fovea.WithName(short), fovea.WithThreads(a.threads), fovea.WithRunners(o.runners), fovea.WithPrecision(fovea.Precision(o.precision)))
 		}})
 	}
 	return out, nil

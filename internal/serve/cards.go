@@ -16,6 +16,7 @@ type cardWire struct {
 	Labels         []string      `json:"labels"`
 	Classes        []string      `json:"classes"`
 	OpenVocabulary bool          `json:"open_vocabulary"`
+	Writes         bool          `json:"writes"` // token by token, with temperature, schema and the like
 	Skeleton       *skeletonWire `json:"skeleton,omitempty"`
 }
 
@@ -43,7 +44,7 @@ func (s *Server) cards(c *call) error {
 }
 
 func cardOf(name string, k model.Card, explains bool) cardWire {
-	w := cardWire{Name: name, Family: k.Family, Parameters: k.Parameters, Tasks: []string{}, Labels: append([]string{}, k.Labels...), Classes: append([]string{}, k.Classes...), OpenVocabulary: k.OpenVocabulary}
+	w := cardWire{Name: name, Family: k.Family, Parameters: k.Parameters, Tasks: []string{}, Labels: append([]string{}, k.Labels...), Classes: append([]string{}, k.Classes...), OpenVocabulary: k.OpenVocabulary, Writes: k.Writes}
 	for _, t := range cardTasks {
 		if k.Tasks.Has(t.task) {
 			w.Tasks = append(w.Tasks, t.name)

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strconv"
@@ -18,6 +19,20 @@ type chat struct {
 	words    int      // at most so many; 0: as many as the model likes
 	stop     []string // the answer ends before any of these
 	form     *form    // the answer is JSON of this form; nil: plain text
+	writing  fovea.Writing
+}
+
+// draw takes over how tokens are drawn, for models that write with a choice. Others have one answer.
+func (ch *chat) draw(temperature, topP *float64, seed json.Number) {
+	if temperature != nil {
+		ch.writing.Temperature = *temperature
+	}
+	if topP != nil {
+		ch.writing.TopP = *topP
+	}
+	if n, err := seed.Int64(); err == nil {
+		ch.writing.Seed = uint64(n)
+	}
 }
 
 // chatReply is the answer. Tokens are counted in words, of which the model's own are parts.
@@ -40,6 +55,10 @@ const (
 func (c *call) answer(ch *chat, say func(piece string) error) (*chatReply, error) {
 	c.model = ch.model
 	r := &chatReply{prompt: len(task.Split(ch.prompt))}
+	m, err := c.s.model(ch.model)
+	if err != nil {
+		return nil, err
+	}
 	if say == nil {
 		say = func(string) error { return nil }
 	}
@@ -47,12 +66,13 @@ func (c *call) answer(ch *chat, say func(piece string) error) (*chatReply, error
 		if ch.form != nil {
 			return nil, bad("messages", "an answer in a form needs a picture")
 		}
-		if _, err := c.s.model(ch.model); err != nil {
-			return nil, err
-		}
 		return r, r.finish(ch, noPicture, &deltas{}, say)
 	}
-	if ch.form != nil {
+	writes := m.p.Card().Writes
+	if ch.form != nil && len(ch.pictures) > 1 {
+		return nil, bad("messages", "an answer in a form is about one picture, and there are %d", len(ch.pictures))
+	}
+	if ch.form != nil && !writes {
 		text, err := c.fill(ch)
 		if err != nil {
 			return nil, err
@@ -64,12 +84,22 @@ func (c *call) answer(ch *chat, say func(piece string) error) (*chatReply, error
 	if describes(ch.prompt) {
 		q.req.Tasks, q.req.Questions = task.SetOf(task.Caption), nil
 	}
-	var d deltas
+	if writes {
+		if q.req.Writing = ch.writing; ch.form != nil {
+			q.req.Writing.MaxTokens = ch.words
+			if q.req.Writing.Schema, err = c.s.schemas.schema(ch.form); err != nil {
+				return nil, err
+			}
+		}
+	}
+	d := deltas{verbatim: ch.form != nil}
 	q.step = func(i int, text string) error {
 		if i > 0 { // how the answer about the picture before has ended is not known here: the rest comes at once
 			return nil
 		}
-		text, _ = ch.limit(numbered(ch, i, tidy(text)), false)
+		if !d.verbatim {
+			text, _ = ch.limit(numbered(ch, i, tidy(text)), false)
+		}
 		if more := d.next(text); more != "" {
 			return say(more)
 		}
@@ -91,7 +121,9 @@ func (c *call) answer(ch *chat, say func(piece string) error) (*chatReply, error
 
 // finish says what has not been said yet.
 func (r *chatReply) finish(ch *chat, text string, d *deltas, say func(string) error) error {
-	r.text, r.cut = ch.limit(text, true)
+	if r.text = text; !d.verbatim {
+		r.text, r.cut = ch.limit(text, true)
+	}
 	r.answer = len(task.Split(r.text))
 	if more := d.rest(r.text); more != "" {
 		return say(more)

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"mime"
@@ -109,6 +110,22 @@ func (q *nativeRequest) set(v url.Values) error {
 			q.Max, err = strconv.Atoi(last)
 		case "semantic":
 			q.Semantic, err = strconv.ParseBool(last)
+		case "panoptic":
+			q.Panoptic, err = strconv.ParseBool(last)
+		case "stuff":
+			q.Stuff = commas(strings.Join(list, ","))
+		case "temperature":
+			q.Temperature, err = strconv.ParseFloat(last, 64)
+		case "top_p":
+			q.TopP, err = strconv.ParseFloat(last, 64)
+		case "seed":
+			q.Seed, err = strconv.ParseUint(last, 10, 64)
+		case "beams":
+			q.Beams, err = strconv.Atoi(last)
+		case "max_tokens":
+			q.MaxTokens, err = strconv.Atoi(last)
+		case "schema":
+			q.Schema = json.RawMessage(last)
 		case "polygons":
 			q.Polygons, err = strconv.ParseBool(last)
 		case "stream":

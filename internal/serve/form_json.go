@@ -7,16 +7,22 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"fovea"
 	"fovea/annotation"
+	"fovea/generate/grammar"
 	"fovea/task"
 )
 
-// form is a JSON schema that an answer must fit. The model speaks in words, boxes and scores, so a form is filled in rather
-// than written letter by letter: texts, numbers and truths are answers to questions, choices are classes, and lists are the
-// objects that are found. What cannot be promised, such as a pattern, is refused.
-type form struct{ root *schemaNode }
+// form is a JSON schema that an answer must fit. A model that writes token by token writes it, with a grammar that lets no other
+// token pass (package grammar). Others, the program's own among them, speak in words, boxes and scores, so a form is filled in
+// rather than written letter by letter: texts, numbers and truths are answers to questions, choices are classes, and lists are
+// the objects that are found. What cannot be promised, such as a pattern, is refused.
+type form struct {
+	param string          // the request's field
+	raw   json.RawMessage // the schema; nil: any object
+}
 
 // schemaNode is the part of JSON schema that is understood.
 type schemaNode struct {
@@ -85,19 +91,45 @@ func (p *properties) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// anyForm is what an answer has when some JSON is wanted.
-var anyForm = &form{&schemaNode{Type: typeNames{"object"}, Properties: properties{{"answer", &schemaNode{Type: typeNames{"string"}}}}}}
-
-// readForm reads a JSON schema.
+// readForm takes a JSON schema, which the model will have to understand.
 func readForm(param string, schema json.RawMessage) (*form, error) {
-	f := &form{&schemaNode{}}
-	if err := json.Unmarshal(schema, f.root); err != nil {
-		return nil, bad(param, "the schema cannot be read: %v", err)
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(schema, &object); err != nil || object == nil {
+		return nil, bad(param, "the schema is no JSON object")
 	}
-	if _, err := f.compile(""); err != nil {
-		return nil, bad(param, "the schema asks for what cannot be promised: %v", err)
+	return &form{param, schema}, nil
+}
+
+// answerForm is what is filled in when some JSON object is wanted.
+const answerForm = `{"type":"object","properties":{"answer":{"type":"string"}}}`
+
+// schemas remembers the last schemas that models wrote, and with them which tokens may stand where.
+type schemas struct {
+	mu sync.Mutex
+	of map[string]*grammar.Schema
+}
+
+const maxSchemas = 64
+
+// schema is the grammar of a form.
+func (s *schemas) schema(f *form) (*grammar.Schema, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if g := s.of[string(f.raw)]; g != nil {
+		return g, nil
 	}
-	return f, nil
+	g := grammar.Object()
+	if f.raw != nil {
+		var err error
+		if g, err = grammar.Parse(f.raw); err != nil {
+			return nil, bad(f.param, "the schema asks for what cannot be promised: %v", strings.TrimPrefix(err.Error(), "grammar: "))
+		}
+	}
+	if s.of == nil || len(s.of) == maxSchemas {
+		s.of = map[string]*grammar.Schema{}
+	}
+	s.of[string(f.raw)] = g
+	return g, nil
 }
 
 // Bounds of a form.
@@ -126,20 +158,26 @@ type compiled struct {
 }
 
 func (f *form) compile(prompt string) (*compiled, error) {
-	c := &compiled{filler: filler{root: f.root, prompt: prompt}}
-	var err error
-	c.write, err = c.node(f.root, "", 0)
-	return c, err
+	c := &compiled{filler: filler{root: &schemaNode{}, prompt: prompt}}
+	raw := f.raw
+	if raw == nil {
+		raw = json.RawMessage(answerForm)
+	}
+	err := json.Unmarshal(raw, c.root)
+	if err == nil {
+		c.write, err = c.node(c.root, "", 0)
+	}
+	if err != nil {
+		return nil, bad(f.param, "the schema asks for what cannot be promised: %v", err)
+	}
+	return c, nil
 }
 
 // fill answers a chat in its form.
 func (c *call) fill(ch *chat) (string, error) {
-	if len(ch.pictures) != 1 {
-		return "", bad("messages", "an answer in a form is about one picture, and there are %d", len(ch.pictures))
-	}
 	f, err := ch.form.compile(ch.prompt)
 	if err != nil {
-		return "", bad("response_format", "%v", err)
+		return "", err
 	}
 	if f.tasks == 0 { // constants only; still look at the picture, so that a broken one is noticed
 		f.tasks = task.SetOf(task.Classify)

@@ -57,8 +57,18 @@ type nativeRequest struct {
 	Top       int      `json:"top"`
 	Max       int      `json:"max"`
 	Semantic  bool     `json:"semantic"`
+	Panoptic  bool     `json:"panoptic"`
+	Stuff     texts    `json:"stuff"`
 	Polygons  bool     `json:"polygons"`
 	Stream    bool     `json:"stream"`
+
+	// How models write that do so token by token.
+	Temperature float64         `json:"temperature"`
+	TopP        float64         `json:"top_p"`
+	Seed        uint64          `json:"seed"`
+	Beams       int             `json:"beams"`
+	MaxTokens   int             `json:"max_tokens"`
+	Schema      json.RawMessage `json:"schema"`
 
 	files []file // pictures that came as bytes
 }
@@ -215,7 +225,7 @@ func (s *Server) embedTexts(ctx context.Context, model string, texts []string, e
 
 // nativeStream sends the words of an answer as the model finds them, and then the result.
 func (c *call) nativeStream(ask *question) error {
-	var d deltas
+	d := deltas{verbatim: ask.req.Writing.Schema != nil}
 	ask.step = func(_ int, text string) error {
 		if more := d.next(text); more != "" {
 			if c.status == 0 {
@@ -248,7 +258,18 @@ func (c *call) nativeStream(ask *question) error {
 // nativeQuestion is what a request asks.
 func (c *call) nativeQuestion(set task.Set, q *nativeRequest) (*question, error) {
 	ask := &question{model: q.Model, req: fovea.Request{
-		Tasks: set, Labels: q.Labels, Query: q.Query, Questions: q.Questions, Overlap: q.Overlap, Top: q.Top, Max: q.Max, Semantic: q.Semantic, Polygons: q.Polygons}}
+		Tasks: set, Labels: q.Labels, Query: q.Query, Questions: q.Questions, Overlap: q.Overlap, Top: q.Top, Max: q.Max, Semantic: q.Semantic,
+		Panoptic: q.Panoptic, Stuff: q.Stuff, Polygons: q.Polygons,
+		Writing: fovea.Writing{Temperature: q.Temperature, TopP: q.TopP, Seed: q.Seed, Beams: q.Beams, MaxTokens: q.MaxTokens}}}
+	if raw := string(q.Schema); raw != "" && raw != "null" {
+		f, err := readForm("schema", q.Schema)
+		if err != nil {
+			return nil, err
+		}
+		if ask.req.Writing.Schema, err = c.s.schemas.schema(f); err != nil {
+			return nil, err
+		}
+	}
 	if q.Threshold != nil {
 		ask.req.Threshold = threshold(*q.Threshold)
 	}

@@ -108,10 +108,11 @@ func (c *call) ollamaShow(body []byte) error {
 
 // ollamaOptions are those options that matter here, or that must not be nonsense.
 type ollamaOptions struct {
-	NumPredict  *int      `json:"num_predict"`
-	Stop        oneOrMore `json:"stop"`
-	Temperature *float64  `json:"temperature"`
-	TopP        *float64  `json:"top_p"`
+	NumPredict  *int        `json:"num_predict"`
+	Stop        oneOrMore   `json:"stop"`
+	Temperature *float64    `json:"temperature"`
+	TopP        *float64    `json:"top_p"`
+	Seed        json.Number `json:"seed"`
 }
 
 // apply sets what the options ask for. A negative num_predict means no limit.
@@ -122,6 +123,7 @@ func (o *ollamaOptions) apply(ch *chat) (err error) {
 	if err := inRange("top_p", o.TopP, 0, 1); err != nil {
 		return err
 	}
+	ch.draw(o.Temperature, o.TopP, o.Seed)
 	if ch.stop, err = checkStops(o.Stop); err != nil {
 		return err
 	}
@@ -137,7 +139,7 @@ func ollamaForm(raw json.RawMessage) (*form, error) {
 	case "", "null", `""`:
 		return nil, nil
 	case `"json"`:
-		return anyForm, nil
+		return &form{param: "format"}, nil
 	}
 	return readForm("format", raw)
 }

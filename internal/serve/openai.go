@@ -212,6 +212,7 @@ func (c *call) readOpenAI(q *openAIRequest) (*chat, error) {
 		return nil, err
 	}
 	ch := &chat{model: q.Model}
+	ch.draw(q.Temperature, q.TopP, q.Seed)
 	var err error
 	if ch.stop, err = checkStops(q.Stop); err != nil {
 		return nil, err
@@ -227,7 +228,7 @@ func (c *call) readOpenAI(q *openAIRequest) (*chat, error) {
 		switch f.Type {
 		case "text", "":
 		case "json_object":
-			ch.form = anyForm
+			ch.form = &form{param: "response_format"}
 		case "json_schema":
 			if ch.form, err = readForm("response_format", f.JSONSchema.Schema); err != nil {
 				return nil, err

@@ -72,6 +72,7 @@ type Server struct {
 	cfg      Config
 	limits   imageproc.Limits
 	models   []*served
+	schemas  schemas
 	cache    *cache
 	fetch    *fetch.Client
 	metrics  *metrics

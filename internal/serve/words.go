@@ -11,12 +11,17 @@ import (
 )
 
 // deltas turns a text that grows into the pieces that clients put together.
-type deltas struct{ sent string }
+type deltas struct {
+	sent     string
+	verbatim bool // the text is no prose
+}
 
 // next is what text adds to what was sent; nothing when it adds nothing yet: a letter that is not complete, or a beginning
 // that has changed, waits for the rest.
 func (d *deltas) next(text string) string {
-	text = tidy(text)
+	if !d.verbatim {
+		text = tidy(text)
+	}
 	for len(text) > 0 {
 		if r, n := utf8.DecodeLastRuneInString(text); r != utf8.RuneError {
 			break
