@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"image"
 	"image/jpeg"
-	"image/png"
 	"io"
 	"os"
 	"path/filepath"
@@ -31,16 +30,6 @@ func Save(path string, m *RGB) error {
 		return fmt.Errorf("imageproc: save %q: %w", path, err)
 	}
 	return nil
-}
-
-// EncodePNG writes the picture as PNG, quickly rather than smallest: compressing well took half of the time of looking at
-// a picture.
-func EncodePNG(w io.Writer, m *RGB) error {
-	if m.W < 1 || m.H < 1 {
-		return fmt.Errorf("imageproc: a picture of %d × %d pixels cannot be written", m.W, m.H)
-	}
-	e := png.Encoder{CompressionLevel: png.BestSpeed}
-	return e.Encode(w, m.rgba())
 }
 
 // EncodeJPEG writes the picture as JPEG; quality is 1 to 100.
