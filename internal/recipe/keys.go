@@ -52,6 +52,22 @@ func checkKeys(n *yaml.Node, t reflect.Type, path string) error {
 	return nil
 }
 
+// eachKey calls f for every key below a YAML tree's mappings, "train.lr".
+func eachKey(n *yaml.Node, path string, f func(key string)) {
+	switch n.Kind {
+	case yaml.DocumentNode:
+		for _, c := range n.Content {
+			eachKey(c, path, f)
+		}
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key := join(path, n.Content[i].Value)
+			f(key)
+			eachKey(n.Content[i+1], key, f)
+		}
+	}
+}
+
 func join(path, key string) string {
 	if path == "" {
 		return key
