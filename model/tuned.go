@@ -21,6 +21,11 @@ type Tuned struct {
 	family *Family
 }
 
+// Amender is a Learner that states in its config.json what it has become by training.
+type Amender interface {
+	Amend(config []byte) ([]byte, error)
+}
+
 // LoadLearner opens a folder as Load does, for training: all weights are in memory as float32. The error of a network that
 // cannot be trained names those that can.
 func LoadLearner(dir string, families []Family) (*Tuned, error) {
@@ -88,6 +93,15 @@ func (x *Tuned) save(dir string) error {
 	}
 	if err := x.folder.copy(dir); err != nil {
 		return err
+	}
+	if a, ok := x.Learner.(Amender); ok {
+		config, err := a.Amend(x.folder.config)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, "config.json"), config, 0o644)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return checkpoint.WriteItems(filepath.Join(dir, "model.safetensors"), items, map[string]string{"format": "pt"}, nil)
 }

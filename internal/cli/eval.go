@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -30,16 +32,16 @@ func (a *app) eval() *cobra.Command {
 	c := &cobra.Command{
 		Use: "eval --data PATH", Short: "Measure a model on a labelled data set",
 		Long: `Puts every picture of a data set to a model and scores the answers with the task's standard metric: top1 and top5, COCO's AP and AR over boxes, masks and joints, ` +
-			`mIoU over pixels, VQA accuracy, CIDEr and BLEU over captions. One line for each task. Ctrl-C ends it with the metrics of the pictures so far. PATH "scenes" stands for generated scenes that no training run has seen.`,
+			`mIoU over pixels, VQA accuracy, CIDEr and BLEU over captions, and, of published models, recall at 1, 5 and 10 of pictures and captions among each other. One line for each task. Ctrl-C ends it with the metrics of the pictures so far. PATH "scenes" stands for generated scenes that no training run has seen.`,
 		Example: "fovea eval --data coco/ --split val --task detect\nfovea eval --model runs/first/model --data scenes --limit 300 --json",
 		Args:    args(0, 0, ""),
 		RunE:    func(c *cobra.Command, _ []string) error { return a.runEval(c.Context(), &o) },
 	}
 	f := c.Flags()
-	f.StringVarP(&o.model, "model", "m", fovea.DefaultModel, "measure this model: a name or a folder")
+	f.StringVarP(&o.model, "model", "m", fovea.DefaultModel, "measure this model: a name, a folder or org/repo")
 	f.StringVar(&o.data, "data", "", "the data set: a folder or an annotation file, or scenes")
 	f.StringVar(&o.split, "split", "", "the part of the data set: val, test, … (default the only one, or train)")
-	f.StringArrayVar(&o.tasks, "task", []string{"all"}, "measure these tasks: classify, detect, segment, pose, ask, caption, all")
+	f.StringArrayVar(&o.tasks, "task", []string{"all"}, "measure these tasks: classify, detect, segment, pose, ask, caption, match, all")
 	f.IntVar(&o.limit, "limit", 0, "use the first so many pictures (default all; of scenes 500)")
 	_ = c.RegisterFlagCompletionFunc("model", completeModels)
 	_ = c.RegisterFlagCompletionFunc("task", completeTasks)
@@ -60,15 +62,20 @@ func (a *app) runEval(ctx context.Context, o *evalOptions) error {
 	case o.limit < 0 || o.limit > maxScenes:
 		return usage("", "--limit is %d, want at least 1", o.limit)
 	}
-	m, name, err := a.openNative(o.model)
+	files, name, err := fovea.Files(o.model)
 	if err != nil {
-		return err
+		return missingModel(o.model, err)
 	}
 	src, err := o.source()
 	if err != nil {
 		return err
 	}
 	e := recipe.Evaluation{Name: src.Name(), Source: src, Tasks: tasks, Limit: o.limit}
+	run, done, err := a.measured(ctx, o, files, name, &e)
+	if err != nil {
+		return err
+	}
+	defer done()
 	n := src.Len()
 	if o.limit > 0 {
 		n = min(n, o.limit)
@@ -76,16 +83,36 @@ func (a *app) runEval(ctx context.Context, o *evalOptions) error {
 	p := a.progress("measuring "+name, n)
 	e.Progress = func(done, _ int) { p.step(done) }
 	start := time.Now()
-	got, err := e.Run(ctx, m)
+	got, err := run(ctx)
 	p.done()
+	if errors.Is(err, recipe.ErrNothing) {
+		return bad("see fovea data info and fovea show", "%s: %w", o.data, err)
+	}
 	if err != nil && (ctx.Err() == nil || got.Images == 0) {
-		return err
+		return bad("", "%s", strings.TrimPrefix(err.Error(), "recipe: "))
 	}
 	printed := a.printEvaluation(got.Metrics, tasks, measures{Data: o.data, Images: got.Images, Speed: float64(got.Images) / time.Since(start).Seconds()})
 	if err != nil { // interrupted
 		return &failure{exitFailed, fmt.Errorf("interrupted after %d of %d pictures; the metrics are of those", got.Images, n), ""}
 	}
 	return printed
+}
+
+// measured opens a model for an evaluation: the program's own answer it directly, any other through package fovea.
+func (a *app) measured(ctx context.Context, o *evalOptions, files fs.FS, name string, e *recipe.Evaluation) (run func(context.Context) (recipe.Measurement, error), done func(), err error) {
+	if isNative(files) {
+		m, err := unified.Open(files)
+		if err != nil {
+			return nil, nil, bad("", "open model %q: %w", name, err)
+		}
+		return func(ctx context.Context) (recipe.Measurement, error) { return e.Run(ctx, m) }, func() {}, nil
+	}
+	p, err := a.open(ctx, o.model, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	run = func(ctx context.Context) (recipe.Measurement, error) { return e.RunOn(ctx, answerer{p}) }
+	return run, func() { _ = p.Close() }, nil
 }
 
 func (o *evalOptions) source() (dataset.Source, error) {
@@ -97,19 +124,6 @@ func (o *evalOptions) source() (dataset.Source, error) {
 		n = 500
 	}
 	return scenes.New(scenes.Config{Seed: unseenScenes, N: n}), nil
-}
-
-// openNative opens one of the program's own models for measuring.
-func (a *app) openNative(name string) (*unified.Model, string, error) {
-	fsys, short, err := fovea.Files(name)
-	if err != nil {
-		return nil, "", missingModel(name, err)
-	}
-	m, err := unified.Open(fsys)
-	if err != nil {
-		return nil, "", bad("", "open model %q: %w", short, err)
-	}
-	return m, short, nil
 }
 
 // kinds are the first words of the metrics of each task.

@@ -34,7 +34,7 @@ func (a *app) train() *cobra.Command {
 		Long: `Trains a model on all its tasks at once. A configuration names the data sets and how to train; flags say the same in short and win over it. ` +
 			`Prints the loss of every epoch and, at the end, the metric of every task. OUT receives metrics.jsonl, TensorBoard events, snapshots to resume from, and the model. ` +
 			`Ctrl-C saves a snapshot before it stops.`,
-		Example: "fovea train nano.yaml\nfovea train --data cifar10/ --task classify --epochs 10 --out runs/cifar\nfovea train --scenes 100000 --data coco/ --task detect,segment --from nano\nfovea train nano.yaml --resume\nfovea train mine.yaml --dry-run",
+		Example: "fovea train nano.yaml\nfovea train --from HuggingFaceTB/SmolVLM-256M-Instruct --lora --data vqa/ --task ask\nfovea train --data cifar10/ --task classify --epochs 10 --out runs/cifar\nfovea train --scenes 100000 --data coco/ --task detect,segment --from nano\nfovea train nano.yaml --resume\nfovea train mine.yaml --dry-run",
 		Args:    args(0, 1, ""),
 		RunE:    func(c *cobra.Command, args []string) error { return a.runTrain(c, &o, args) },
 	}
@@ -51,11 +51,11 @@ func (a *app) train() *cobra.Command {
 	f.IntVar(&o.scenes, "scenes", 0, "train on so many generated scenes, too")
 	f.StringArrayVar(&o.tasks, "task", []string{"all"}, "teach these tasks: classify, detect, segment, pose, ask, caption, match, all")
 	f.StringVar(&o.variant, "variant", "", "size of a new model: nano, mini, tiny")
-	f.StringVar(&o.from, "from", "", "start from this model instead: a name or a folder")
+	f.StringVar(&o.from, "from", "", "start from this model instead: a name, a folder or org/repo. Of a published encoder the joint model gets the stack; a published model that answers in words, or, with --task match, one that matches pictures and texts, is itself trained on")
 	f.StringVarP(&o.out, "out", "o", "", "folder for everything that the run writes")
 	f.IntVar(&o.epochs, "epochs", 0, "go through the data so many times")
 	f.IntVar(&o.batch, "batch", 0, "pictures in a step")
-	f.IntVar(&o.lora, "lora", 0, "with --from, train adapters of this rank (8 when none is given) and the read-outs only")
+	f.IntVar(&o.lora, "lora", 0, "with --from, train adapters of this rank (8 when none is given) and, of a joint model, the read-outs only")
 	f.Lookup("lora").NoOptDefVal = "8"
 	f.Float64Var(&o.lr, "lr", 0, "learning rate at its peak")
 	f.StringVar(&o.optimizer, "optimizer", "", "muon or adamw")
@@ -85,7 +85,11 @@ func (a *app) runTrain(c *cobra.Command, o *trainOptions, args []string) error {
 	if err != nil {
 		return err
 	}
-	run, err := recipe.Open(cfg, recipe.Options{Resume: o.resume, Override: o.override, Hooks: train.Hooks{Stdout: a.out, Stderr: a.err, Quiet: a.quiet, Results: results}})
+	opts := recipe.Options{Resume: o.resume, Override: o.override, Hooks: train.Hooks{Stdout: a.out, Stderr: a.err, Quiet: a.quiet, Results: results}}
+	if recipe.Tunes(cfg) {
+		return a.tune(c.Context(), o, cfg, opts)
+	}
+	run, err := recipe.Open(cfg, opts)
 	if err != nil {
 		return bad("", "%s", strings.TrimPrefix(err.Error(), "recipe: "))
 	}
@@ -144,6 +148,11 @@ func (o *trainOptions) recipe(c *cobra.Command, file string) (*recipe.Config, er
 	put(c, "seed", &cfg.Train.Seed, o.seed)
 	if put(c, "lr", &cfg.Train.LR, o.lr); cfg.Train.Optimizer == "muon" {
 		put(c, "lr", &cfg.Train.MuonLR, o.lr)
+	}
+	for _, flag := range []string{"lr", "optimizer"} {
+		if c.Flags().Changed(flag) {
+			cfg.Given("train." + flag)
+		}
 	}
 	if err := cfg.Check(); err != nil {
 		return nil, usage("", "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
@@ -216,6 +225,11 @@ func (a *app) describe(run *recipe.Run) {
 	}
 	cfg := run.Config
 	fmt.Fprintf(a.err, "%s %s, %.2f M parameters, %d px\n", a.errStyle.paint(bold, "model"), cfg.Model.Variant, float64(parameters)/1e6, run.Model.Config.Size)
+	a.describeData(cfg, run.Loop.Config.Steps)
+}
+
+// describeData says what is trained on, and for how long.
+func (a *app) describeData(cfg *recipe.Config, steps int) {
 	for i, d := range append(slices.Clone(cfg.Data), cfg.Eval...) {
 		what := "data "
 		if i >= len(cfg.Data) {
@@ -230,5 +244,5 @@ func (a *app) describe(run *recipe.Run) {
 		fmt.Fprintf(a.err, "%s %s: %s\n", a.errStyle.paint(bold, what), where, taskNames(d.Task.Set))
 	}
 	fmt.Fprintf(a.err, "%s %d epochs of %d steps of %d pictures, into %s\n", a.errStyle.paint(bold, "train"), cfg.Train.Epochs,
-		run.Loop.Config.Steps/max(cfg.Train.Epochs, 1), cfg.Train.Batch, cfg.Out)
+		steps/max(cfg.Train.Epochs, 1), cfg.Train.Batch, cfg.Out)
 }

@@ -18,6 +18,8 @@ type Config struct {
 	Image  int32        `json:"image_token_id"`
 	Tied   bool         `json:"tie_word_embeddings"` // words that are read and words that are written share a table
 	Legacy bool         `json:"-"`
+	// Questions says that the model was trained on questions of any kind, not only on its tasks (see Amend).
+	Questions bool `json:"free_questions"`
 }
 
 // TextConfig is its part about the encoder and decoder of texts.

@@ -96,9 +96,13 @@ func pieces() []string {
 
 // Card implements model.Model.
 func (m *Model) Card() model.Card {
+	question := checkQuestion
+	if m.Config.Questions {
+		question = nil
+	}
 	return model.Card{
 		Name: m.name, Family: "Florence2ForConditionalGeneration", Tasks: task.SetOf(task.Detect, task.Segment, task.Ask, task.Caption),
-		OpenVocabulary: true, Anything: true, Question: checkQuestion, Threshold: 1e-9,
+		OpenVocabulary: true, Anything: true, Question: question, Threshold: 1e-9,
 		Parameters: model.Parameters(m), Size: max(m.pixels.Height, m.pixels.Width),
 	}
 }

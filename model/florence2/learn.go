@@ -1,6 +1,7 @@
 package florence2
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"fovea/autograd"
@@ -36,4 +37,14 @@ func (m *Model) Loss(t *autograd.Tape, batch []*model.Prepared) *autograd.Value 
 	rows := m.Project.Forward(m.Vision.Forward(model.Batched(t, "pixel_values", batch), nil))
 	seen, lens := m.encode(t, &nn.Pass{}, ids, rows)
 	return model.MeanLoss(m.Text.Logits(m.Text.Decode(t, &nn.Pass{}, known, seen, lens)), targets)
+}
+
+// Amend implements model.Amender: a model that was trained on may be asked anything.
+func (m *Model) Amend(config []byte) ([]byte, error) {
+	all := map[string]json.RawMessage{}
+	if err := json.Unmarshal(config, &all); err != nil {
+		return nil, err
+	}
+	all["free_questions"] = json.RawMessage("true")
+	return json.MarshalIndent(all, "", "  ")
 }

@@ -1,0 +1,350 @@
+package recipe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"fovea/annotation"
+	"fovea/dataset"
+	"fovea/eval"
+	"fovea/imageproc"
+	"fovea/model"
+	"fovea/task"
+)
+
+// Answerer answers about pictures: any model, published or not, that is to be measured.
+type Answerer interface {
+	Card() model.Card
+	// Answer does the tasks of q. What belongs to a task that was asked for is set.
+	Answer(ctx context.Context, img *imageproc.RGB, q Query) (*Found, error)
+	// TextVector places a text in the joint space of pictures and texts.
+	TextVector(ctx context.Context, text string) ([]float32, error)
+}
+
+// Query is what is asked of a picture.
+type Query struct {
+	Tasks     task.Set
+	Labels    []string // Classify
+	Query     []string // Detect, Segment
+	Semantic  bool     // Segment: labels of pixels, not objects
+	Questions []string
+	People    []annotation.Box // Pose: given, not to be found; pixels
+}
+
+// Found is what was answered. Coordinates are pixels of the picture.
+type Found struct {
+	Labels    []string // best first
+	Objects   []annotation.Object
+	Pixels    map[string]annotation.RLE // of each label
+	People    []annotation.Object
+	Questions []string // answers
+	Caption   string
+	Vector    []float32
+}
+
+// ErrNothing says that a data set has no labels for what a model can do.
+var ErrNothing = errors.New("the data set has no labels for any of the tasks that the model is asked for and can do")
+
+// RunOn measures any model as Run does the program's own. Labels that the model does not know count as not found. When the
+// context ends, what was measured so far is returned beside its error.
+func (e *Evaluation) RunOn(ctx context.Context, a Answerer) (Measurement, error) {
+	m, err := newMeasure(e, a)
+	if err != nil {
+		return Measurement{}, err
+	}
+	n := e.Source.Len()
+	if e.Limit > 0 {
+		n = min(n, e.Limit)
+	}
+	for i := range n {
+		if err = ctx.Err(); err == nil {
+			err = m.at(ctx, i)
+		}
+		if err != nil && ctx.Err() != nil {
+			got, _ := m.result()
+			return Measurement{got, i}, ctx.Err()
+		}
+		if err != nil {
+			return Measurement{}, fmt.Errorf("recipe: evaluate %s: %w", e.Name, err)
+		}
+		if e.Progress != nil {
+			e.Progress(i+1, n)
+		}
+	}
+	got, err := m.result()
+	return Measurement{got, n}, err
+}
+
+// measure puts pictures to a model and scores what it says.
+type measure struct {
+	e             *Evaluation
+	a             Answerer
+	can           task.Set // what there are labels for, is asked for and can be done
+	labels, query []string // of the data set's, those that the model knows
+	pixels        map[string]uint8
+	scores        *scores
+	images        [][]float32 // vectors of captioned pictures
+	texts         [][]float32
+	of            []int // the picture of each text
+	captioned     int
+}
+
+func newMeasure(e *Evaluation, a Answerer) (*measure, error) {
+	m, card := &measure{e: e, a: a}, a.Card()
+	has, classes := e.Source.Labels(), e.Source.Classes()
+	for _, p := range []struct {
+		label dataset.Labels
+		task  task.Task
+	}{
+		{dataset.HasClass, task.Classify}, {dataset.HasBoxes, task.Detect}, {dataset.HasMasks | dataset.HasSemantic, task.Segment}, {dataset.HasJoints, task.Pose},
+		{dataset.HasQuestions, task.Ask}, {dataset.HasCaptions, task.Caption}, {dataset.HasCaptions, task.Match},
+	} {
+		if has&p.label != 0 && e.Tasks.Has(p.task) && card.Tasks.Has(p.task) {
+			m.can |= task.SetOf(p.task)
+		}
+	}
+	if card.PicturesOnly {
+		m.can &^= task.SetOf(task.Match)
+	}
+	if m.can == 0 {
+		return nil, ErrNothing
+	}
+	m.labels, m.query = known(classes, card.Classes, card.OpenVocabulary), known(classes, card.Labels, card.OpenVocabulary)
+	for _, l := range []struct {
+		tasks task.Set
+		names []string
+	}{{task.SetOf(task.Classify), m.labels}, {task.SetOf(task.Detect, task.Segment), m.query}} {
+		if m.can&l.tasks != 0 && len(l.names) == 0 {
+			return nil, fmt.Errorf("recipe: the model %q knows none of the %d labels of %s", card.Name, len(classes), e.Name)
+		}
+	}
+	if m.can.Has(task.Pose) && (card.Skeleton == nil || card.Skeleton.Name != annotation.COCO17.Name) {
+		return nil, fmt.Errorf("recipe: the joints of the model %q are not COCO's 17", card.Name)
+	}
+	if has&dataset.HasSemantic != 0 && m.can.Has(task.Segment) {
+		m.pixels = map[string]uint8{}
+		for i, c := range classes {
+			m.pixels[c] = uint8(i)
+		}
+	}
+	var err error
+	m.scores, err = newScores(classes, m.pixels != nil)
+	return m, err
+}
+
+// known are the labels that a model has a name for; one of an open vocabulary knows all.
+func known(labels, names []string, open bool) (out []string) {
+	for _, l := range labels {
+		if open || model.IndexLabel(names, l) >= 0 {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// at measures one picture.
+func (m *measure) at(ctx context.Context, i int) error {
+	ex, err := m.e.Source.At(i, nil)
+	if err != nil {
+		return err
+	}
+	q := m.ask(ex)
+	if q.Tasks == 0 {
+		return nil
+	}
+	f, err := m.a.Answer(ctx, ex.Image, q)
+	if err != nil {
+		return fmt.Errorf("%s: %w", ex.ID, err)
+	}
+	if err := m.score(fmt.Sprint(i), ex, q, f); err != nil {
+		return err
+	}
+	if people := withJoints(ex.Objects); m.can.Has(task.Pose) && len(people) > 0 {
+		given := Query{Tasks: task.SetOf(task.Pose)}
+		for _, o := range people {
+			given.People = append(given.People, o.Box)
+		}
+		if f, err = m.a.Answer(ctx, ex.Image, given); err != nil {
+			return fmt.Errorf("%s: %w", ex.ID, err)
+		}
+		for j := range f.People {
+			if _, err := m.scores.pck.Add(people[j], &f.People[j]); err != nil {
+				return err
+			}
+		}
+	}
+	if m.can.Has(task.Match) {
+		return m.match(ctx, ex, f.Vector)
+	}
+	return nil
+}
+
+// ask is what a picture's labels can score.
+func (m *measure) ask(ex *dataset.Example) Query {
+	q := Query{Labels: m.labels, Query: m.query, Semantic: m.pixels != nil}
+	for _, p := range []struct {
+		task task.Task
+		has  bool
+	}{
+		{task.Classify, ex.Class != ""}, {task.Detect, ex.Labels&dataset.HasBoxes != 0}, {task.Segment, ex.Labels&dataset.HasMasks != 0 || ex.Semantic != nil},
+		{task.Pose, ex.Labels&dataset.HasBoxes != 0}, {task.Ask, len(ex.Questions) > 0}, {task.Match, len(ex.Captions) > 0},
+		{task.Caption, len(ex.Captions) > 0 && (m.e.Captions == 0 || m.captioned < m.e.Captions)},
+	} {
+		if p.has && m.can.Has(p.task) {
+			q.Tasks |= task.SetOf(p.task)
+		}
+	}
+	if q.Tasks.Has(task.Caption) {
+		m.captioned++
+	}
+	if q.Tasks.Has(task.Segment) && !q.Semantic { // the same objects, with masks
+		q.Tasks &^= task.SetOf(task.Detect)
+	}
+	for _, x := range ex.Questions {
+		q.Questions = append(q.Questions, x.Text)
+	}
+	return q
+}
+
+func (m *measure) score(id string, ex *dataset.Example, q Query, f *Found) error {
+	s := m.scores
+	var errs []error
+	if q.Tasks.Has(task.Classify) {
+		errs = append(errs, s.class.Add(ex.Class, f.Labels...))
+	}
+	segments := q.Tasks.Has(task.Segment) && !q.Semantic
+	if q.Tasks.Has(task.Detect) || segments && m.can.Has(task.Detect) {
+		errs = append(errs, s.box.Add(id, ex.Objects, f.Objects))
+	}
+	if segments {
+		errs = append(errs, s.mask.Add(id, ex.Objects, f.Objects))
+	}
+	if q.Tasks.Has(task.Segment) && ex.Semantic != nil {
+		found, err := paint(f.Pixels, m.pixels, ex.Image.W, ex.Image.H)
+		errs = append(errs, err)
+		if err == nil {
+			errs = append(errs, s.pixels.Add(ex.Semantic, found))
+		}
+	}
+	if q.Tasks.Has(task.Pose) {
+		errs = append(errs, s.pose.Add(id, withJoints(ex.Objects), f.People))
+	}
+	if q.Tasks.Has(task.Ask) {
+		for k, x := range ex.Questions {
+			_, err := s.answers.Add(x.Answers, f.Questions[k], x.Type, "")
+			errs = append(errs, err)
+		}
+	}
+	if q.Tasks.Has(task.Caption) {
+		errs = append(errs, s.captions.Add(ex.Captions, f.Caption))
+	}
+	return errors.Join(errs...)
+}
+
+// paint makes a map of labels of the pixels of each; the others are Void.
+func paint(pixels map[string]annotation.RLE, index map[string]uint8, w, h int) (*annotation.LabelMap, error) {
+	out := &annotation.LabelMap{W: w, H: h, Pix: make([]uint8, w*h)}
+	for i := range out.Pix {
+		out.Pix[i] = annotation.Void
+	}
+	for label, rle := range pixels {
+		k, ok := index[label]
+		if !ok {
+			continue
+		}
+		b, err := rle.Bitmap()
+		if err != nil {
+			return nil, err
+		}
+		if b.W != w || b.H != h {
+			return nil, fmt.Errorf("a map of %d × %d pixels for a picture of %d × %d", b.W, b.H, w, h)
+		}
+		for i, v := range b.Pix {
+			if v != 0 {
+				out.Pix[i] = k
+			}
+		}
+	}
+	return out, nil
+}
+
+// match keeps the vectors of a picture and its captions for the end, when each is looked for among all.
+func (m *measure) match(ctx context.Context, ex *dataset.Example, vector []float32) error {
+	if len(ex.Captions) == 0 {
+		return nil
+	}
+	for _, text := range ex.Captions {
+		v, err := m.a.TextVector(ctx, text)
+		if err != nil {
+			return fmt.Errorf("%s: %w", ex.ID, err)
+		}
+		m.texts, m.of = append(m.texts, v), append(m.of, len(m.images))
+	}
+	m.images = append(m.images, vector)
+	return nil
+}
+
+func (m *measure) result() (map[string]float64, error) {
+	out := m.scores.result()
+	if len(m.images) == 0 {
+		return out, nil
+	}
+	similarity := make([]float32, 0, len(m.images)*len(m.texts))
+	for _, v := range m.images {
+		for _, x := range m.texts {
+			dot := float32(0)
+			for k := range v {
+				dot += v[k] * x[k]
+			}
+			similarity = append(similarity, dot)
+		}
+	}
+	found, err := eval.Retrieval(similarity, len(m.images), m.of)
+	for k, v := range found {
+		out["retrieval "+k] = v
+	}
+	return out, err
+}
+
+// network is a network in training as an Answerer, for the tasks that lessons teach.
+type network struct {
+	net model.Model
+	run model.Runner
+}
+
+// Card implements Answerer.
+func (n *network) Card() model.Card { return n.net.Card() }
+
+// Answer implements Answerer.
+func (n *network) Answer(ctx context.Context, img *imageproc.RGB, q Query) (*Found, error) {
+	v, err := n.run.Encode(img)
+	if err != nil {
+		return nil, err
+	}
+	f := &Found{}
+	w, writes := v.(model.Writer)
+	if writes {
+		w.Write(ctx, model.Writing{})
+	}
+	if q.Tasks.Has(task.Ask) {
+		for _, a := range v.Ask(q.Questions, nil) {
+			f.Questions = append(f.Questions, a.Answer)
+		}
+	}
+	if q.Tasks.Has(task.Caption) {
+		f.Caption = v.Caption(nil).Text
+	}
+	if q.Tasks.Has(task.Match) {
+		f.Vector = append(f.Vector, v.Vector()...)
+	}
+	if writes {
+		err = w.Err()
+	}
+	return f, err
+}
+
+// TextVector implements Answerer.
+func (n *network) TextVector(_ context.Context, text string) ([]float32, error) {
+	return n.run.TextVector(text), nil
+}
