@@ -1,0 +1,132 @@
+#!/usr/bin/env bash
+# Puts a server under load with wrk, on an idle machine, and prints what became of the requests: alone, many at once, at once
+# and ten times its capacity, and when it is told to end. Every picture is a new file. Ends with 1 when a promise is not kept:
+#   throughput of 16 clients ≥ 0.9 × that of `fovea bench forward`, the server's own work < 2 ms a request,
+#   with --max-wait p99 of answers ≤ 2 × that of one client, refusals with Retry-After and p99 < 50 ms, memory within GOMEMLIMIT
+#   and a tenth, and on SIGTERM every request that was let in is answered.
+#   internal/serve/testdata/load/run.sh [PROGRAM [SECONDS]]
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../../../.." && pwd)
+. "$root/.ci/lib.sh"
+seconds=${2:-20}
+limit=512 # GOMEMLIMIT, MiB
+work=$(mktemp -d)
+server=
+finish() {
+  [ -z "$server" ] || kill "$server" 2>/dev/null || true
+  rm -rf "$work"
+}
+trap finish EXIT
+program wrk wrk || exit 0
+
+fovea=${1:-}
+if [ -z "$fovea" ]; then
+  fovea=$work/fovea
+  (cd "$root" && CGO_ENABLED=0 go build -trimpath -o "$fovea" ./cmd/fovea)
+fi
+# forward is the most pictures a second that the model detects objects in, without a server.
+forward() { "$fovea" bench forward --json --seconds 1 | sed -n "s/.*{\"name\":\"detect, [0-9]* runners*\",\"value\":\([0-9.]*\).*/\1/p"; }
+best=$(forward)
+photo=$work/photo.jpg
+"$fovea" detect "$root/examples/park.png" --threshold 1 --quiet --out "$photo" >/dev/null
+
+# start FLAG… starts a server, and ends the one before.
+start() {
+  stop
+  GOMEMLIMIT=${limit}MiB "$fovea" serve --addr 127.0.0.1:0 --json "$@" >"$work/out" 2>"$work/log" &
+  server=$!
+  until grep -q 'listens at' "$work/out"; do sleep 0.05; done
+  url=$(sed -n '1s/.* at //p' "$work/out")
+  host=${url#http://}
+  until get /readyz | grep -q ' 200 '; do sleep 0.05; done
+  ask warm 1 3
+}
+stop() {
+  [ -z "$server" ] || { kill "$server" && wait "$server" || true; }
+  server=
+}
+get() { exec 3<>"/dev/tcp/${host%:*}/${host##*:}" && printf 'GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$1" >&3 && cat <&3; }
+metric() { get /metrics | awk -v n="$1" '$1 == n { print $2 }'; }
+rss() { awk '/^VmHWM/ { printf "%.0f", $2 / 1024 }' "/proc/$server/status"; }
+
+# ask NAME CLIENTS SECONDS [RATE]
+ask() {
+  echo 5 >"/proc/$server/clear_refs" # forget the peak of memory so far
+  wrk -t "$2" -c "$2" -d "$3" --timeout 30 -s "$here/wrk.lua" "$url/v1/detect" -- "$photo" "$work/$1" ${4:+"$4" "$2"} >"$work/$1.wrk"
+  cat "$work/$1".[0-9]* >"$work/$1"
+}
+# quantile NAME STATUS Q, in milliseconds
+quantile() { awk -v s="$2" '$1 == s { print $2 }' "$work/$1" | sort -n | awk -v q="$3" '{ a[NR] = $1 } END { i = int(q * NR + .9999); if (i < 1) i = 1; if (NR) printf "%.1f", a[i] / 1000; else printf "–" }'; }
+count() { awk -v s="$2" '$1 == s' "$work/$1" | wc -l; }
+row() { printf '| %s | %s | %s | %s | %s | %s | %s | %s MB |\n' "$1" "$(count "$2" 200)" "$(quantile "$2" 200 .5)" "$(quantile "$2" 200 .99)" "$(count "$2" 429)" "$(quantile "$2" 429 .99)" "$(quantile "$2" 429 1)" "$(rss)"; }
+
+failed=0
+promise() { # WHAT VALUE OP BOUND
+  if [[ $2 =~ ^-?[0-9.e+-]+$ ]] && awk "BEGIN { exit !($2 $3 $4) }"; then echo "holds:  $1: $2 $3 $4"; else echo "MISSED: $1: $2, want $3 $4"; failed=1; fi
+}
+
+# spent is the milliseconds that decoding, the model and the answers have taken so far; asked, the requests.
+spent() { for s in decode encode answer; do metric "fovea_stage_seconds_sum{stage=\"$s\"}"; done | awk '{ s += $1 } END { print 1000 * s }'; }
+asked() { metric 'fovea_request_seconds_count{surface="native"}'; }
+
+echo "| load | answers | p50 ms | p99 ms | refused | p99 ms | longest ms | memory |"
+echo "|---|---|---|---|---|---|---|---|"
+start
+spent0=$(spent) asked0=$(asked)
+ask alone 1 "$seconds"
+client=$(awk '$1 == 200 { s += $2; n++ } END { print s / n / 1000 }' "$work/alone")
+model=$(awk "BEGIN { print ($(spent) - $spent0) / ($(asked) - $asked0) }")
+row "one client" alone
+ask soon 16 "$seconds"
+row "16 clients, a queue" soon
+start --runners "$(nproc)"
+ask many 16 "$seconds"
+row "16 clients, a queue, --runners $(nproc)" many
+
+best=$({ forward && echo "$best"; } | sort -n | tail -1) # of two, as the machine is never quite the same
+
+# Whoever wants answers soon rather than many says how long a request may wait: less than an answer takes.
+rate=$(awk "BEGIN { printf \"%.1f\", $(count soon 200) / $seconds }")
+wait=$(awk "BEGIN { printf \"%.0f\", .7 * $(quantile alone 200 .5) }")ms
+start --max-wait "$wait"
+ask once 32 "$seconds" "$rate"
+row "1 × capacity, $rate a second, --max-wait $wait" once
+ask ten 64 "$seconds" "$(awk "BEGIN { print 10 * $rate }")"
+row "10 × capacity, --max-wait $wait" ten
+memory=$(rss)
+sleep 1
+
+# SIGTERM in the middle of a flood.
+: >"$work/log"
+(
+  sleep 3
+  kill -TERM "$server"
+  date +%s.%N >"$work/term"
+  while readlink "/proc/$server/exe" >/dev/null; do sleep 0.05; done
+  date +%s.%N >"$work/end"
+) &
+watch=$!
+ask drain 64 6 "$(awk "BEGIN { print 10 * $rate }")" || true
+wait "$server" || true
+wait "$watch"
+server=
+told=$(grep -c '"msg":"request".*"status":200,.*"surface":"native"' "$work/log" || true)
+row_drain="$(count drain 200) answered, $(count drain 429) refused, $(count drain 503) told that the server ends; the server sent $told answers"
+echo
+echo "SIGTERM: $row_drain, the last $(awk "BEGIN { printf \"%.1f\", $(cat "$work/end") - $(cat "$work/term") }") s after it"
+echo
+most=$(awk "BEGIN { print $(count many 200) / $seconds }")
+promise "throughput of 16 clients / bench forward ($most / $best)" "$(awk "BEGIN { print $most / $best }")" '>=' .9
+promise "the server's own work in a request, ms (client's $client − model and decode $model)" "$(awk "BEGIN { print $client - $model }")" '<' 2
+alone=$(quantile alone 200 .99)
+for load in ten once; do
+  p99=$(quantile $load 200 .99)
+  promise "p99 of answers, load $load / alone ($p99 / $alone ms)" "$(awk "BEGIN { print ${p99/–/0} / ${alone/–/1} }")" '<=' 2
+done
+promise "p99 of refusals at 10 ×, ms" "$(quantile ten 429 .99)" '<' 50
+promise "refusals without Retry-After" "$(awk '$1 == 429 && $3 == "no"' "$work/ten" | wc -l)" '==' 0
+promise "answers that are neither 200 nor 429 at 10 ×" "$(awk '$1 != 200 && $1 != 429' "$work/ten" | wc -l)" '==' 0
+promise "answers on SIGTERM that did not arrive" "$((told - $(count drain 200)))" '==' 0
+promise "memory, MB, of a limit of $limit" "$memory" '<=' "$((limit * 11 / 10))"
+exit $failed

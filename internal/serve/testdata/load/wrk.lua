@@ -1,0 +1,51 @@
+-- What each client of wrk does. Every thread has one connection and is one client; every picture is a new file, so no cache helps.
+--   wrk -t N -c N -s wrk.lua URL -- PICTURE RESULTS [REQUESTS A SECOND, OF ALL CLIENTS]
+-- Without a rate a client asks again as soon as it has an answer; with one, requests come at random, whatever the answers
+-- (Poisson). RESULTS.<thread> has a line for each answer: status, microseconds, whether it says when to come back.
+local ffi = require("ffi")
+ffi.cdef [[
+  struct timespec { long sec; long nsec; };
+  int clock_gettime(int id, struct timespec *t);
+]]
+local t = ffi.new("struct timespec")
+local function now()
+  ffi.C.clock_gettime(1, t)
+  return tonumber(t.sec) * 1e6 + tonumber(t.nsec) / 1e3
+end
+
+local threads = 0
+function setup(thread)
+  thread:set("id", threads)
+  threads = threads + 1
+end
+
+local picture, results, interval, due, start, count = nil, nil, nil, nil, nil, 0
+function init(args)
+  local f = assert(io.open(args[1], "rb"))
+  picture = f:read("*a")
+  f:close()
+  results = assert(io.open(args[2] .. "." .. id, "w"))
+  results:setvbuf("line")
+  math.randomseed(id + 1)
+  if args[3] then
+    interval = 1e6 * tonumber(args[4]) / tonumber(args[3])
+    due = now() + math.random() * interval
+  end
+end
+
+function delay()
+  if not interval then return 0 end
+  local wait = math.max(0, due - now())
+  due = due - interval * math.log(1 - math.random())
+  return math.floor(wait / 1000)
+end
+
+function request()
+  count = count + 1
+  start = now()
+  return wrk.format("POST", nil, {["Content-Type"] = "image/jpeg"}, picture .. id .. "." .. count .. "." .. start)
+end
+
+function response(status, headers)
+  results:write(status, " ", math.floor(now() - start), " ", headers["Retry-After"] and "yes" or "no", "\n")
+end
