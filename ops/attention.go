@@ -63,10 +63,12 @@ func Attention(q, k, v *Value, heads int, l *Layout, mem *Memory) *Value {
 	op := autograd.Node[attentionOp](t)
 	op.q, op.k, op.v, op.y, op.heads, op.l, op.mem = q, k, v, y, heads, l, mem
 	op.probs = op.probs[:0]
-	op.forward()
-	if y.Grad != nil {
-		t.Push(op)
+	if y.Grad == nil {
+		op.answer()
+		return y
 	}
+	op.blocks((*attentionOp).forwardBlock)
+	t.Push(op)
 	return y
 }
 
@@ -77,6 +79,9 @@ type attentionOp struct {
 	mem        *Memory
 	probs      [][]float32 // softmax of each block in order of computation, kept for the backward pass
 	next       int         // block at hand in the backward pass
+
+	tasks  []attentionTask
+	scores int // of the largest task
 }
 
 // keys are the image tokens' keys, values and where their gradients go.
@@ -109,8 +114,6 @@ func (o *attentionOp) blocks(f func(o *attentionOp, image, row, rows, g0, g1 int
 	}
 }
 
-func (o *attentionOp) forward() { o.blocks((*attentionOp).forwardBlock) }
-
 // Backward implements autograd.Op.
 func (o *attentionOp) Backward() {
 	o.next = 0
@@ -134,33 +137,64 @@ func head(x []float32, row, rows, d, h, kd int) kernel.Mat {
 	return kernel.Mat{Data: x[row*d+h*kd:], Rows: rows, Cols: kd, RS: d, CS: 1}
 }
 
+// forwardBlock computes a block and keeps the heads' probabilities for the backward pass.
 func (o *attentionOp) forwardBlock(image, row, rows, g0, g1 int) {
 	t := o.y.Tape()
 	_, w := o.width(image, g0, g1)
-	mark := t.Mark()
-	if o.y.Grad == nil && t.Work.Wide(rows*w*o.heads) { // heads side by side, each share with memory for its scores
-		s := t.Scratch(t.Work.Parts(o.heads) * rows * w)
-		t.Work.SplitWork(o.heads, func(own *kernel.Work, part, from, to int) {
-			for h := from; h < to; h++ {
-				o.forwardHead(own, s[part*rows*w:(part+1)*rows*w], image, row, rows, g0, g1, h)
-			}
-		})
-		t.Release(mark)
-		return
-	}
 	for h := range o.heads {
 		s := t.Scratch(rows * w)
-		o.forwardHead(t.Work, s, image, row, rows, g0, g1, h)
-		if o.y.Grad != nil {
-			o.probs = append(o.probs, s)
-		} else {
-			t.Release(mark)
+		o.forwardHead(t.Work, s, attentionTask{image, row, rows, g0, g1, h})
+		o.probs = append(o.probs, s)
+	}
+}
+
+// attentionTask is one head of some rows of a block.
+type attentionTask struct{ image, row, rows, g0, g1, h int }
+
+// taskRows bounds the rows of a task without groups, and with them the memory for scores: many rows need no square of it.
+const taskRows = 256
+
+// plan lists a block's tasks.
+func (o *attentionOp) plan(image, row, rows, g0, g1 int) {
+	n := 1
+	if g0 == g1 {
+		n = max((rows+taskRows-1)/taskRows, 1)
+	}
+	_, w := o.width(image, g0, g1)
+	o.scores = max(o.scores, (rows+n-1)/n*w)
+	for h := range o.heads {
+		for i := range n {
+			from, to := rows*i/n, rows*(i+1)/n
+			o.tasks = append(o.tasks, attentionTask{image, row + from, to - from, g0, g1, h})
 		}
 	}
 }
 
-// forwardHead computes head h of a block and leaves its probabilities in s.
-func (o *attentionOp) forwardHead(work *kernel.Work, s []float32, image, row, rows, g0, g1, h int) {
+// answer is the forward pass when there will be no backward pass: tasks side by side, each share with memory for its scores.
+func (o *attentionOp) answer() {
+	t := o.y.Tape()
+	o.tasks, o.scores = o.tasks[:0], 0
+	o.blocks((*attentionOp).plan)
+	mark := t.Mark()
+	if n := len(o.tasks); t.Work.Wide(n * o.scores) {
+		s := t.Scratch(t.Work.Parts(n) * o.scores)
+		t.Work.SplitWork(n, func(own *kernel.Work, part, from, to int) {
+			for _, task := range o.tasks[from:to] {
+				o.forwardHead(own, s[part*o.scores:(part+1)*o.scores], task)
+			}
+		})
+	} else {
+		s := t.Scratch(o.scores)
+		for _, task := range o.tasks {
+			o.forwardHead(t.Work, s, task)
+		}
+	}
+	t.Release(mark)
+}
+
+// forwardHead computes a task and leaves its probabilities in s.
+func (o *attentionOp) forwardHead(work *kernel.Work, s []float32, task attentionTask) {
+	image, row, rows, g0, g1, h := task.image, task.row, task.rows, task.g0, task.g1, task.h
 	d := o.q.Shape.Last()
 	kd := d / o.heads
 	scale := float32(1 / math.Sqrt(float64(kd)))

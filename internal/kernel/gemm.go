@@ -97,7 +97,7 @@ func (w *Work) multiply(fn string, c, a Mat, n int, ep Epilogue) {
 	p.c, p.a, p.ep = c, a, ep
 	p.m, p.n, p.k = a.Rows, n, inner
 	p.units = ceilDiv(p.k, p.shape.group)
-	p.split(len(w.bufs))
+	p.split(w.pool.Workers())
 	if p.parts == 1 {
 		p.part(0)
 	} else {
@@ -138,21 +138,32 @@ const (
 	ncMax = 1536
 )
 
-// split decides how many parts the product is cut into. The result does not depend on it.
+// split decides how many parts the product is cut into, and how. The result does not depend on it.
 func (p *product) split(workers int) {
 	p.parts, p.byColumns = 1, false
-	if workers == 1 || 2*p.m*p.n*p.k < serialFlops {
+	flops := 2 * p.m * p.n * p.k
+	if workers == 1 || flops < serialFlops {
 		return
 	}
 	panels := ceilDiv(p.n, p.shape.nr)
+	packsA := p.shape.group == 2 || p.a.CS != 1
+	packsB := p.packed == nil || p.packed.data == nil
 	// Columns first: then nobody packs the same part of b twice. But where a is packed and b is not, it is a that counts.
-	rows := p.packed != nil && p.packed.half == nil && p.shape.group > 1 && p.m >= 2*p.shape.mr*workers
-	if !rows && panels >= 2*workers || p.m < 2*workers {
-		p.parts, p.byColumns = min(workers, panels), true
-	} else {
-		p.parts = workers
+	p.byColumns = p.m < 2*workers || panels >= 2*workers && (packsB || !packsA || p.m < 2*p.shape.mr*workers)
+	p.parts = workers
+	if p.byColumns {
+		p.parts = min(workers, panels)
+	}
+	// Where a cut costs nothing, small parts keep a core that is slower for a while from being waited for.
+	if small := min(workers*partsEach, flops/partFlops); p.byColumns && !packsA {
+		p.parts = max(p.parts, min(small, panels/4))
+	} else if !p.byColumns && !packsB {
+		p.parts = max(p.parts, min(small, p.m/(6*p.shape.mr)))
 	}
 }
+
+// partFlops is the least work of a small part: 5 to 10 µs for one core.
+const partFlops = 1_000_000
 
 // part computes part i of the product.
 func (p *product) part(i int) {

@@ -26,4 +26,9 @@ func (w *Work) SplitWork(n int, f func(own *Work, part, from, to int)) {
 }
 
 // Parts is the number of shares that Split and SplitWork make of n items.
-func (w *Work) Parts(n int) int { return min(w.pool.Workers(), n) }
+func (w *Work) Parts(n int) int {
+	if w.pool.Workers() == 1 {
+		return min(1, n)
+	}
+	return min(w.pool.Workers()*partsEach, n)
+}

@@ -32,7 +32,10 @@ type packBuf struct {
 // NewWork returns the buffers of one goroutine. Large products are spread over pool; nil keeps all on the caller, which
 // is right when the caller itself is one of several replicas.
 func NewWork(pool *Pool) *Work {
-	w := &Work{pool: pool, bufs: make([]packBuf, pool.Workers())}
+	w := &Work{pool: pool, bufs: make([]packBuf, 1)}
+	if n := pool.Workers(); n > 1 {
+		w.bufs = make([]packBuf, n*partsEach)
+	}
 	w.job.bufs, w.job.coded = w.bufs, &w.coded
 	w.part, w.share = w.job.part, w.forked.run
 	return w
