@@ -21,6 +21,7 @@ type native struct {
 // newNative takes a model over for answering: its weights may not change any more.
 func newNative(m *unified.Model, name string) native {
 	nn.Fix(m.Params())
+	nn.Pack(m.Stack)
 	return native{m, name}
 }
 

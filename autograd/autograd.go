@@ -72,6 +72,14 @@ func (p *Param) Load() error {
 // layout, made at the first one.
 func (p *Param) Fix() { p.fixed = true }
 
+// Fixed reports whether Fix was called.
+func (p *Param) Fixed() bool { return p.fixed }
+
+// Pack makes the copy of a fixed parameter [Out, In] now.
+func (p *Param) Pack() {
+	p.once.Do(func() { p.packed = kernel.Pack(kernel.M(p.Data, p.Shape[0], p.Shape[1]).T()) })
+}
+
 // Packed is the transpose of a fixed parameter [Out, In], ready to be multiplied by, or nil: the parameter is not fixed, or
 // the tape trains.
 func (v *Value) Packed() *kernel.Packed {
@@ -79,7 +87,7 @@ func (v *Value) Packed() *kernel.Packed {
 	if p == nil {
 		return nil
 	}
-	p.once.Do(func() { p.packed = kernel.Pack(kernel.M(p.Data, p.Shape[0], p.Shape[1]).T()) })
+	p.Pack()
 	if !p.packed.Fits() { // another implementation of the kernels was chosen since
 		return nil
 	}

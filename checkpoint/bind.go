@@ -1,12 +1,14 @@
 package checkpoint
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 
 	"fovea/autograd"
+	"fovea/internal/kernel"
 	"fovea/tensor"
 )
 
@@ -52,15 +54,17 @@ func Bind(params []*autograd.Param, src Source, renames []Rename) error {
 	if err != nil {
 		return err
 	}
-	for i, p := range params {
+	errs := make([]error, len(params))
+	pool := kernel.NewPool(0) // a program that starts has nothing else to do
+	defer pool.Close()
+	pool.Run(len(params), func(i int) {
+		p := params[i]
 		if p.Data == nil {
 			p.Data = make([]float32, p.Shape.Size())
 		}
-		if err := found[i].Float32(p.Data); err != nil {
-			return err
-		}
-	}
-	return nil
+		errs[i] = found[i].Float32(p.Data)
+	})
+	return errors.Join(errs...)
 }
 
 // match finds the tensor of each parameter, and everything that does not fit.

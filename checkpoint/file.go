@@ -8,7 +8,9 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"unsafe"
 
+	"fovea/internal/kernel"
 	"fovea/tensor"
 )
 
@@ -35,17 +37,17 @@ func (t *Tensor) Float32(dst []float32) error {
 	if len(dst) != t.Shape.Size() {
 		return fmt.Errorf("checkpoint: tensor %q has %d elements, the destination %d", t.Name, t.Shape.Size(), len(dst))
 	}
-	decode(dst, t.Raw, t.DType)
-	if t.scale != nil && len(dst) > 0 {
-		rows := t.Shape[0]
-		cols := len(dst) / rows
-		var s [1]float32
-		for i := range rows {
-			decode(s[:], t.scale[4*i:], F32)
-			for j := i * cols; j < (i+1)*cols; j++ {
-				dst[j] *= s[0]
-			}
-		}
+	if t.scale == nil || len(dst) == 0 {
+		decode(dst, t.Raw, t.DType)
+		return nil
+	}
+	rows := t.Shape[0]
+	cols := len(dst) / rows
+	q := unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(t.Raw))), len(dst))
+	var s [1]float32
+	for i := range rows {
+		decode(s[:], t.scale[4*i:], F32)
+		kernel.DequantInt8(dst[i*cols:(i+1)*cols], q[i*cols:(i+1)*cols], s[0])
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"fovea/autograd"
+	"fovea/internal/kernel"
 )
 
 // Named is a parameter's dotted path, its slot in the model and whether a checkpoint may omit it.
@@ -80,6 +81,20 @@ func Fix(ps []*autograd.Param) {
 	for _, p := range ps {
 		p.Fix()
 	}
+}
+
+// Pack makes the copies of the matrices [Out, In] of m at once, on all processors; otherwise the first product by each makes
+// it, while the other processors wait.
+func Pack(m any) {
+	var ps []*autograd.Param
+	for n := range Walk(m) {
+		if p := *n.Slot; p != nil && p.Kind == autograd.Matrix && len(p.Shape) == 2 && len(p.Data) > 0 && p.Fixed() {
+			ps = append(ps, p)
+		}
+	}
+	pool := kernel.NewPool(0)
+	defer pool.Close()
+	pool.Run(len(ps), func(i int) { ps[i].Pack() })
 }
 
 // Count is the number of trained weights in ps.
