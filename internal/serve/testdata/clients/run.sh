@@ -59,4 +59,5 @@ mkdir -p "$dir/npm"
 if program node nodejs && program npm npm && (cd "$dir/npm" && fetched "openai and ollama from npm" npm install --no-audit --no-fund openai@6.49.0 ollama@0.6.4); then
   (cd "$dir/npm" && cp "$here/check_npm.mjs" . && node check_npm.mjs "$url" "$photo")
 fi
+"$here/snippets.sh" "$url" "$dir"
 echo "all clients are content"
