@@ -302,4 +302,32 @@ func TestSoak(t *testing.T) {
 	if mb2 > mb+4 || goroutines2 > goroutines+4 || bytes > 1<<20 {
 		t.Error("that grows")
 	}
+	if os.Getenv("FOVEA_LONG") == "" {
+		return
+	}
+	// The slope of a line through the heap as it is every few seconds, for ten minutes.
+	var hours, heap []float64
+	for begin := time.Now(); time.Since(begin) < 10*time.Minute; {
+		round(50)
+		mb, goroutines2 = measure()
+		hours, heap = append(hours, time.Since(begin).Hours()), append(heap, mb)
+	}
+	slope := slopeOf(hours, heap)
+	t.Logf("%d requests in ten minutes: %.2f … %.2f MB, slope %.2f MB an hour, %d goroutines", 200*len(heap), heap[0], heap[len(heap)-1], slope, goroutines2)
+	if slope > 1 || goroutines2 > goroutines+4 {
+		t.Error("that grows")
+	}
+}
+
+// slopeOf is that of the line through points with the least squares.
+func slopeOf(x, y []float64) float64 {
+	mx, my := 0., 0.
+	for i := range x {
+		mx, my = mx+x[i]/float64(len(x)), my+y[i]/float64(len(y))
+	}
+	xy, xx := 0., 0.
+	for i := range x {
+		xy, xx = xy+(x[i]-mx)*(y[i]-my), xx+(x[i]-mx)*(x[i]-mx)
+	}
+	return xy / xx
 }
