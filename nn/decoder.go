@@ -116,19 +116,24 @@ func (d *Decoder) Embed(t *autograd.Tape, ids []int32, image int32, features *Va
 			words = append(words, ops.Ref{Row: id})
 		}
 	}
-	var x *Value
-	if d.narrow != nil {
-		x = ops.NarrowGather(t, words, d.narrow)
-	} else {
-		x = ops.Gather(t, words, t.Use(d.Words))
-	}
-	if d.Config.Scaled {
-		x = ops.Scale(x, float32(math.Sqrt(float64(d.Config.Width))))
-	}
+	x := d.words(t, words)
 	if features == nil {
 		return x
 	}
 	return ops.Gather(t, mixed, x, features)
+}
+
+// words makes rows of words.
+func (d *Decoder) words(t *autograd.Tape, rows []ops.Ref) (x *Value) {
+	if d.narrow != nil {
+		x = ops.NarrowGather(t, rows, d.narrow)
+	} else {
+		x = ops.Gather(t, rows, t.Use(d.Words))
+	}
+	if d.Config.Scaled {
+		x = ops.Scale(x, float32(math.Sqrt(float64(d.Config.Width))))
+	}
+	return x
 }
 
 // Reading is new tokens of one or more texts.
@@ -143,6 +148,18 @@ type Reading struct {
 	// of the network that saw it (DeepStack, Meng et al. 2024).
 	Deep     [][]float32
 	DeepRows []int
+
+	memory *readingMemory // of one reading after the other, on a tape that does not train; nil: it is made anew
+}
+
+// readingMemory is what a reading needs besides its tape.
+type readingMemory struct {
+	lens   []int
+	places []Place
+	words  []ops.Ref
+	runs   []ops.Run
+	past   []ops.Past
+	rot    ops.Rotation
 }
 
 // whole are the runs of texts that nothing precedes.
@@ -175,7 +192,11 @@ func (r *Reading) enter(i int, x *Value) *Value {
 // Forward reads tokens, whose embeddings are the rows of x [N, D], text after text, and gives their hidden states after the
 // last norm. The memory that it takes beyond its result and the caches is that of one block; with a Tap, of all of them.
 func (d *Decoder) Forward(p *Pass, x *Value, r Reading) *Value {
-	t, rot := x.Tape(), d.rope.At(r.Places)
+	if r.memory == nil {
+		r.memory = &readingMemory{}
+	}
+	t, rot := x.Tape(), &r.memory.rot
+	d.rope.at(rot, r.Places)
 	keep := t.New(false, x.Shape.Rows(), d.Config.Width)
 	for i, b := range d.Blocks {
 		mark := t.Mark()
@@ -214,14 +235,16 @@ func (d *Decoder) attend(i int, a *DecoderAttention, x *Value, rot *ops.Rotation
 	if r.Texts == nil {
 		return a.O.Forward(ops.TextAttention(q, k, v, c.Heads, c.KVHeads, ops.RootScale(scale), c.ScoreLimit, r.whole(c.window(i))))
 	}
-	runs, row, w := make([]ops.Run, len(r.Texts)), 0, c.KVHeads*c.HeadDim
+	m, row, w := r.memory, 0, c.KVHeads*c.HeadDim
+	m.runs, m.past = m.runs[:0], m.past[:0]
 	for j, text := range r.Texts {
-		to := row + r.Lens[j]
-		text.add(i, k.Data[row*w:to*w], v.Data[row*w:to*w])
-		runs[j] = ops.Run{Row: row, Rows: r.Lens[j], Text: text.text(i), Prefix: r.Prefix, Window: c.window(i)}
+		to, first := row+r.Lens[j], len(m.past)
+		text.add(i, r.Lens[j], k.Data[row*w:to*w], v.Data[row*w:to*w])
+		m.past = text.text(m.past, i)
+		m.runs = append(m.runs, ops.Run{Row: row, Rows: r.Lens[j], Text: m.past[first:], Prefix: r.Prefix, Window: c.window(i)})
 		row = to
 	}
-	return a.O.Forward(ops.CachedAttention(q, c.Heads, c.KVHeads, ops.RootScale(scale), c.ScoreLimit, runs))
+	return a.O.Forward(ops.CachedAttention(q, c.Heads, c.KVHeads, ops.RootScale(scale), c.ScoreLimit, m.runs))
 }
 
 // Logits reads the next token off hidden states [N, D]: [N, V].

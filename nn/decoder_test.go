@@ -199,3 +199,33 @@ func TestTellerRefuses(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestStepAllocates nothing, whatever the weights are held in, once a text has room for more tokens.
+func TestStepAllocates(t *testing.T) {
+	for _, precision := range []string{"f32", "bf16", "int8", "int4"} {
+		for name, d := range decoders(t) {
+			if precision != "f32" {
+				if _, _, err := Lower(d, precision); err != nil {
+					t.Fatal(err)
+				}
+			}
+			pool := kernel.NewPool(2)
+			w := NewTeller(d, autograd.NewTape(kernel.NewWork(pool), 0, false))
+			if _, err := w.Read(&Prompt{IDs: []int32{1, 2, 3}, Places: Line(0, 3), Next: 3}); err != nil {
+				t.Fatal(err)
+			}
+			one := []int32{4}
+			step := func() {
+				if _, err := w.Step(one); err != nil {
+					t.Fatal(err)
+				}
+			}
+			step()
+			w.Chances = make([]float64, 0, 64) // they are the text's, not the step's
+			if n := testing.AllocsPerRun(20, step); n != 0 {
+				t.Errorf("%s in %s: %g allocations", name, precision, n)
+			}
+			pool.Close()
+		}
+	}
+}

@@ -46,20 +46,26 @@ func (c *KVCache) Bytes() int {
 	return n
 }
 
-// add appends the keys and values of new tokens to a layer.
-func (c *KVCache) add(layer int, k, v []float32) {
+// roomTokens is how many more tokens a text makes room for at a time, at least.
+const roomTokens = 64
+
+// add appends the keys and values of n new tokens to a layer.
+func (c *KVCache) add(layer, n int, k, v []float32) {
 	l := &c.layers[layer]
+	if len(l.K)+len(k) > cap(l.K) {
+		room := max(roomTokens, n) * len(k) / n
+		l.K, l.V = slices.Grow(l.K, room), slices.Grow(l.V, room)
+	}
 	l.K, l.V = append(l.K, k...), append(l.V, v...)
 }
 
-// text is a layer's stretches, the oldest first.
-func (c *KVCache) text(layer int) []ops.Past {
-	var out []ops.Past
-	for ; c != nil; c = c.before {
-		if len(c.layers[layer].K) > 0 {
-			out = append(out, c.layers[layer])
-		}
+// text appends a layer's stretches to out, the oldest first.
+func (c *KVCache) text(out []ops.Past, layer int) []ops.Past {
+	if c == nil {
+		return out
 	}
-	slices.Reverse(out)
+	if out = c.before.text(out, layer); len(c.layers[layer].K) > 0 {
+		out = append(out, c.layers[layer])
+	}
 	return out
 }

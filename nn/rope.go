@@ -97,13 +97,20 @@ func (r *RoPE) section(c RoPEConfig) error {
 
 // At is the rotation of tokens at places.
 func (r *RoPE) At(places []Place) *ops.Rotation {
+	out := &ops.Rotation{}
+	r.at(out, places)
+	return out
+}
+
+// at makes out the rotation of tokens at places, in its memory.
+func (r *RoPE) at(out *ops.Rotation, places []Place) {
 	n := len(r.freq)
-	out := &ops.Rotation{Cos: make([]float32, n*len(places)), Sin: make([]float32, n*len(places)), Pairs: n}
+	out.Pairs = n
+	out.Cos, out.Sin = slices.Grow(out.Cos[:0], n*len(places))[:n*len(places)], slices.Grow(out.Sin[:0], n*len(places))[:n*len(places)]
 	for i, p := range places {
 		for j, f := range r.freq {
 			sin, cos := math.Sincos(float64(f * float32(p[r.axis[j]])))
 			out.Cos[i*n+j], out.Sin[i*n+j] = float32(cos), float32(sin)
 		}
 	}
-	return out
 }

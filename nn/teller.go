@@ -78,6 +78,7 @@ type Teller struct {
 	// Chances are the probabilities that the model gave to the tokens of the text so far, while it is one text.
 	Chances []float64
 	last    []float32
+	memory  readingMemory
 }
 
 // NewTeller makes a teller that uses the tape, and resets it at every step.
@@ -126,12 +127,15 @@ func (w *Teller) Step(tokens []int32) ([]float32, error) {
 	}
 	w.Chance(tokens)
 	w.t.Reset()
-	r := Reading{Texts: w.texts, Lens: make([]int, len(tokens)), Places: make([]Place, len(tokens))}
-	for i := range tokens {
-		r.Lens[i], r.Places[i] = 1, Line(w.next, 1)[0]
+	m := &w.memory
+	m.lens, m.places, m.words = m.lens[:0], m.places[:0], m.words[:0]
+	at := int32(w.next)
+	for _, id := range tokens {
+		m.lens, m.places, m.words = append(m.lens, 1), append(m.places, Place{at, at, at}), append(m.words, ops.Ref{Row: id})
 	}
 	w.next++
-	logits := w.d.Logits(w.d.Forward(&Pass{}, w.d.Embed(w.t, tokens, 0, nil), r))
+	h := w.d.Forward(&Pass{}, w.d.words(w.t, m.words), Reading{Texts: w.texts, Lens: m.lens, Places: m.places, memory: m})
+	logits := w.d.Logits(h)
 	w.last = append(w.last[:0], logits.Data...)
 	return w.last, nil
 }
