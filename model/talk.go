@@ -94,6 +94,7 @@ type talkRunner struct {
 	net  Speaker
 	view func(v *Talk) View
 	tell *nn.Teller
+	seen *Sight // what the teller may hold a part of a prompt about
 }
 
 // NewTalker makes the Runner of a Speaker. view completes what is seen with the tasks that the family has besides answering;
@@ -112,12 +113,41 @@ func (r *talkRunner) Encode(img *imageproc.RGB) (View, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &Talk{r: r, Sight: s, ctx: context.Background(), W: img.W, H: img.H}
-	if r.view == nil {
-		return v, nil
-	}
-	return r.view(v), nil
+	return r.Resume(sighting{s, img.W, img.H}), nil
 }
+
+// sighting is a picture as a Speaker has seen it.
+type sighting struct {
+	sight *Sight
+	w, h  int
+}
+
+// Keep detaches a view from its runner, for Resume of any runner of the model, and says how many bytes it holds.
+func (r *talkRunner) Keep(v View) (any, int64) {
+	t := v.(interface{ talk() *Talk }).talk()
+	n := len(t.Sight.Features)
+	for _, d := range t.Sight.Deep {
+		n += len(d)
+	}
+	return sighting{t.Sight, t.W, t.H}, int64(4 * n)
+}
+
+// Resume makes a view of what Keep gave. What the runner has read about the same picture just before, it need not read again.
+func (r *talkRunner) Resume(k any) View {
+	p := k.(sighting)
+	if r.seen != p.sight {
+		r.tell.Forget()
+		r.seen = p.sight
+	}
+	v := &Talk{r: r, Sight: p.sight, ctx: context.Background(), W: p.w, H: p.h}
+	if r.view == nil {
+		return v
+	}
+	return r.view(v)
+}
+
+// talk finds a Talk inside the view of a family.
+func (v *Talk) talk() *Talk { return v }
 
 // TextVector implements Runner.
 func (r *talkRunner) TextVector(string) []float32 { return nil }
