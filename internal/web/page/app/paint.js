@@ -100,6 +100,7 @@ function drawJoints(ctx, joints, scale, unit) {
 }
 
 function drawLabels(ctx, items, scale, unit) {
+  unit *= Math.min(1, Math.max(.8, ctx.canvas.width / unit / 520)); // on a phone they would hide what they name
   const taken = [], h = 21 * unit, pad = 7 * unit, { width, height } = ctx.canvas;
   ctx.font = `600 ${12.5 * unit}px system-ui, -apple-system, "Segoe UI", Roboto, Inter, sans-serif`;
   ctx.textBaseline = "middle";

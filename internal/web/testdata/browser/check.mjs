@@ -222,6 +222,64 @@ async function themes(url) {
   }
 }
 
+/** Every way in: the clipboard, a chosen file, a video file, the camera. */
+async function inputs(url) {
+  const p = await open(url);
+  const file = { name, mimeType: "image/png", buffer: fs.readFileSync(picture) };
+  await p.evaluate(async (data) => {
+    const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+    await navigator.clipboard.write([new ClipboardItem({ "image/png": new Blob([bytes], { type: "image/png" }) })]);
+  }, file.buffer.toString("base64"));
+  await p.keyboard.press("Control+V");
+  await p.waitForFunction(() => document.querySelector("#about-size").textContent === "640 × 480");
+  await idle(p);
+  const found = await rows(p);
+  assert.ok(found.length > 0, "a pasted picture is looked at");
+
+  await p.setInputFiles("#file", file);
+  await p.waitForFunction((name) => document.querySelector("#about-name").textContent === name, name);
+  await idle(p);
+  assert.deepEqual(await rows(p), found, "a chosen file is found what a pasted one was");
+
+  const video = Buffer.from(await p.evaluate(async () => {
+    const bitmap = await createImageBitmap(await (await fetch("/park.png")).blob());
+    const canvas = Object.assign(document.createElement("canvas"), { width: 320, height: 240 }), ctx = canvas.getContext("2d");
+    const parts = [], recorder = new MediaRecorder(canvas.captureStream(20), { mimeType: "video/webm" });
+    recorder.ondataavailable = (e) => parts.push(e.data);
+    const ended = new Promise((done) => { recorder.onstop = done; });
+    recorder.start();
+    for (let i = 0; i < 30; i++) {
+      ctx.drawImage(bitmap, -i, 0, 320, 240);
+      await new Promise((next) => setTimeout(next, 50));
+    }
+    recorder.stop();
+    await ended;
+    return [...new Uint8Array(await new Blob(parts).arrayBuffer())];
+  }));
+  const fps = () => p.waitForFunction(() => /^\d+\.\d fps$/.test(document.querySelector("#fps").textContent));
+  await p.setInputFiles("#file", { name: "walk.webm", mimeType: "video/webm", buffer: video });
+  await fps();
+  await p.waitForSelector("#found tr[data-id]");
+  assert.ok((await p.innerText("#about-size")) === "320 × 240" && (await p.innerText("#about-name")) === "walk.webm", "a video's frames are looked at");
+  await axe(p, "with a video");
+  await p.click("#step");
+  assert.equal(await p.getAttribute("#play", "aria-pressed"), "false", "stepping pauses");
+  await p.click("#play");
+  assert.equal(await p.getAttribute("#play", "aria-pressed"), "true", "it plays on");
+  await p.click("#stop");
+  await p.waitForSelector("#transport", { state: "hidden" });
+  await p.setInputFiles("#file", { name: "broken.mp4", mimeType: "video/mp4", buffer: Buffer.from("no video") });
+  await p.waitForSelector('.notice.bad[data-key="video"]');
+
+  await p.click(".tools .pick-camera");
+  await fps();
+  await axe(p, "with a camera");
+  await p.click("#shot");
+  await p.waitForSelector("#transport", { state: "hidden" });
+  await idle(p);
+  await p.context().close();
+}
+
 async function failures(url, stop) {
   const p = await open(url, { expected: /Failed to load resource/ });
   const bad = path.join(path.dirname(process.argv[1]), "broken.png");
@@ -236,13 +294,6 @@ async function failures(url, stop) {
   await drop(p, picture);
   await p.waitForSelector('.notice[data-key="look"]', { state: "detached" }); // the error goes when a picture works
   await p.waitForSelector("#found tr[data-id]");
-  await idle(p);
-
-  await p.click(".tools .pick-camera");
-  await p.waitForFunction(() => /^\d+\.\d fps$/.test(document.querySelector("#fps").textContent));
-  await axe(p, "with a camera");
-  await p.click("#shot");
-  await p.waitForSelector("#transport", { state: "hidden" });
   await idle(p);
 
   await stop();
@@ -282,6 +333,8 @@ try {
   console.log("tasks: ok");
   await themes(s.url);
   console.log("themes and widths: ok");
+  await inputs(s.url);
+  console.log("clipboard, files, video, camera: ok");
   await failures(s.url, s.stop);
   console.log("failures: ok");
   const closed = await serve("--token", "right-token");
