@@ -23,9 +23,10 @@ type Encoder struct {
 	Stack *nn.Stack       `weight:""`
 
 	shape  encoderShape
-	tape   *autograd.Tape
 	pool   *kernel.Pool
-	layout ops.Layout
+	alone  *autograd.Tape      // of one picture, with all threads
+	tapes  chan *autograd.Tape // of pictures side by side, one a thread
+	out    []float32
 	pixels map[int][]float32 // by batch
 }
 
@@ -90,11 +91,17 @@ func NewEncoder(name, file, precision string, threads int) (*Encoder, error) {
 	if threads > 1 {
 		e.pool = kernel.NewPool(threads)
 	}
-	work := kernel.NewWork(e.pool)
-	if precision != "f32" {
-		work.RoundBF16() // in attention too, which has no weights
+	tape := func(pool *kernel.Pool) *autograd.Tape {
+		work := kernel.NewWork(pool)
+		if precision != "f32" {
+			work.RoundBF16() // in attention too, which has no weights
+		}
+		return autograd.NewTape(work, 0, false)
 	}
-	e.tape = autograd.NewTape(work, 0, false)
+	e.alone, e.tapes = tape(e.pool), make(chan *autograd.Tape, max(threads, 1))
+	for range cap(e.tapes) {
+		e.tapes <- tape(nil)
+	}
 	return e, nil
 }
 
@@ -172,38 +179,51 @@ func (e *Encoder) Pixels(batch int) []float32 {
 	return e.pixels[batch]
 }
 
-// Run encodes pictures. The result is valid until the next Run.
+// Run encodes pictures: one with all threads, several each on one thread, where a picture's states stay in the cache and no
+// thread waits for another. The result is valid until the next Run.
 func (e *Encoder) Run(pixels []float32, batch int) []float32 {
-	t, s := e.tape, e.shape
+	if batch == 1 {
+		return e.encode(e.alone, pixels)
+	}
+	in, out := len(pixels)/batch, e.shape.tokens()*e.shape.width
+	if len(e.out) < batch*out {
+		e.out = make([]float32, batch*out)
+	}
+	e.pool.Run(batch, func(i int) {
+		t := <-e.tapes
+		copy(e.out[i*out:(i+1)*out], e.encode(t, pixels[i*in:(i+1)*in]))
+		e.tapes <- t
+	})
+	return e.out[:batch*out]
+}
+
+// encode runs one picture.
+func (e *Encoder) encode(t *autograd.Tape, pixels []float32) []float32 {
+	s := e.shape
 	t.Reset()
 	n, d := s.tokens(), s.width
-	rows := t.New(false, batch*s.patches(), 768)
-	unfold(rows.Data, pixels, batch, s.gridH, s.gridW)
+	rows := t.New(false, s.patches(), 768)
+	unfold(rows.Data, pixels, s.gridH, s.gridW)
 	patches := e.Patch.Forward(rows)
-	x := t.New(false, batch*n, d)
-	for b := range batch {
-		out := x.Data[b*n*d : (b+1)*n*d]
-		if e.Class != nil {
-			copy(out, e.Class.Data)
-			out = out[d:]
-		}
-		copy(out, patches.Data[b*s.patches()*d:(b+1)*s.patches()*d])
+	x := t.New(false, n, d)
+	out := x.Data
+	if e.Class != nil {
+		copy(out, e.Class.Data)
+		out = out[d:]
 	}
-	e.layout = ops.Layout{Images: batch, Patches: n}
-	return e.Stack.Forward(&nn.Pass{Layout: &e.layout}, ops.Add(x, t.Use(e.Pos))).Data
+	copy(out, patches.Data)
+	return e.Stack.Forward(&nn.Pass{Layout: &ops.Layout{Images: 1, Patches: n}}, ops.Add(x, t.Use(e.Pos))).Data
 }
 
 // unfold writes the pixels of every patch into a row, channel by channel, line by line.
-func unfold(rows, pixels []float32, batch, gridH, gridW int) {
+func unfold(rows, pixels []float32, gridH, gridW int) {
 	w := 16 * gridW
-	for b := range batch {
-		for y := range gridH {
-			for x := range gridW {
-				row := rows[((b*gridH+y)*gridW+x)*768:]
-				for line := range 3 * 16 { // lines of the patch, 16 a channel
-					c, j := line/16, line%16
-					copy(row[line*16:line*16+16], pixels[((b*3+c)*16*gridH+16*y+j)*w+16*x:])
-				}
+	for y := range gridH {
+		for x := range gridW {
+			row := rows[(y*gridW+x)*768:]
+			for line := range 3 * 16 { // lines of the patch, 16 a channel
+				c, j := line/16, line%16
+				copy(row[line*16:line*16+16], pixels[(c*16*gridH+16*y+j)*w+16*x:])
 			}
 		}
 	}

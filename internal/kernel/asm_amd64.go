@@ -74,6 +74,11 @@ func gemmTiles(group, h int, g *gemmArgs) {
 // pairRows makes each two of k rows of n elements one row of width pairs rounded to bfloat16.
 func pairRows(dst, src []float32, k, ld, n, width int) { pairRowsBF16(dst, src, k, ld, n, width) }
 
+// pairPanels is pairRows for full panels of 32 columns, stride elements apart.
+func pairPanels(dst, src []float32, k, ld, panels, stride int) {
+	pairPanelsBF16(dst, src, k, ld, panels, stride)
+}
+
 // pairElements rounds rows of n elements to rows of width pairs of neighbours.
 func pairElements(dst, src []float32, rows, ld, n, width int) {
 	pairElementsBF16(dst, src, rows, ld, n, width)

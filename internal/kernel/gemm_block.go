@@ -60,7 +60,12 @@ func (p *product) rhs(buf *packBuf, pc, k, jc, je int) rhsPanels {
 		return rhsPanels{data: p.packed.data[(jc/nr*p.units+pc)*nr:], panel: p.units * nr, row: nr}
 	case p.shape.group == 2:
 		data := grow(&buf.b, panels*k*nr)
-		for j := range panels {
+		first := 0
+		if full := (je - jc) / nr; full > 1 && p.half == nil && p.b.CS == 1 {
+			pairPanels(data, p.b.Data[2*pc*p.b.RS+jc:], min(2*k, p.k-2*pc), p.b.RS, full, k*nr)
+			first = full
+		}
+		for j := first; j < panels; j++ {
 			to, c0, c1 := data[j*k*nr:(j+1)*k*nr], jc+j*nr, min(jc+(j+1)*nr, je)
 			if p.half != nil {
 				packCols(to, pairsOf(p.half)[c0*p.units+pc:], k, p.units, c1-c0, nr)

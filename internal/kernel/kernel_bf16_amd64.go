@@ -8,6 +8,9 @@ package kernel
 func pairRowsBF16(dst []float32, src []float32, k int, ld int, n int, width int)
 
 //go:noescape
+func pairPanelsBF16(dst []float32, src []float32, k int, ld int, panels int, stride int)
+
+//go:noescape
 func pairElementsBF16(dst []float32, src []float32, rows int, ld int, n int, width int)
 
 //go:noescape

@@ -128,6 +128,74 @@ DATA interleaveBF16<>+56(SB)/4, $0x001e000e
 DATA interleaveBF16<>+60(SB)/4, $0x001f000f
 GLOBL interleaveBF16<>(SB), RODATA|NOPTR, $64
 
+// func pairPanelsBF16(dst []float32, src []float32, k int, ld int, panels int, stride int)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VNNI
+TEXT ·pairPanelsBF16(SB), NOSPLIT, $0-80
+	MOVQ    dst_base+0(FP), AX
+	MOVQ    src_base+24(FP), CX
+	MOVQ    k+48(FP), DX
+	MOVQ    ld+56(FP), BX
+	MOVQ    panels+64(FP), SI
+	MOVQ    stride+72(FP), DI
+	SHLQ    $0x02, BX
+	SHLQ    $0x02, DI
+	VMOVUPS interleaveBF16<>+0(SB), Z0
+	SUBQ    $0x02, DX
+	JLT     odd
+
+pair:
+	MOVQ CX, R8
+	MOVQ AX, R9
+	MOVQ SI, R10
+
+along7:
+	VMOVUPS   (R8), Z1
+	VXORPS    Z2, Z2, Z2
+	VMOVUPS   (R8)(BX*1), Z2
+	LONG $0x486ff262; WORD $0xd972 // VCVTNE2PS2BF16 [1 2 3]
+	VPERMW    Z3, Z0, Z3
+	VMOVUPS   Z3, (R9)
+	VMOVUPS   64(R8), Z1
+	VXORPS    Z2, Z2, Z2
+	VMOVUPS   64(R8)(BX*1), Z2
+	LONG $0x486ff262; WORD $0xe172 // VCVTNE2PS2BF16 [1 2 4]
+	VPERMW    Z4, Z0, Z4
+	VMOVUPS   Z4, 64(R9)
+	ADDQ      $0x00000080, R8
+	ADDQ      DI, R9
+	DECQ      R10
+	JNZ       along7
+	LEAQ      (CX)(BX*2), CX
+	ADDQ      $0x00000080, AX
+	SUBQ      $0x02, DX
+	JGE       pair
+
+odd:
+	ADDQ $0x02, DX
+	JZ   done
+	MOVQ AX, AX
+	MOVQ SI, DX
+
+along8:
+	VMOVUPS   (CX), Z1
+	VXORPS    Z2, Z2, Z2
+	LONG $0x486ff262; WORD $0xe972 // VCVTNE2PS2BF16 [1 2 5]
+	VPERMW    Z5, Z0, Z5
+	VMOVUPS   Z5, (AX)
+	VMOVUPS   64(CX), Z1
+	VXORPS    Z2, Z2, Z2
+	LONG $0x486ff262; WORD $0xf172 // VCVTNE2PS2BF16 [1 2 6]
+	VPERMW    Z6, Z0, Z6
+	VMOVUPS   Z6, 64(AX)
+	ADDQ      $0x00000080, CX
+	ADDQ      DI, AX
+	DECQ      DX
+	JNZ       along8
+
+done:
+	VZEROUPPER
+	RET
+
 // func pairElementsBF16(dst []float32, src []float32, rows int, ld int, n int, width int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·pairElementsBF16(SB), NOSPLIT, $0-80
@@ -224,18 +292,18 @@ k1x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial1x1
 	TESTQ        R9, R9
-	JZ           nobias7
+	JZ           nobias9
 	VMOVUPS      (R9), Z1
 	VADDPS       Z1, Z0, Z0
 
-nobias7:
+nobias9:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta8
+	JEQ    nobeta10
 	MOVQ   DI, R9
 	VADDPS (R9), Z0, Z0
 	ADDQ   R8, R9
 
-nobeta8:
+nobeta10:
 	VMOVUPS Z0, (DI)
 	ADDQ    R8, DI
 	JMP     next1x1
@@ -247,19 +315,19 @@ partial1x1:
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
 	TESTQ     R9, R9
-	JZ        nobias9
+	JZ        nobias11
 	VMOVUPS.Z (R9), K1, Z1
 	VADDPS    Z1, Z0, Z0
 
-nobias9:
+nobias11:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta10
+	JEQ       nobeta12
 	MOVQ      DI, R9
 	VMOVUPS.Z (R9), K1, Z1
 	VADDPS    Z1, Z0, Z0
 	ADDQ      R8, R9
 
-nobeta10:
+nobeta12:
 	VMOVUPS Z0, K1, (DI)
 	ADDQ    R8, DI
 
@@ -323,21 +391,21 @@ k2x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial2x1
 	TESTQ        R10, R10
-	JZ           nobias11
+	JZ           nobias13
 	VMOVUPS      (R10), Z2
 	VADDPS       Z2, Z0, Z0
 	VADDPS       Z2, Z1, Z1
 
-nobias11:
+nobias13:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta12
+	JEQ    nobeta14
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
 	VADDPS (R10), Z1, Z1
 	ADDQ   R9, R10
 
-nobeta12:
+nobeta14:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -351,14 +419,14 @@ partial2x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias13
+	JZ        nobias15
 	VMOVUPS.Z (R10), K1, Z2
 	VADDPS    Z2, Z0, Z0
 	VADDPS    Z2, Z1, Z1
 
-nobias13:
+nobias15:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta14
+	JEQ       nobeta16
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z2
 	VADDPS    Z2, Z0, Z0
@@ -367,7 +435,7 @@ nobias13:
 	VADDPS    Z2, Z1, Z1
 	ADDQ      R9, R10
 
-nobeta14:
+nobeta16:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -438,15 +506,15 @@ k3x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial3x1
 	TESTQ        R10, R10
-	JZ           nobias15
+	JZ           nobias17
 	VMOVUPS      (R10), Z3
 	VADDPS       Z3, Z0, Z0
 	VADDPS       Z3, Z1, Z1
 	VADDPS       Z3, Z2, Z2
 
-nobias15:
+nobias17:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta16
+	JEQ    nobeta18
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -455,7 +523,7 @@ nobias15:
 	VADDPS (R10), Z2, Z2
 	ADDQ   R9, R10
 
-nobeta16:
+nobeta18:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -471,15 +539,15 @@ partial3x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias17
+	JZ        nobias19
 	VMOVUPS.Z (R10), K1, Z3
 	VADDPS    Z3, Z0, Z0
 	VADDPS    Z3, Z1, Z1
 	VADDPS    Z3, Z2, Z2
 
-nobias17:
+nobias19:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta18
+	JEQ       nobeta20
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z3
 	VADDPS    Z3, Z0, Z0
@@ -491,7 +559,7 @@ nobias17:
 	VADDPS    Z3, Z2, Z2
 	ADDQ      R9, R10
 
-nobeta18:
+nobeta20:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -572,16 +640,16 @@ k4x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial4x1
 	TESTQ        R10, R10
-	JZ           nobias19
+	JZ           nobias21
 	VMOVUPS      (R10), Z4
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z4, Z1, Z1
 	VADDPS       Z4, Z2, Z2
 	VADDPS       Z4, Z3, Z3
 
-nobias19:
+nobias21:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta20
+	JEQ    nobeta22
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -592,7 +660,7 @@ nobias19:
 	VADDPS (R10), Z3, Z3
 	ADDQ   R9, R10
 
-nobeta20:
+nobeta22:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -610,16 +678,16 @@ partial4x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias21
+	JZ        nobias23
 	VMOVUPS.Z (R10), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VADDPS    Z4, Z1, Z1
 	VADDPS    Z4, Z2, Z2
 	VADDPS    Z4, Z3, Z3
 
-nobias21:
+nobias23:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta22
+	JEQ       nobeta24
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z4
 	VADDPS    Z4, Z0, Z0
@@ -634,7 +702,7 @@ nobias21:
 	VADDPS    Z4, Z3, Z3
 	ADDQ      R9, R10
 
-nobeta22:
+nobeta24:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -722,7 +790,7 @@ k5x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial5x1
 	TESTQ        R10, R10
-	JZ           nobias23
+	JZ           nobias25
 	VMOVUPS      (R10), Z5
 	VADDPS       Z5, Z0, Z0
 	VADDPS       Z5, Z1, Z1
@@ -730,9 +798,9 @@ k5x1:
 	VADDPS       Z5, Z3, Z3
 	VADDPS       Z5, Z4, Z4
 
-nobias23:
+nobias25:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta24
+	JEQ    nobeta26
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -745,7 +813,7 @@ nobias23:
 	VADDPS (R10), Z4, Z4
 	ADDQ   R9, R10
 
-nobeta24:
+nobeta26:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -765,7 +833,7 @@ partial5x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias25
+	JZ        nobias27
 	VMOVUPS.Z (R10), K1, Z5
 	VADDPS    Z5, Z0, Z0
 	VADDPS    Z5, Z1, Z1
@@ -773,9 +841,9 @@ partial5x1:
 	VADDPS    Z5, Z3, Z3
 	VADDPS    Z5, Z4, Z4
 
-nobias25:
+nobias27:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta26
+	JEQ       nobeta28
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z5
 	VADDPS    Z5, Z0, Z0
@@ -793,7 +861,7 @@ nobias25:
 	VADDPS    Z5, Z4, Z4
 	ADDQ      R9, R10
 
-nobeta26:
+nobeta28:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -888,7 +956,7 @@ k6x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial6x1
 	TESTQ        R10, R10
-	JZ           nobias27
+	JZ           nobias29
 	VMOVUPS      (R10), Z6
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z6, Z1, Z1
@@ -897,9 +965,9 @@ k6x1:
 	VADDPS       Z6, Z4, Z4
 	VADDPS       Z6, Z5, Z5
 
-nobias27:
+nobias29:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta28
+	JEQ    nobeta30
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -914,7 +982,7 @@ nobias27:
 	VADDPS (R10), Z5, Z5
 	ADDQ   R9, R10
 
-nobeta28:
+nobeta30:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -936,7 +1004,7 @@ partial6x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias29
+	JZ        nobias31
 	VMOVUPS.Z (R10), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z1, Z1
@@ -945,9 +1013,9 @@ partial6x1:
 	VADDPS    Z6, Z4, Z4
 	VADDPS    Z6, Z5, Z5
 
-nobias29:
+nobias31:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta30
+	JEQ       nobeta32
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z6
 	VADDPS    Z6, Z0, Z0
@@ -968,7 +1036,7 @@ nobias29:
 	VADDPS    Z6, Z5, Z5
 	ADDQ      R9, R10
 
-nobeta30:
+nobeta32:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -1073,7 +1141,7 @@ k7x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial7x1
 	TESTQ        R10, R10
-	JZ           nobias31
+	JZ           nobias33
 	VMOVUPS      (R10), Z7
 	VADDPS       Z7, Z0, Z0
 	VADDPS       Z7, Z1, Z1
@@ -1083,9 +1151,9 @@ k7x1:
 	VADDPS       Z7, Z5, Z5
 	VADDPS       Z7, Z6, Z6
 
-nobias31:
+nobias33:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta32
+	JEQ    nobeta34
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -1102,7 +1170,7 @@ nobias31:
 	VADDPS (R10), Z6, Z6
 	ADDQ   R9, R10
 
-nobeta32:
+nobeta34:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -1126,7 +1194,7 @@ partial7x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias33
+	JZ        nobias35
 	VMOVUPS.Z (R10), K1, Z7
 	VADDPS    Z7, Z0, Z0
 	VADDPS    Z7, Z1, Z1
@@ -1136,9 +1204,9 @@ partial7x1:
 	VADDPS    Z7, Z5, Z5
 	VADDPS    Z7, Z6, Z6
 
-nobias33:
+nobias35:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta34
+	JEQ       nobeta36
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z7
 	VADDPS    Z7, Z0, Z0
@@ -1162,7 +1230,7 @@ nobias33:
 	VADDPS    Z7, Z6, Z6
 	ADDQ      R9, R10
 
-nobeta34:
+nobeta36:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -1274,7 +1342,7 @@ k8x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial8x1
 	TESTQ        R10, R10
-	JZ           nobias35
+	JZ           nobias37
 	VMOVUPS      (R10), Z8
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z8, Z1, Z1
@@ -1285,9 +1353,9 @@ k8x1:
 	VADDPS       Z8, Z6, Z6
 	VADDPS       Z8, Z7, Z7
 
-nobias35:
+nobias37:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta36
+	JEQ    nobeta38
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -1306,7 +1374,7 @@ nobias35:
 	VADDPS (R10), Z7, Z7
 	ADDQ   R9, R10
 
-nobeta36:
+nobeta38:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -1332,7 +1400,7 @@ partial8x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias37
+	JZ        nobias39
 	VMOVUPS.Z (R10), K1, Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z1, Z1
@@ -1343,9 +1411,9 @@ partial8x1:
 	VADDPS    Z8, Z6, Z6
 	VADDPS    Z8, Z7, Z7
 
-nobias37:
+nobias39:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta38
+	JEQ       nobeta40
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z8
 	VADDPS    Z8, Z0, Z0
@@ -1372,7 +1440,7 @@ nobias37:
 	VADDPS    Z8, Z7, Z7
 	ADDQ      R9, R10
 
-nobeta38:
+nobeta40:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -1491,7 +1559,7 @@ k9x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial9x1
 	TESTQ        R10, R10
-	JZ           nobias39
+	JZ           nobias41
 	VMOVUPS      (R10), Z9
 	VADDPS       Z9, Z0, Z0
 	VADDPS       Z9, Z1, Z1
@@ -1503,9 +1571,9 @@ k9x1:
 	VADDPS       Z9, Z7, Z7
 	VADDPS       Z9, Z8, Z8
 
-nobias39:
+nobias41:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta40
+	JEQ    nobeta42
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -1526,7 +1594,7 @@ nobias39:
 	VADDPS (R10), Z8, Z8
 	ADDQ   R9, R10
 
-nobeta40:
+nobeta42:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -1554,7 +1622,7 @@ partial9x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias41
+	JZ        nobias43
 	VMOVUPS.Z (R10), K1, Z9
 	VADDPS    Z9, Z0, Z0
 	VADDPS    Z9, Z1, Z1
@@ -1566,9 +1634,9 @@ partial9x1:
 	VADDPS    Z9, Z7, Z7
 	VADDPS    Z9, Z8, Z8
 
-nobias41:
+nobias43:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta42
+	JEQ       nobeta44
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z9
 	VADDPS    Z9, Z0, Z0
@@ -1598,7 +1666,7 @@ nobias41:
 	VADDPS    Z9, Z8, Z8
 	ADDQ      R9, R10
 
-nobeta42:
+nobeta44:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -1727,7 +1795,7 @@ k10x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial10x1
 	TESTQ        R10, R10
-	JZ           nobias43
+	JZ           nobias45
 	VMOVUPS      (R10), Z10
 	VADDPS       Z10, Z0, Z0
 	VADDPS       Z10, Z1, Z1
@@ -1740,9 +1808,9 @@ k10x1:
 	VADDPS       Z10, Z8, Z8
 	VADDPS       Z10, Z9, Z9
 
-nobias43:
+nobias45:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta44
+	JEQ    nobeta46
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -1765,7 +1833,7 @@ nobias43:
 	VADDPS (R10), Z9, Z9
 	ADDQ   R9, R10
 
-nobeta44:
+nobeta46:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -1795,7 +1863,7 @@ partial10x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias45
+	JZ        nobias47
 	VMOVUPS.Z (R10), K1, Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z1, Z1
@@ -1808,9 +1876,9 @@ partial10x1:
 	VADDPS    Z10, Z8, Z8
 	VADDPS    Z10, Z9, Z9
 
-nobias45:
+nobias47:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta46
+	JEQ       nobeta48
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z10
 	VADDPS    Z10, Z0, Z0
@@ -1843,7 +1911,7 @@ nobias45:
 	VADDPS    Z10, Z9, Z9
 	ADDQ      R9, R10
 
-nobeta46:
+nobeta48:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -1979,7 +2047,7 @@ k11x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial11x1
 	TESTQ        R10, R10
-	JZ           nobias47
+	JZ           nobias49
 	VMOVUPS      (R10), Z11
 	VADDPS       Z11, Z0, Z0
 	VADDPS       Z11, Z1, Z1
@@ -1993,9 +2061,9 @@ k11x1:
 	VADDPS       Z11, Z9, Z9
 	VADDPS       Z11, Z10, Z10
 
-nobias47:
+nobias49:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta48
+	JEQ    nobeta50
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -2020,7 +2088,7 @@ nobias47:
 	VADDPS (R10), Z10, Z10
 	ADDQ   R9, R10
 
-nobeta48:
+nobeta50:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -2052,7 +2120,7 @@ partial11x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias49
+	JZ        nobias51
 	VMOVUPS.Z (R10), K1, Z11
 	VADDPS    Z11, Z0, Z0
 	VADDPS    Z11, Z1, Z1
@@ -2066,9 +2134,9 @@ partial11x1:
 	VADDPS    Z11, Z9, Z9
 	VADDPS    Z11, Z10, Z10
 
-nobias49:
+nobias51:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta50
+	JEQ       nobeta52
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z11
 	VADDPS    Z11, Z0, Z0
@@ -2104,7 +2172,7 @@ nobias49:
 	VADDPS    Z11, Z10, Z10
 	ADDQ      R9, R10
 
-nobeta50:
+nobeta52:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -2247,7 +2315,7 @@ k12x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial12x1
 	TESTQ        R10, R10
-	JZ           nobias51
+	JZ           nobias53
 	VMOVUPS      (R10), Z12
 	VADDPS       Z12, Z0, Z0
 	VADDPS       Z12, Z1, Z1
@@ -2262,9 +2330,9 @@ k12x1:
 	VADDPS       Z12, Z10, Z10
 	VADDPS       Z12, Z11, Z11
 
-nobias51:
+nobias53:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta52
+	JEQ    nobeta54
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -2291,7 +2359,7 @@ nobias51:
 	VADDPS (R10), Z11, Z11
 	ADDQ   R9, R10
 
-nobeta52:
+nobeta54:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -2325,7 +2393,7 @@ partial12x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias53
+	JZ        nobias55
 	VMOVUPS.Z (R10), K1, Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z1, Z1
@@ -2340,9 +2408,9 @@ partial12x1:
 	VADDPS    Z12, Z10, Z10
 	VADDPS    Z12, Z11, Z11
 
-nobias53:
+nobias55:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta54
+	JEQ       nobeta56
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z12
 	VADDPS    Z12, Z0, Z0
@@ -2381,7 +2449,7 @@ nobias53:
 	VADDPS    Z12, Z11, Z11
 	ADDQ      R9, R10
 
-nobeta54:
+nobeta56:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -2534,7 +2602,7 @@ k13x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial13x1
 	TESTQ        R10, R10
-	JZ           nobias55
+	JZ           nobias57
 	VMOVUPS      (R10), Z13
 	VADDPS       Z13, Z0, Z0
 	VADDPS       Z13, Z1, Z1
@@ -2550,9 +2618,9 @@ k13x1:
 	VADDPS       Z13, Z11, Z11
 	VADDPS       Z13, Z12, Z12
 
-nobias55:
+nobias57:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta56
+	JEQ    nobeta58
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -2581,7 +2649,7 @@ nobias55:
 	VADDPS (R10), Z12, Z12
 	ADDQ   R9, R10
 
-nobeta56:
+nobeta58:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -2617,7 +2685,7 @@ partial13x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias57
+	JZ        nobias59
 	VMOVUPS.Z (R10), K1, Z13
 	VADDPS    Z13, Z0, Z0
 	VADDPS    Z13, Z1, Z1
@@ -2633,9 +2701,9 @@ partial13x1:
 	VADDPS    Z13, Z11, Z11
 	VADDPS    Z13, Z12, Z12
 
-nobias57:
+nobias59:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta58
+	JEQ       nobeta60
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z13
 	VADDPS    Z13, Z0, Z0
@@ -2677,7 +2745,7 @@ nobias57:
 	VADDPS    Z13, Z12, Z12
 	ADDQ      R9, R10
 
-nobeta58:
+nobeta60:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -2837,7 +2905,7 @@ k14x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial14x1
 	TESTQ        R10, R10
-	JZ           nobias59
+	JZ           nobias61
 	VMOVUPS      (R10), Z14
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z1, Z1
@@ -2854,9 +2922,9 @@ k14x1:
 	VADDPS       Z14, Z12, Z12
 	VADDPS       Z14, Z13, Z13
 
-nobias59:
+nobias61:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta60
+	JEQ    nobeta62
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -2887,7 +2955,7 @@ nobias59:
 	VADDPS (R10), Z13, Z13
 	ADDQ   R9, R10
 
-nobeta60:
+nobeta62:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -2925,7 +2993,7 @@ partial14x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias61
+	JZ        nobias63
 	VMOVUPS.Z (R10), K1, Z14
 	VADDPS    Z14, Z0, Z0
 	VADDPS    Z14, Z1, Z1
@@ -2942,9 +3010,9 @@ partial14x1:
 	VADDPS    Z14, Z12, Z12
 	VADDPS    Z14, Z13, Z13
 
-nobias61:
+nobias63:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta62
+	JEQ       nobeta64
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z14
 	VADDPS    Z14, Z0, Z0
@@ -2989,7 +3057,7 @@ nobias61:
 	VADDPS    Z14, Z13, Z13
 	ADDQ      R9, R10
 
-nobeta62:
+nobeta64:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -3078,21 +3146,21 @@ k1x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial1x2
 	TESTQ        R9, R9
-	JZ           nobias63
+	JZ           nobias65
 	VMOVUPS      (R9), Z2
 	VADDPS       Z2, Z0, Z0
 	VMOVUPS      64(R9), Z2
 	VADDPS       Z2, Z1, Z1
 
-nobias63:
+nobias65:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta64
+	JEQ    nobeta66
 	MOVQ   DI, R9
 	VADDPS (R9), Z0, Z0
 	VADDPS 64(R9), Z1, Z1
 	ADDQ   R8, R9
 
-nobeta64:
+nobeta66:
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	ADDQ    R8, DI
@@ -3105,22 +3173,22 @@ partial1x2:
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
 	TESTQ     R9, R9
-	JZ        nobias65
+	JZ        nobias67
 	VMOVUPS   (R9), Z2
 	VADDPS    Z2, Z0, Z0
 	VMOVUPS.Z 64(R9), K1, Z2
 	VADDPS    Z2, Z1, Z1
 
-nobias65:
+nobias67:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta66
+	JEQ       nobeta68
 	MOVQ      DI, R9
 	VADDPS    (R9), Z0, Z0
 	VMOVUPS.Z 64(R9), K1, Z2
 	VADDPS    Z2, Z1, Z1
 	ADDQ      R8, R9
 
-nobeta66:
+nobeta68:
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, K1, 64(DI)
 	ADDQ    R8, DI
@@ -3192,7 +3260,7 @@ k2x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial2x2
 	TESTQ        R10, R10
-	JZ           nobias67
+	JZ           nobias69
 	VMOVUPS      (R10), Z4
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z4, Z2, Z2
@@ -3200,9 +3268,9 @@ k2x2:
 	VADDPS       Z4, Z1, Z1
 	VADDPS       Z4, Z3, Z3
 
-nobias67:
+nobias69:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta68
+	JEQ    nobeta70
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -3211,7 +3279,7 @@ nobias67:
 	VADDPS 64(R10), Z3, Z3
 	ADDQ   R9, R10
 
-nobeta68:
+nobeta70:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -3227,7 +3295,7 @@ partial2x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias69
+	JZ        nobias71
 	VMOVUPS   (R10), Z4
 	VADDPS    Z4, Z0, Z0
 	VADDPS    Z4, Z2, Z2
@@ -3235,9 +3303,9 @@ partial2x2:
 	VADDPS    Z4, Z1, Z1
 	VADDPS    Z4, Z3, Z3
 
-nobias69:
+nobias71:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta70
+	JEQ       nobeta72
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z4
@@ -3248,7 +3316,7 @@ nobias69:
 	VADDPS    Z4, Z3, Z3
 	ADDQ      R9, R10
 
-nobeta70:
+nobeta72:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -3331,7 +3399,7 @@ k3x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial3x2
 	TESTQ        R10, R10
-	JZ           nobias71
+	JZ           nobias73
 	VMOVUPS      (R10), Z6
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z6, Z2, Z2
@@ -3341,9 +3409,9 @@ k3x2:
 	VADDPS       Z6, Z3, Z3
 	VADDPS       Z6, Z5, Z5
 
-nobias71:
+nobias73:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta72
+	JEQ    nobeta74
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -3355,7 +3423,7 @@ nobias71:
 	VADDPS 64(R10), Z5, Z5
 	ADDQ   R9, R10
 
-nobeta72:
+nobeta74:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -3374,7 +3442,7 @@ partial3x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias73
+	JZ        nobias75
 	VMOVUPS   (R10), Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z2, Z2
@@ -3384,9 +3452,9 @@ partial3x2:
 	VADDPS    Z6, Z3, Z3
 	VADDPS    Z6, Z5, Z5
 
-nobias73:
+nobias75:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta74
+	JEQ       nobeta76
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z6
@@ -3401,7 +3469,7 @@ nobias73:
 	VADDPS    Z6, Z5, Z5
 	ADDQ      R9, R10
 
-nobeta74:
+nobeta76:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -3498,7 +3566,7 @@ k4x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial4x2
 	TESTQ        R10, R10
-	JZ           nobias75
+	JZ           nobias77
 	VMOVUPS      (R10), Z8
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z8, Z2, Z2
@@ -3510,9 +3578,9 @@ k4x2:
 	VADDPS       Z8, Z5, Z5
 	VADDPS       Z8, Z7, Z7
 
-nobias75:
+nobias77:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta76
+	JEQ    nobeta78
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -3527,7 +3595,7 @@ nobias75:
 	VADDPS 64(R10), Z7, Z7
 	ADDQ   R9, R10
 
-nobeta76:
+nobeta78:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -3549,7 +3617,7 @@ partial4x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias77
+	JZ        nobias79
 	VMOVUPS   (R10), Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z2, Z2
@@ -3561,9 +3629,9 @@ partial4x2:
 	VADDPS    Z8, Z5, Z5
 	VADDPS    Z8, Z7, Z7
 
-nobias77:
+nobias79:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta78
+	JEQ       nobeta80
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z8
@@ -3582,7 +3650,7 @@ nobias77:
 	VADDPS    Z8, Z7, Z7
 	ADDQ      R9, R10
 
-nobeta78:
+nobeta80:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -3690,7 +3758,7 @@ k5x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial5x2
 	TESTQ        R10, R10
-	JZ           nobias79
+	JZ           nobias81
 	VMOVUPS      (R10), Z10
 	VADDPS       Z10, Z0, Z0
 	VADDPS       Z10, Z2, Z2
@@ -3704,9 +3772,9 @@ k5x2:
 	VADDPS       Z10, Z7, Z7
 	VADDPS       Z10, Z9, Z9
 
-nobias79:
+nobias81:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta80
+	JEQ    nobeta82
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -3724,7 +3792,7 @@ nobias79:
 	VADDPS 64(R10), Z9, Z9
 	ADDQ   R9, R10
 
-nobeta80:
+nobeta82:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -3749,7 +3817,7 @@ partial5x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias81
+	JZ        nobias83
 	VMOVUPS   (R10), Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z2, Z2
@@ -3763,9 +3831,9 @@ partial5x2:
 	VADDPS    Z10, Z7, Z7
 	VADDPS    Z10, Z9, Z9
 
-nobias81:
+nobias83:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta82
+	JEQ       nobeta84
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z10
@@ -3788,7 +3856,7 @@ nobias81:
 	VADDPS    Z10, Z9, Z9
 	ADDQ      R9, R10
 
-nobeta82:
+nobeta84:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -3907,7 +3975,7 @@ k6x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial6x2
 	TESTQ        R10, R10
-	JZ           nobias83
+	JZ           nobias85
 	VMOVUPS      (R10), Z12
 	VADDPS       Z12, Z0, Z0
 	VADDPS       Z12, Z2, Z2
@@ -3923,9 +3991,9 @@ k6x2:
 	VADDPS       Z12, Z9, Z9
 	VADDPS       Z12, Z11, Z11
 
-nobias83:
+nobias85:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta84
+	JEQ    nobeta86
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -3946,7 +4014,7 @@ nobias83:
 	VADDPS 64(R10), Z11, Z11
 	ADDQ   R9, R10
 
-nobeta84:
+nobeta86:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -3974,7 +4042,7 @@ partial6x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias85
+	JZ        nobias87
 	VMOVUPS   (R10), Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z2, Z2
@@ -3990,9 +4058,9 @@ partial6x2:
 	VADDPS    Z12, Z9, Z9
 	VADDPS    Z12, Z11, Z11
 
-nobias85:
+nobias87:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta86
+	JEQ       nobeta88
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z12
@@ -4019,7 +4087,7 @@ nobias85:
 	VADDPS    Z12, Z11, Z11
 	ADDQ      R9, R10
 
-nobeta86:
+nobeta88:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -4152,7 +4220,7 @@ k7x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial7x2
 	TESTQ        R10, R10
-	JZ           nobias87
+	JZ           nobias89
 	VMOVUPS      (R10), Z14
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z2, Z2
@@ -4170,9 +4238,9 @@ k7x2:
 	VADDPS       Z14, Z11, Z11
 	VADDPS       Z14, Z13, Z13
 
-nobias87:
+nobias89:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta88
+	JEQ    nobeta90
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -4196,7 +4264,7 @@ nobias87:
 	VADDPS 64(R10), Z13, Z13
 	ADDQ   R9, R10
 
-nobeta88:
+nobeta90:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -4227,7 +4295,7 @@ partial7x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias89
+	JZ        nobias91
 	VMOVUPS   (R10), Z14
 	VADDPS    Z14, Z0, Z0
 	VADDPS    Z14, Z2, Z2
@@ -4245,9 +4313,9 @@ partial7x2:
 	VADDPS    Z14, Z11, Z11
 	VADDPS    Z14, Z13, Z13
 
-nobias89:
+nobias91:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta90
+	JEQ       nobeta92
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z14
@@ -4278,7 +4346,7 @@ nobias89:
 	VADDPS    Z14, Z13, Z13
 	ADDQ      R9, R10
 
-nobeta90:
+nobeta92:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -4422,7 +4490,7 @@ k8x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial8x2
 	TESTQ        R10, R10
-	JZ           nobias91
+	JZ           nobias93
 	VMOVUPS      (R10), Z16
 	VADDPS       Z16, Z0, Z0
 	VADDPS       Z16, Z2, Z2
@@ -4442,9 +4510,9 @@ k8x2:
 	VADDPS       Z16, Z13, Z13
 	VADDPS       Z16, Z15, Z15
 
-nobias91:
+nobias93:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta92
+	JEQ    nobeta94
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -4471,7 +4539,7 @@ nobias91:
 	VADDPS 64(R10), Z15, Z15
 	ADDQ   R9, R10
 
-nobeta92:
+nobeta94:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -4505,7 +4573,7 @@ partial8x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias93
+	JZ        nobias95
 	VMOVUPS   (R10), Z16
 	VADDPS    Z16, Z0, Z0
 	VADDPS    Z16, Z2, Z2
@@ -4525,9 +4593,9 @@ partial8x2:
 	VADDPS    Z16, Z13, Z13
 	VADDPS    Z16, Z15, Z15
 
-nobias93:
+nobias95:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta94
+	JEQ       nobeta96
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z16
@@ -4562,7 +4630,7 @@ nobias93:
 	VADDPS    Z16, Z15, Z15
 	ADDQ      R9, R10
 
-nobeta94:
+nobeta96:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -4717,7 +4785,7 @@ k9x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial9x2
 	TESTQ        R10, R10
-	JZ           nobias95
+	JZ           nobias97
 	VMOVUPS      (R10), Z18
 	VADDPS       Z18, Z0, Z0
 	VADDPS       Z18, Z2, Z2
@@ -4739,9 +4807,9 @@ k9x2:
 	VADDPS       Z18, Z15, Z15
 	VADDPS       Z18, Z17, Z17
 
-nobias95:
+nobias97:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta96
+	JEQ    nobeta98
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -4771,7 +4839,7 @@ nobias95:
 	VADDPS 64(R10), Z17, Z17
 	ADDQ   R9, R10
 
-nobeta96:
+nobeta98:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -4808,7 +4876,7 @@ partial9x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias97
+	JZ        nobias99
 	VMOVUPS   (R10), Z18
 	VADDPS    Z18, Z0, Z0
 	VADDPS    Z18, Z2, Z2
@@ -4830,9 +4898,9 @@ partial9x2:
 	VADDPS    Z18, Z15, Z15
 	VADDPS    Z18, Z17, Z17
 
-nobias97:
+nobias99:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta98
+	JEQ       nobeta100
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z18
@@ -4871,7 +4939,7 @@ nobias97:
 	VADDPS    Z18, Z17, Z17
 	ADDQ      R9, R10
 
-nobeta98:
+nobeta100:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -5040,7 +5108,7 @@ k10x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial10x2
 	TESTQ        R10, R10
-	JZ           nobias99
+	JZ           nobias101
 	VMOVUPS      (R10), Z20
 	VADDPS       Z20, Z0, Z0
 	VADDPS       Z20, Z2, Z2
@@ -5064,9 +5132,9 @@ k10x2:
 	VADDPS       Z20, Z17, Z17
 	VADDPS       Z20, Z19, Z19
 
-nobias99:
+nobias101:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta100
+	JEQ    nobeta102
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -5099,7 +5167,7 @@ nobias99:
 	VADDPS 64(R10), Z19, Z19
 	ADDQ   R9, R10
 
-nobeta100:
+nobeta102:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -5139,7 +5207,7 @@ partial10x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias101
+	JZ        nobias103
 	VMOVUPS   (R10), Z20
 	VADDPS    Z20, Z0, Z0
 	VADDPS    Z20, Z2, Z2
@@ -5163,9 +5231,9 @@ partial10x2:
 	VADDPS    Z20, Z17, Z17
 	VADDPS    Z20, Z19, Z19
 
-nobias101:
+nobias103:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta102
+	JEQ       nobeta104
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z20
@@ -5208,7 +5276,7 @@ nobias101:
 	VADDPS    Z20, Z19, Z19
 	ADDQ      R9, R10
 
-nobeta102:
+nobeta104:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -5388,7 +5456,7 @@ k11x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial11x2
 	TESTQ        R10, R10
-	JZ           nobias103
+	JZ           nobias105
 	VMOVUPS      (R10), Z22
 	VADDPS       Z22, Z0, Z0
 	VADDPS       Z22, Z2, Z2
@@ -5414,9 +5482,9 @@ k11x2:
 	VADDPS       Z22, Z19, Z19
 	VADDPS       Z22, Z21, Z21
 
-nobias103:
+nobias105:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta104
+	JEQ    nobeta106
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -5452,7 +5520,7 @@ nobias103:
 	VADDPS 64(R10), Z21, Z21
 	ADDQ   R9, R10
 
-nobeta104:
+nobeta106:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -5495,7 +5563,7 @@ partial11x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias105
+	JZ        nobias107
 	VMOVUPS   (R10), Z22
 	VADDPS    Z22, Z0, Z0
 	VADDPS    Z22, Z2, Z2
@@ -5521,9 +5589,9 @@ partial11x2:
 	VADDPS    Z22, Z19, Z19
 	VADDPS    Z22, Z21, Z21
 
-nobias105:
+nobias107:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta106
+	JEQ       nobeta108
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z22
@@ -5570,7 +5638,7 @@ nobias105:
 	VADDPS    Z22, Z21, Z21
 	ADDQ      R9, R10
 
-nobeta106:
+nobeta108:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -5761,7 +5829,7 @@ k12x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial12x2
 	TESTQ        R10, R10
-	JZ           nobias107
+	JZ           nobias109
 	VMOVUPS      (R10), Z24
 	VADDPS       Z24, Z0, Z0
 	VADDPS       Z24, Z2, Z2
@@ -5789,9 +5857,9 @@ k12x2:
 	VADDPS       Z24, Z21, Z21
 	VADDPS       Z24, Z23, Z23
 
-nobias107:
+nobias109:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta108
+	JEQ    nobeta110
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -5830,7 +5898,7 @@ nobias107:
 	VADDPS 64(R10), Z23, Z23
 	ADDQ   R9, R10
 
-nobeta108:
+nobeta110:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -5876,7 +5944,7 @@ partial12x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias109
+	JZ        nobias111
 	VMOVUPS   (R10), Z24
 	VADDPS    Z24, Z0, Z0
 	VADDPS    Z24, Z2, Z2
@@ -5904,9 +5972,9 @@ partial12x2:
 	VADDPS    Z24, Z21, Z21
 	VADDPS    Z24, Z23, Z23
 
-nobias109:
+nobias111:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta110
+	JEQ       nobeta112
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z24
@@ -5957,7 +6025,7 @@ nobias109:
 	VADDPS    Z24, Z23, Z23
 	ADDQ      R9, R10
 
-nobeta110:
+nobeta112:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -6162,7 +6230,7 @@ k13x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial13x2
 	TESTQ        R10, R10
-	JZ           nobias111
+	JZ           nobias113
 	VMOVUPS      (R10), Z26
 	VADDPS       Z26, Z0, Z0
 	VADDPS       Z26, Z2, Z2
@@ -6192,9 +6260,9 @@ k13x2:
 	VADDPS       Z26, Z23, Z23
 	VADDPS       Z26, Z25, Z25
 
-nobias111:
+nobias113:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta112
+	JEQ    nobeta114
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -6236,7 +6304,7 @@ nobias111:
 	VADDPS 64(R10), Z25, Z25
 	ADDQ   R9, R10
 
-nobeta112:
+nobeta114:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -6285,7 +6353,7 @@ partial13x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias113
+	JZ        nobias115
 	VMOVUPS   (R10), Z26
 	VADDPS    Z26, Z0, Z0
 	VADDPS    Z26, Z2, Z2
@@ -6315,9 +6383,9 @@ partial13x2:
 	VADDPS    Z26, Z23, Z23
 	VADDPS    Z26, Z25, Z25
 
-nobias113:
+nobias115:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta114
+	JEQ       nobeta116
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z26
@@ -6372,7 +6440,7 @@ nobias113:
 	VADDPS    Z26, Z25, Z25
 	ADDQ      R9, R10
 
-nobeta114:
+nobeta116:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -6588,7 +6656,7 @@ k14x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial14x2
 	TESTQ        R10, R10
-	JZ           nobias115
+	JZ           nobias117
 	VMOVUPS      (R10), Z28
 	VADDPS       Z28, Z0, Z0
 	VADDPS       Z28, Z2, Z2
@@ -6620,9 +6688,9 @@ k14x2:
 	VADDPS       Z28, Z25, Z25
 	VADDPS       Z28, Z27, Z27
 
-nobias115:
+nobias117:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta116
+	JEQ    nobeta118
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -6667,7 +6735,7 @@ nobias115:
 	VADDPS 64(R10), Z27, Z27
 	ADDQ   R9, R10
 
-nobeta116:
+nobeta118:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -6719,7 +6787,7 @@ partial14x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias117
+	JZ        nobias119
 	VMOVUPS   (R10), Z28
 	VADDPS    Z28, Z0, Z0
 	VADDPS    Z28, Z2, Z2
@@ -6751,9 +6819,9 @@ partial14x2:
 	VADDPS    Z28, Z25, Z25
 	VADDPS    Z28, Z27, Z27
 
-nobias117:
+nobias119:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta118
+	JEQ       nobeta120
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z28
@@ -6812,7 +6880,7 @@ nobias117:
 	VADDPS    Z28, Z27, Z27
 	ADDQ      R9, R10
 
-nobeta118:
+nobeta120:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -6884,7 +6952,7 @@ TEXT ·peakBF16(SB), NOSPLIT, $0-8
 	VXORPS Z11, Z11, Z11
 	VXORPS Z12, Z12, Z12
 
-peak119:
+peak121:
 	LONG $0x481ed262; WORD $0xc452 // VDPBF16PS [12 12 0]
 	LONG $0x481ed262; WORD $0xcc52 // VDPBF16PS [12 12 1]
 	LONG $0x481ed262; WORD $0xd452 // VDPBF16PS [12 12 2]
@@ -6898,6 +6966,6 @@ peak119:
 	LONG $0x481e5262; WORD $0xd452 // VDPBF16PS [12 12 10]
 	LONG $0x481e5262; WORD $0xdc52 // VDPBF16PS [12 12 11]
 	DECQ     AX
-	JNZ      peak119
+	JNZ      peak121
 	VZEROUPPER
 	RET

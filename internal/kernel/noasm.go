@@ -22,6 +22,10 @@ func pairRows(_, _ []float32, _, _, _, _ int) {
 	panic("kernel: no pairs of bfloat16 without bf16Shape")
 }
 
+func pairPanels(_, _ []float32, _, _, _, _ int) {
+	panic("kernel: no pairs of bfloat16 without bf16Shape")
+}
+
 func pairElements(_, _ []float32, _, _, _, _ int) {
 	panic("kernel: no pairs of bfloat16 without bf16Shape")
 }

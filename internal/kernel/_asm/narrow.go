@@ -10,6 +10,7 @@ import (
 // bf16Kernels round float32 to bfloat16 in the order in which the matrix product reads it.
 var bf16Kernels = []kernel{
 	{"pairRows", "dst, src []float32, k, ld, n, width int", "", pairRows},
+	{"pairPanels", "dst, src []float32, k, ld, panels, stride int", "", pairPanels},
 	{"pairElements", "dst, src []float32, rows, ld, n, width int", "", pairElements},
 }
 
@@ -75,13 +76,64 @@ func pairRows(g *gen) {
 	g.Label("done")
 }
 
+// pairPanels is pairRows for several full panels of 32 columns, stride elements apart. It goes along the rows: panel by panel,
+// each row's part would lie in another page.
+func pairPanels(g *gen) {
+	dst, src := g.list("dst").base, g.list("src").base
+	k, ld, panels, stride := g.intParam("k"), g.intParam("ld"), g.intParam("panels"), g.intParam("stride")
+	g.SHLQ(imm(2), ld)
+	g.SHLQ(imm(2), stride)
+	order := g.keep(g.interleave())
+	// along emits the walk over a pair of rows, of which the second may be missing.
+	along := func(below bool) {
+		from, to, left, loop := g.GP64(), g.GP64(), g.GP64(), g.label("along")
+		g.MOVQ(src, from)
+		g.MOVQ(dst, to)
+		g.MOVQ(panels, left)
+		g.Label(loop)
+		for j := range 2 {
+			at := mem{Base: from, Disp: 4 * g.lanes * j}
+			x, y, t := g.load(at, nil), g.zero(), g.vec()
+			if below {
+				at.Index, at.Scale = ld, 1
+				y = g.load(at, nil)
+			}
+			g.VPDPWSSDS(x, y, t) // stands for VCVTNE2PS2BF16
+			g.VPERMW(t, order, t)
+			g.store(t, mem{Base: to, Disp: 4 * g.lanes * j}, nil)
+		}
+		g.ADDQ(operand.U32(8*g.lanes), from)
+		g.ADDQ(stride, to)
+		g.DECQ(left)
+		g.JNZ(ref(loop))
+	}
+	g.SUBQ(imm(2), k)
+	g.JLT(ref("odd"))
+	g.Label("pair")
+	along(true)
+	g.LEAQ(mem{Base: src, Index: ld, Scale: 2}, src)
+	g.ADDQ(operand.U32(8*g.lanes), dst)
+	g.SUBQ(imm(2), k)
+	g.JGE(ref("pair"))
+	g.Label("odd")
+	g.ADDQ(imm(2), k)
+	g.JZ(ref("done"))
+	along(false)
+	g.Label("done")
+}
+
 // interleave is the order of words that brings those of a register's halves in turn: 0, 16, 1, 17, …
 func (g *gen) interleave() mem {
+	const key = 0xdeadbee0 // no constant of ours
+	if m, ok := g.constants[key]; ok {
+		return m
+	}
 	m := g.StaticGlobal("interleave" + g.title)
 	g.DataAttributes(attr.RODATA | attr.NOPTR)
 	for i := range g.lanes {
 		g.AddDatum(4*i, operand.U32(i|(i+g.lanes)<<16))
 	}
+	g.constants[key] = m
 	return m
 }
 
