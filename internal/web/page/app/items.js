@@ -4,8 +4,8 @@ import { bitmap, outline } from "./rle.js";
 /** The score down to which the server is asked, so that the threshold can act in the page. */
 export const lowest = .05;
 
-const palette = ["#ff6b5e", "#38b6ff", "#ffc233", "#3ecf8e", "#b48cff", "#ff8ad0", "#2dd4cf", "#ff9a4d", "#93a9ff", "#b5d334"];
-const colours = new Map();
+const palette = ["#38b6ff", "#ff6b5e", "#ffc233", "#3ecf8e", "#b48cff", "#ff8ad0", "#2dd4cf", "#ff9a4d", "#93a9ff", "#b5d334"];
+const colours = new Map([["person", palette[0]]]); // whether poses or objects are found first
 
 /** The colour of a label, the same as long as the page lives. */
 export function colourOf(label) {
