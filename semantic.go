@@ -31,7 +31,7 @@ func (r *Request) division(card *model.Card) error {
 // segment finds objects and their masks, or divides the picture as the request says: models that can do so by themselves do
 // it their way, the masks of others are laid over each other, the best on top.
 func (r *Result) segment(v model.View, q *Request) error {
-	s, divides := v.(model.Segmenter)
+	s, divides := divider(v)
 	switch {
 	case q.Semantic && divides:
 		labels, pixels, err := s.Semantic(q.Query)

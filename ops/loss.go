@@ -79,7 +79,7 @@ func probabilities(p, x []float32, lse float32) {
 }
 
 // SoftCrossEntropy is CrossEntropy against whole distributions: Σᵢ weight[i]·(−Σⱼ target[i][j]·log softmax(logits[i])[j]).
-// target is [N, V] with rows that sum to 1; columns where a row's logit is −Inf must have target 0.
+// target is [N, V] with rows that sum to 1. Logits are finite: what cannot be is a large negative number, not −Inf.
 func SoftCrossEntropy(logits *Value, target []float32, weight []float32) *Value {
 	n, v := logits.Shape.Rows(), logits.Shape.Last()
 	mustBe(len(target) == n*v && len(weight) == n, "softcrossentropy", "a distribution and a weight for each row", logits)

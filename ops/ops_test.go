@@ -89,6 +89,9 @@ var gradients = []struct {
 	{"soft cross-entropy", [][]int{{2, 3}}, func(t *autograd.Tape, in []*Value) *Value {
 		return SoftCrossEntropy(in[0], []float32{.2, .5, .3, 0, 1, 0}, []float32{.5, 2})
 	}},
+	{"class dice", [][]int{{4, 3}}, func(t *autograd.Tape, in []*Value) *Value {
+		return ClassDice(in[0], []float32{.2, .8, 0, 0, 1, 0, 1, 0, 0, .5, .5, 0}, []float32{.5, 2, 1, 0})
+	}},
 	{"binary cross-entropy", [][]int{{2, 3}}, func(t *autograd.Tape, in []*Value) *Value {
 		return BinaryCrossEntropy(in[0], []float32{.2, .5, 1, 0, 1, 0}, []float32{.5, 2, 1, 0, 1, 3})
 	}},

@@ -22,6 +22,10 @@ type Sample struct {
 	Objects    []Target
 	Ignore     []annotation.Box // crowds, model frame: patches centred here are taught nothing
 
+	// Pixels is the class of every pixel, as an index of PixelNames; nil when pixels are not labelled.
+	Pixels     *annotation.LabelMap
+	PixelNames []int32
+
 	// Class is the name of the whole picture, answered by the Classify group: none, one, or two with their shares when two
 	// pictures were mixed.
 	Class        []Share
@@ -61,6 +65,7 @@ type Builder struct {
 type Source struct {
 	Candidates []int32 // names of the labels that its boxes choose from, Nothing first
 	Classes    []int32 // names of its picture labels
+	Pixels     []int32 // names of the classes of its pixels, in the order of their indices
 	Tasks      Set     // tasks that the mixture asks of it
 }
 
@@ -92,6 +97,9 @@ func (b *Builder) Build(img *imageproc.RGB, p *annotation.Picture, has Has, src 
 			}
 			s.Objects = append(s.Objects, t)
 		}
+	}
+	if m := p.Semantic; src.Tasks.Has(Segment) && len(src.Pixels) > 0 && m != nil && m.W == b.Side && m.H == b.Side {
+		s.Pixels, s.PixelNames = m, src.Pixels
 	}
 	if src.Tasks.Has(Classify) && p.Class != "" {
 		b.classify(s, p.Class, 1)

@@ -65,7 +65,7 @@ func (a *app) runScore(o *scoreOptions) error {
 
 // metricOrder is the order in which people are used to read metrics; others follow by name.
 var metricOrder = []string{"top1", "top5", "mean_class_accuracy", "AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "AR", "AR50", "AR75",
-	"ARs", "ARm", "ARl", "mIoU", "pixel_accuracy", "vqa_accuracy", "exact", "CIDEr", "BLEU1", "BLEU2", "BLEU3", "BLEU4"}
+	"ARs", "ARm", "ARl", "mIoU", "pixel_accuracy", "vqa_accuracy", "exact", "i2t_R@1", "i2t_R@5", "i2t_R@10", "t2i_R@1", "t2i_R@5", "t2i_R@10", "CIDEr", "BLEU1", "BLEU2", "BLEU3", "BLEU4"}
 
 func orderMetrics(m map[string]float64) []string {
 	rank := func(name string) int {

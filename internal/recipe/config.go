@@ -62,11 +62,13 @@ type Data struct {
 	// Photos is a data set whose pictures serve as backgrounds of generated ones.
 	Photos string `yaml:"photos" json:"photos"`
 	// Lessons is how many easier questions more a generated picture asks, that prepare harder ones.
-	Lessons int    `yaml:"lessons" json:"lessons"`
-	Limit   int    `yaml:"limit" json:"limit"` // use only the first so many examples
+	Lessons int `yaml:"lessons" json:"lessons"`
+	Limit   int `yaml:"limit" json:"limit"` // use only the first so many examples
+	// Skip leaves out the first so many examples, to hold them out of a set that has no other part. Limit counts from there.
+	Skip int `yaml:"skip" json:"skip,omitempty"`
 	// Except is another part of the data set: pictures whose files it has too are left out.
 	Except string `yaml:"except" json:"except,omitempty"`
-	Name    string `yaml:"name" json:"name"`   // in metrics; default: made from the path
+	Name   string `yaml:"name" json:"name"` // in metrics; default: made from the path
 	// CompleteBoxes says whether every object is boxed, where the files leave it open (a keypoint file with one person a
 	// picture is taken as incomplete, anything else as complete).
 	CompleteBoxes *bool `yaml:"complete_boxes" json:"complete_boxes"`
@@ -78,7 +80,7 @@ type Train struct {
 	Epoch       int     `yaml:"epoch_images" json:"epoch_images"` // pictures an epoch; default: the mixture's size, at most 20,000
 	Batch       int     `yaml:"batch" json:"batch"`
 	Accumulate  int     `yaml:"accumulate" json:"accumulate"`
-	Replicas    int     `yaml:"replicas" json:"replicas"` // shares of a batch; default: the number of cores
+	Replicas    int     `yaml:"replicas" json:"replicas"` // shares of a batch; default: as many as there are cores and divide it
 	Optimizer   string  `yaml:"optimizer" json:"optimizer"`
 	LR          float64 `yaml:"lr" json:"lr"`           // AdamW's
 	MuonLR      float64 `yaml:"muon_lr" json:"muon_lr"` // Muon's, for matrices
@@ -162,6 +164,7 @@ func (c *Config) Check() error {
 		}
 		bad((d.Path != "") != (d.Scenes > 0), "%s: give either path or scenes", where)
 		bad(d.Except == "" || d.Path != "", "%s: except names a part of the data set in path", where)
+		bad(d.Skip >= 0 && d.Limit >= 0 && (d.Skip == 0 || d.Path != ""), "%s: skip and limit are numbers of examples of a data set, at least 0", where)
 		bad(d.Weight >= 0, "%s: weight %g is negative", where, d.Weight)
 		bad(d.Task.Set != 0, "%s: give a task, or all", where)
 		bad(d.Lessons >= 0 && d.Lessons <= 8, "%s: lessons %d, want 0 … 8", where, d.Lessons)

@@ -27,7 +27,8 @@ func (r *Run) contact() (image.Image, error) {
 		e.Keep = func(ex *dataset.Example, found annotation.Picture) {
 			truth := ex.Picture
 			truth.Questions = nil
-			cells = append(cells, r.draw(ex, truth), r.draw(ex, confident(found)))
+			classes := e.Source.Classes()
+			cells = append(cells, r.draw(ex, truth, classes), r.draw(ex, confident(found), classes))
 			captions = append(captions, fmt.Sprintf("%s %s", e.Name, ex.ID), "found")
 		}
 		if _, err := e.Run(context.Background(), r.Model); err != nil {
@@ -38,8 +39,8 @@ func (r *Run) contact() (image.Image, error) {
 }
 
 // draw is one cell of the sheet.
-func (r *Run) draw(ex *dataset.Example, p annotation.Picture) *imageproc.RGB {
-	return imageproc.Draw(ex.Image, p, imageproc.DrawOptions{MinSide: 256, Labels: r.Model.Config.Labels})
+func (r *Run) draw(ex *dataset.Example, p annotation.Picture, classes []string) *imageproc.RGB {
+	return imageproc.Draw(ex.Image, p, imageproc.DrawOptions{MinSide: 256, Labels: r.Model.Config.Labels, Classes: classes})
 }
 
 // confident keeps what a person would be shown: objects above shownScore, and the first question answered.

@@ -61,7 +61,7 @@ func (r *Run) Trial(ctx context.Context) (*Cost, error) {
 	cost.Bytes = peakMemory()
 	for i, d := range r.Config.Data {
 		if d.Scenes == 0 {
-			cost.Bytes += keptBytes(r.sets[i], d.Limit)
+			cost.Bytes += keptBytes(r.sets[i])
 		}
 	}
 	return cost, nil
@@ -129,11 +129,8 @@ func median(v []float64) float64 {
 }
 
 // keptBytes is about what the decoded pictures of a set take that dataset.Cached keeps: a few headers stand for all.
-func keptBytes(src dataset.Source, limit int) int64 {
+func keptBytes(src dataset.Source) int64 {
 	n := int64(src.Len())
-	if limit > 0 {
-		n = min(n, int64(limit))
-	}
 	const looked = 16
 	files := dataset.Files(src)
 	if len(files) == 0 {

@@ -3,9 +3,11 @@ package recipe
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"fovea/annotation"
 	"fovea/dataset"
+	"fovea/eval"
 	"fovea/imageproc"
 	"fovea/internal/kernel"
 	"fovea/model/unified"
@@ -94,12 +96,33 @@ func newLook(e *Evaluation, m *unified.Model) (*look, error) {
 		l.names = l.names[1:]
 	}
 	classes := e.Source.Classes()
+	spelled := l.spelled(classes)
 	if e.Source.Labels()&dataset.HasSemantic != 0 && e.Tasks.Has(task.Segment) {
 		l.pixels = m.Names.AddAll(classes)
 	}
 	var err error
-	l.scores, err = newScores(classes, l.pixels != nil)
+	if l.scores, err = newScores(spelled, false); err == nil && l.pixels != nil {
+		l.scores.pixels, err = eval.NewSegmentation(classes...)
+	}
 	return l, err
+}
+
+// spelled are labels as the model spells them, none twice: those that differ by case or underscores are one name for it.
+func (l *look) spelled(labels []string) []string {
+	var out []string
+	for _, s := range labels {
+		if s = l.spell(s); !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func (l *look) spell(label string) string {
+	if id, ok := l.m.Names.Find(label); ok {
+		return l.m.Names.List[id]
+	}
+	return label
 }
 
 // at looks at one picture.
@@ -108,7 +131,7 @@ func (l *look) at(id string, ex *dataset.Example) (annotation.Picture, error) {
 	p := l.run.Encode(img)
 	found := annotation.Picture{W: ex.Image.W, H: ex.Image.H}
 	for _, f := range []func(string, *dataset.Example, *unified.Picture, imageproc.Geometry, *annotation.Picture) error{
-		l.objects, l.divide, l.joints, l.classify, l.ask, l.caption,
+		l.objects, l.divide, l.joints, l.classify, l.ask, l.caption, l.match,
 	} {
 		if err := f(id, ex, p, g, &found); err != nil {
 			return found, err
@@ -125,24 +148,36 @@ func (l *look) objects(id string, ex *dataset.Example, p *unified.Picture, g ima
 	found.Objects = l.run.Objects(p, g, unified.AnswerOptions{
 		Detect: unified.DetectOptions{Names: l.names, Threshold: minScore}, Masks: masks, Joints: joints, PoseThreshold: poseScore,
 	})
-	if err := l.scores.box.Add(id, ex.Objects, found.Objects); err != nil {
+	truth := slices.Clone(ex.Objects)
+	for i := range truth {
+		truth[i].Label = l.spell(truth[i].Label)
+	}
+	if err := l.scores.box.Add(id, truth, found.Objects); err != nil {
 		return err
 	}
 	if masks {
-		if err := l.scores.mask.Add(id, ex.Objects, found.Objects); err != nil {
+		if err := l.scores.mask.Add(id, truth, found.Objects); err != nil {
 			return err
 		}
 	}
 	if joints {
-		return l.scores.pose.Add(id, withJoints(ex.Objects), withJoints(found.Objects))
+		return l.scores.pose.Add(id, withJoints(truth), withJoints(found.Objects))
 	}
 	return nil
 }
 
-// divide scores a label for every pixel: the masks of the objects that the model finds, laid over each other.
+// divide scores a label for every pixel. A model without a read-out for pixels is taken at the masks of the objects that it
+// finds, laid over each other.
 func (l *look) divide(_ string, ex *dataset.Example, p *unified.Picture, g imageproc.Geometry, found *annotation.Picture) error {
 	if l.pixels == nil || ex.Semantic == nil {
 		return nil
+	}
+	if l.m.Divides() {
+		var err error
+		if found.Semantic, err = l.run.Divide(p, g, l.pixels); err != nil {
+			return err
+		}
+		return l.scores.pixels.Add(ex.Semantic, found.Semantic)
 	}
 	objects := l.run.Objects(p, g, unified.AnswerOptions{Detect: unified.DetectOptions{Names: l.pixels, Threshold: labelScore}, Masks: true})
 	index := map[string]uint8{}
@@ -182,8 +217,10 @@ func (l *look) joints(_ string, ex *dataset.Example, p *unified.Picture, g image
 	}
 	people := withJoints(ex.Objects)
 	for i, o := range l.run.PosesIn(p, g, people) {
-		if _, err := l.scores.pck.Add(people[i], &o); err != nil {
-			return err
+		for _, score := range []*eval.PCK{l.scores.pck, l.scores.torso} {
+			if _, err := score.Add(people[i], &o); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -209,7 +246,7 @@ func (l *look) classify(_ string, ex *dataset.Example, p *unified.Picture, _ ima
 		order[k] = l.m.Names.List[c.Name]
 	}
 	found.Class = order[0]
-	return l.scores.class.Add(ex.Class, order...)
+	return l.scores.class.Add(l.spell(ex.Class), order...)
 }
 
 func (l *look) ask(_ string, ex *dataset.Example, p *unified.Picture, _ imageproc.Geometry, found *annotation.Picture) error {
@@ -236,4 +273,17 @@ func (l *look) caption(_ string, ex *dataset.Example, p *unified.Picture, _ imag
 	text, _ := l.run.Caption(p, nil)
 	found.Captions = []string{text}
 	return l.scores.captions.Add(ex.Captions, text)
+}
+
+// match places the picture and its captions in their joint space; they are searched for each other when all are there.
+func (l *look) match(_ string, ex *dataset.Example, p *unified.Picture, _ imageproc.Geometry, _ *annotation.Picture) error {
+	if !l.can.Has(task.Match) || len(ex.Captions) == 0 || len(l.scores.matches.pictures) == mostMatched {
+		return nil
+	}
+	var texts [][]float32
+	for _, c := range ex.Captions {
+		texts = append(texts, l.run.TextVector(c))
+	}
+	l.scores.matches.add(l.run.ImageVector(p), texts)
+	return nil
 }

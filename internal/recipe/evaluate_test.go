@@ -14,6 +14,7 @@ import (
 	"fovea/dataset"
 	"fovea/dataset/scenes"
 	"fovea/internal/testmodel"
+	"fovea/model/unified"
 	"fovea/task"
 )
 
@@ -48,6 +49,10 @@ func TestEvaluation(t *testing.T) {
 	}
 	if _, ok := got.Metrics["mask mIoU"]; ok {
 		t.Error("mIoU without labels of pixels")
+	}
+	e.Tasks = task.SetOf(task.Match)
+	if got, err = e.Run(context.Background(), m); err != nil || len(got.Metrics) != 6 || got.Metrics["retrieval i2t_R@5"] != 1 || got.Metrics["retrieval t2i_R@10"] != 1 {
+		t.Errorf("three pictures searched for: %v, %v", got, err)
 	}
 	e.Captions, e.Tasks = 2, task.SetOf(task.Caption)
 	described := 0
@@ -91,9 +96,9 @@ func TestEvaluationStops(t *testing.T) {
 }
 
 // labelled writes a data set of pictures beside label maps, of two classes and pixels without a label.
-func labelled(t *testing.T) dataset.Source {
+func labelled(t *testing.T) (dir string) {
 	t.Helper()
-	dir := t.TempDir()
+	dir = t.TempDir()
 	for _, d := range []string{"val", "valannot"} {
 		if err := os.Mkdir(filepath.Join(dir, d), 0o755); err != nil {
 			t.Fatal(err)
@@ -117,11 +122,7 @@ func labelled(t *testing.T) dataset.Source {
 			}
 		}
 	}
-	src, err := dataset.Open(dir, dataset.OpenOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return src
+	return dir
 }
 
 // TestEvaluationOfPixels: sets of label maps have mIoU.
@@ -130,8 +131,12 @@ func TestEvaluationOfPixels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	src, err := dataset.Open(labelled(t), dataset.OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	var kept []annotation.Picture
-	e := Evaluation{Source: labelled(t), Tasks: everything, Keep: func(_ *dataset.Example, found annotation.Picture) { kept = append(kept, found) }}
+	e := Evaluation{Source: src, Tasks: everything, Keep: func(_ *dataset.Example, found annotation.Picture) { kept = append(kept, found) }}
 	got, err := e.Run(context.Background(), m)
 	if err != nil || got.Images != 2 || len(kept) != 2 || kept[0].Semantic == nil || len(kept[0].Semantic.Pix) != 40*30 {
 		t.Fatalf("%+v, %v", got, err)
@@ -147,5 +152,31 @@ func TestEvaluationOfPixels(t *testing.T) {
 	e.Tasks = task.SetOf(task.Detect)
 	if got, err = e.Run(context.Background(), m); err != nil || len(got.Metrics) != 0 {
 		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// TestTrainsPixels: a recipe over pictures and label maps trains the read-out of pixels, also of a model that had none, and
+// measures mIoU with it.
+func TestTrainsPixels(t *testing.T) {
+	r := openText(t, `
+model: {variant: tiny}
+data: [{task: segment, path: %[1]s, split: val}]
+eval: [{task: segment, path: %[1]s, split: val, name: pixels}]
+train: {epochs: 1, batch: 4, epoch_images: 160, replicas: 1, ema: 0.5, eval_every: 0}
+augment: {}
+`, labelled(t))
+	if !r.Model.Divides() || !slices.Equal(r.Model.Config.Pixels, []string{"circle", "square"}) {
+		t.Fatalf("pixels of %q", r.Model.Config.Pixels)
+	}
+	if err := r.Train(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	m, err := r.evaluate(0)
+	if iou := m["pixels mask mIoU"]; err != nil || !(iou > .8) { // the border lies within a cell; without a look it would be .25
+		t.Errorf("%v, %v", m, err)
+	}
+	again, err := unified.Open(os.DirFS(filepath.Join(r.Config.Out, "model")))
+	if err != nil || !again.Divides() {
+		t.Fatalf("the model does not divide pictures once it was saved: %v", err)
 	}
 }

@@ -96,9 +96,6 @@ func (r *Run) planSet(d Data, src dataset.Source) (*PlanSet, error) {
 		return nil, fmt.Errorf("recipe: %w", err)
 	}
 	s := &PlanSet{Name: d.name(src), Path: d.Path, Split: d.Split, Images: src.Len(), Holds: holds}
-	if d.Limit > 0 {
-		s.Images = min(s.Images, d.Limit)
-	}
 	_, can := labelsOf(src, d.Task.Set, r.Model.Names)
 	for t := task.Classify; t <= task.Match; t++ {
 		if can.Has(t) {

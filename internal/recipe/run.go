@@ -49,7 +49,7 @@ const describedEach = 100
 // Open prepares a run.
 func Open(c *Config, o Options) (*Run, error) {
 	if c.Train.Replicas == 0 {
-		c.Train.Replicas = runtime.GOMAXPROCS(0)
+		c.Train.Replicas = replicas(c, o.Resume)
 	}
 	r := &Run{Config: c}
 	var err error
@@ -62,6 +62,11 @@ func Open(c *Config, o Options) (*Run, error) {
 	}
 	if err := learn(r.Model, c.Data, sets); err != nil {
 		return nil, err
+	}
+	if len(r.Model.Config.Pixels) > 0 && !r.Model.Divides() { // it gets the read-out
+		if r.Model, err = r.Model.Regrown(r.Model.Config, c.Train.Seed); err != nil {
+			return nil, fmt.Errorf("recipe: %w", err)
+		}
 	}
 	if rank := c.Train.LoRA; rank > 0 {
 		r.Model.Adapt(rank, c.Train.Seed)
@@ -113,6 +118,22 @@ func Open(c *Config, o Options) (*Run, error) {
 	return r, nil
 }
 
+// replicas is the number of shares of a batch when the recipe does not say: those of the run that is resumed, so that its
+// numbers stay the same on a machine with other cores, or else one for each core as far as they divide the batch evenly.
+func replicas(c *Config, resume bool) int {
+	if resume && c.Out != "" {
+		if n := train.SavedReplicas(c.Out); n > 0 {
+			return n
+		}
+	}
+	share := c.Train.Batch / c.Train.Accumulate
+	n := max(min(runtime.GOMAXPROCS(0), share), 1)
+	for share%n != 0 {
+		n--
+	}
+	return n
+}
+
 // learn adds the labels of the data sets to what the model answers with by default.
 func learn(m *unified.Model, data []Data, sets []dataset.Source) error {
 	for i, s := range sets {
@@ -125,6 +146,9 @@ func learn(m *unified.Model, data []Data, sets []dataset.Source) error {
 		}
 		if can.Has(task.Classify) {
 			m.Config.Classes = addNew(m.Config.Classes, s.Classes())
+		}
+		if can.Has(task.Segment) && s.Labels()&dataset.HasSemantic != 0 {
+			m.Config.Pixels = addNew(m.Config.Pixels, s.Classes())
 		}
 	}
 	return nil
@@ -160,6 +184,9 @@ func openAll(data []Data, size int) ([]dataset.Source, error) {
 func (d Data) open(size int) (dataset.Source, error) {
 	if d.Scenes > 0 {
 		c := scenes.Config{Seed: d.Seed, N: d.Scenes, Size: size, Lessons: d.Lessons}
+		if d.Limit > 0 {
+			c.N = min(c.N, d.Limit)
+		}
 		if d.Photos != "" {
 			var err error
 			if c.Backgrounds, err = photos(d.Photos, d.Split); err != nil {
@@ -169,6 +196,9 @@ func (d Data) open(size int) (dataset.Source, error) {
 		return scenes.New(c), nil
 	}
 	src, err := dataset.Open(d.Path, dataset.OpenOptions{Split: d.Split, CompleteBoxes: d.CompleteBoxes, Skeleton: annotation.COCO17})
+	if err == nil && d.Skip+d.Limit > 0 {
+		src, err = dataset.Part(src, d.Skip, d.Limit)
+	}
 	if err != nil || d.Except == "" {
 		return src, err
 	}
@@ -228,9 +258,6 @@ func (r *Run) mix(sets []dataset.Source) error {
 	var parts []dataset.Weighted
 	for i, d := range c.Data {
 		set := sets[i]
-		if d.Limit > 0 {
-			set = first{set, d.Limit}
-		}
 		if d.Scenes == 0 {
 			set = dataset.Cached(set, cacheBytes)
 		}
@@ -258,14 +285,6 @@ func (r *Run) mix(sets []dataset.Source) error {
 	s.mix, r.sampler = mix, s
 	return nil
 }
-
-// first is the beginning of a data set.
-type first struct {
-	dataset.Source
-	n int
-}
-
-func (f first) Len() int { return min(f.n, f.Source.Len()) }
 
 // partner draws examples of a set for mosaics, pasted objects and mixing.
 func partner(set dataset.Source) func(rng *rand.Rand) *dataset.Example {

@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"math/rand/v2"
+	"slices"
 
 	"fovea/augment"
 	"fovea/dataset"
@@ -53,13 +54,30 @@ func labelsOf(src dataset.Source, asked task.Set, names *task.Names) (task.Sourc
 		}
 	}
 	can &= asked
+	if asked.Has(task.Segment) && has&dataset.HasSemantic != 0 {
+		can |= task.SetOf(task.Segment)
+	}
 	l := task.Source{Tasks: can}
 	ids := names.AddAll(src.Classes())
 	if can.Has(task.Classify) {
-		l.Classes = ids
+		l.Classes = once(ids)
 	}
 	if can.Has(task.Detect) {
-		l.Candidates = append([]int32{task.Nothing}, ids...)
+		l.Candidates = append([]int32{task.Nothing}, once(ids)...)
+	}
+	if can.Has(task.Segment) && has&dataset.HasSemantic != 0 {
+		l.Pixels = ids
 	}
 	return l, can
+}
+
+// once leaves out ids that were there before: labels that differ only by case are one name.
+func once(ids []int32) []int32 {
+	var out []int32
+	for _, id := range ids {
+		if !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	return out
 }

@@ -138,9 +138,6 @@ func (r *Tuning) lessons(sets []dataset.Source) (*lessons, error) {
 			return nil, fmt.Errorf("recipe: data[%d] (%s) has labels for none of the tasks asked of it that %s can be taught; see `fovea data info`", i, sets[i].Name(), r.Net.Card().Family)
 		}
 		set := sets[i]
-		if d.Limit > 0 {
-			set = first{set, d.Limit}
-		}
 		if d.Scenes == 0 {
 			set = dataset.Cached(set, cacheBytes)
 		}

@@ -75,23 +75,14 @@ func (r *Runner) mask(logits []float32, box annotation.Box, g imageproc.Geometry
 	scale := float64(f) / float64(r.m.Config.Size)
 	out := annotation.NewBitmap(g.SrcW, g.SrcH)
 	x0, x1 := max(int(box.X0), 0), min(int(box.X1+.999), g.SrcW)
-	type tap struct {
-		i, j int
-		w    float32
-	}
-	at := func(v float64) tap { // cells around a position given in cells
-		v = min(max(v*scale-.5, 0), float64(f-1))
-		i := int(v)
-		return tap{i, min(i+1, f-1), float32(v - float64(i))}
-	}
 	cols := make([]tap, max(x1-x0, 0))
 	for x := range cols {
 		mx, _ := g.ToModel(float64(x0+x)+.5, 0)
-		cols[x] = at(mx)
+		cols[x] = tapAt(mx*scale, f)
 	}
 	for y := max(int(box.Y0), 0); y < min(int(box.Y1+.999), g.SrcH); y++ {
 		_, my := g.ToModel(0, float64(y)+.5)
-		row := at(my)
+		row := tapAt(my*scale, f)
 		a, b := logits[row.i*f:(row.i+1)*f], logits[row.j*f:(row.j+1)*f]
 		line := out.Pix[y*out.W+x0:]
 		for x, c := range cols {

@@ -46,6 +46,9 @@ type Config struct {
 	Labels  []string `json:"labels"`
 	Classes []string `json:"classes"`
 	Joints  []string `json:"joints"` // of a person
+	// Pixels are the classes that every pixel belongs to one of, when the user names nothing else. A model without any has no
+	// read-out for them.
+	Pixels []string `json:"pixel_labels,omitempty"`
 	// Trunk says how the stack differs from the model's own when it came from a published encoder; nil: it does not.
 	Trunk *Trunk `json:"trunk,omitempty"`
 }

@@ -11,12 +11,12 @@ import (
 
 // Weights of the loss's parts, as RECIPE-style experiments set them; a part that is not named counts 1.
 type Weights struct {
-	Class, Coord, GIoU, Mask, JointHeat, JointCoord, JointL1, Seen, Ask, Caption, Mention, Classify, Match float32
-	Smooth                                                                                                 float32 // label smoothing of words and classes
+	Class, Coord, GIoU, Mask, JointHeat, JointCoord, JointL1, Seen, Ask, Caption, Mention, Classify, Match, Pixel, Dice float32
+	Smooth                                                                                                              float32 // label smoothing of words and classes
 }
 
 // DefaultWeights are those that the shipped model was trained with.
-var DefaultWeights = Weights{Class: 1, Coord: .5, GIoU: 1, Mask: 1, JointHeat: 1, JointCoord: .5, JointL1: 5, Seen: .2, Ask: 2, Caption: .5, Mention: 1, Classify: .5, Match: .2}
+var DefaultWeights = Weights{Class: 1, Coord: .5, GIoU: 1, Mask: 1, JointHeat: 1, JointCoord: .5, JointL1: 5, Seen: .2, Ask: 2, Caption: .5, Mention: 1, Classify: .5, Match: .2, Pixel: 1, Dice: 1}
 
 // coordSigma is the width of a coordinate's target in bins: neighbouring bins are nearly right.
 const coordSigma = 1.5
@@ -45,6 +45,7 @@ type lossScratch struct {
 	same    []bool
 	owner   []int32
 	bags    [][]int32
+	pixels  pixelScratch
 }
 
 // Loss runs a batch of samples forward and returns the weighted sum of all parts of the loss. The result and its parts
@@ -58,8 +59,10 @@ func (m *Model) Loss(t *autograd.Tape, samples []*task.Sample, w Weights, sc *Sc
 		}
 	}
 	h := m.Forward(t, m.pixels(t, samples), s.prompts, sc, nil)
-	feat := m.features(h.Tokens, h.S4)
+	fine := m.pyramid(h.Tokens, h.S4)
+	feat := m.Readout.Out.Forward(fine)
 	m.objectLoss(t, h, feat, samples, w, s)
+	m.pixelLoss(t, fine, samples, w, s)
 	if h.Text != nil {
 		m.pointLoss(t, h, feat, w, s)
 		m.wordLoss(t, h, w, s)

@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"fovea/autograd"
-	"fovea/internal/kernel"
 	"fovea/ops"
 	"fovea/task"
 )
@@ -147,16 +146,23 @@ func (m *Model) classifyLoss(t *autograd.Tape, h Hidden, samples []*task.Sample,
 	logits := tableLogits(m.Readout.Class, ops.Gather(t, rows, h.Text), m.names(t, s.bags))
 	v := logits.Shape.Last()
 	total := float32(0)
+	s.floats[18] = fill(s.floats[18], len(rows)*v, -1) // no choice
 	for k, image := range of {
-		s.floats[18] = fill(s.floats[18], v, float32(math.Inf(-1)))
-		for _, id := range samples[image].ClassChoices {
-			s.floats[18][s.column[id]] = 0
+		row, q := logits.Data[k*v:(k+1)*v], s.floats[18][k*v:(k+1)*v]
+		choices := samples[image].ClassChoices
+		for _, id := range choices {
+			q[s.column[id]] = w.Smooth / float32(len(choices))
 		}
-		kernel.AddTo(logits.Data[k*v:(k+1)*v], s.floats[18])
+		for c := range q {
+			if q[c] < 0 {
+				row[c], q[c] = never, 0
+			}
+		}
+		q[target[k]] += 1 - w.Smooth
 		total += weight[k]
 	}
 	scaleBy(weight, 1/total)
-	s.add("classify", ops.CrossEntropy(logits, target, weight, 0), w.Classify)
+	s.add("classify", ops.SoftCrossEntropy(logits, s.floats[18], weight), w.Classify)
 }
 
 // matchLoss places pictures and their captions close together in the joint space. Texts that are equal word for word fit

@@ -17,7 +17,7 @@ type Value = autograd.Value
 type Model struct {
 	Config Config
 	Vocab  *task.Vocabulary
-	Names  *task.Names // "nothing", Config.Labels, Config.Classes, Config.Joints, and what users add
+	Names  *task.Names // "nothing", Config.Labels, Classes, Joints and Pixels, and what users add
 
 	Stem    *Stem           `weight:"stem"`
 	Words   *autograd.Param `weight:"words"` // [V, D]: input embedding and read-out of words
@@ -44,7 +44,7 @@ func build(c Config, v *task.Vocabulary, rng *rand.Rand) (*Model, error) {
 		return nil, err
 	}
 	m := &Model{Config: c, Vocab: v, Names: task.NewNames(v)}
-	for _, list := range [][]string{c.Labels, c.Classes, c.Joints} {
+	for _, list := range [][]string{c.Labels, c.Classes, c.Joints, c.Pixels} {
 		m.Names.AddAll(list)
 	}
 	m.Stem = newStem(rng, c)

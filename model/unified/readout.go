@@ -28,6 +28,7 @@ type Readout struct {
 	Mix   *nn.Conv     `weight:"mix"`   // 3×3, U → U
 	Fine  *nn.Residual `weight:"fine"`  // U → U, when Config.Refine
 	Out   *nn.Dense    `weight:"out"`   // U → C
+	Pixel *nn.Dense    `weight:"pixel"` // U → D, · names: the class of a cell, when Config.Pixels names any
 }
 
 // upChannels is U, the width of the feature pyramid's only level.
@@ -49,12 +50,20 @@ func newReadout(rng *rand.Rand, c Config) *Readout {
 		o.Fine = nn.NewResidual(rng, upChannels)
 		clear(o.Fine.B.Gain.Data) // passes its input through at first
 	}
+	if len(c.Pixels) > 0 {
+		o.Pixel = nn.NewDense(rng, upChannels, d, true)
+	}
 	o.Scale.Data[0], o.Offset.Data[0] = 2.3, -5 // SigLIP's start: sharpness 10, offset for few matches among many pairs
 	return o
 }
 
-// features are the stride-4 image features [B, S/4, S/4, C], from image tokens [B·P, D] and the stem's s4.
+// features are the stride-4 image features [B, S/4, S/4, C] that masks and joints are retrieved from.
 func (m *Model) features(tokens, s4 *Value) *Value {
+	return m.Readout.Out.Forward(m.pyramid(tokens, s4))
+}
+
+// pyramid joins image tokens [B·P, D] and the stem's s4 at stride 4: [B, S/4, S/4, U].
+func (m *Model) pyramid(tokens, s4 *Value) *Value {
 	t, r := tokens.Tape(), m.Readout
 	g, b := m.Config.Grid(), s4.Shape[0]
 	up := r.Up.Forward(tokens)
@@ -67,7 +76,7 @@ func (m *Model) features(tokens, s4 *Value) *Value {
 	if r.Fine != nil {
 		x = r.Fine.Forward(x)
 	}
-	return r.Out.Forward(x)
+	return x
 }
 
 // tableLogits is map(x)·tableᵀ: x [N, D] through a layer D → k·D and against a table [V, D] gives [N·k, V].
