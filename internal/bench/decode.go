@@ -6,7 +6,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
-	"time"
 
 	"fovea/autograd"
 	"fovea/internal/kernel"
@@ -138,18 +137,9 @@ func largest(x []float32) (at int32) {
 // than caches hold.
 func (d *Decoder) Bandwidth() float64 {
 	if d.read == nil {
-		d.read = make([]float32, 64<<20)
-		for i := range d.read {
-			d.read[i] = float32(i & 7)
-		}
+		d.read = bulk()
 	}
-	best, parts := 0., 16*max(d.pool.Workers(), 1)
-	for range 4 {
-		start := time.Now()
-		d.pool.Run(parts, func(i int) { kernel.Sum(d.read[len(d.read)*i/parts : len(d.read)*(i+1)/parts]) })
-		best = max(best, 4*float64(len(d.read))/time.Since(start).Seconds())
-	}
-	return best
+	return bandwidth(d.pool, d.read)
 }
 
 // DecoderWorker lets a decoder take part in a comparison; keys are items. What memory gives is written to log beside each
