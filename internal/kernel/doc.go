@@ -10,8 +10,12 @@
 //
 //	go generate ./internal/kernel
 //
-// rewrites kernel_avx2_amd64.s, kernel_avx512_amd64.s, their stubs and the dispatch files; the result is committed and must
-// not be edited. The build tag noasm leaves the assembly out.
+// rewrites the assembly, its stubs and the dispatch files; the result is committed and must not be edited. The build tag noasm
+// leaves the assembly out.
+//
+// Products of bfloat16 (Work.RoundBF16, PackBF16) and of bytes (PackInt8) have tiles of their own beside AVX-512, for processors
+// that also have its BF16 or VNNI part: two or four factors lie in the 32 bits of a float32, so that blocks, packing by columns and
+// the micro-kernels' addresses are those of float32. Everywhere else the same rounded operands are multiplied as float32.
 //
 // # Rules that hold for every function
 //

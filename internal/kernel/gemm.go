@@ -126,7 +126,7 @@ type product struct {
 type tileShape struct {
 	mr, nr int
 	strip  int // a packed strip of a is [k][strip], mr ≤ strip
-	group  int // factors, neighbours along k, that an element of 32 bits holds: one float32, two bfloat16
+	group  int // factors, neighbours along k, that an element of 32 bits holds: one float32, two bfloat16 or four bytes
 }
 
 // Blocks, found by measuring on a Zen 3 core. A panel of b, kcMax·nr floats, streams from the second-level cache, one line
