@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+)
+
+// work is one thing that all engines do. Items are keys of the workers.
+type work struct {
+	Name  string
+	Items []string
+	Unit  map[string]string // what an item is, for the table
+
+	fovea   []string // arguments of the program
+	variant []string // more of them, each an engine of its own: "name=arguments"
+	script  string   // of the peers
+	peers   []string // their engines
+	prepare bool     // the script writes what all engines read
+}
+
+// file is what the peers' script prepares for everyone.
+func (w *work) file(dir string) string {
+	return filepath.Join(dir, w.Name+map[string]string{"image": ".npz"}[w.script]+map[string]string{"forward": ".safetensors"}[w.script])
+}
+
+var works = []work{
+	{Name: "jpeg", Items: []string{"decode+resize", "decode", "resize"}, script: "image", prepare: true,
+		Unit:  map[string]string{"decode+resize": "50 JPEGs of 640×480, decoded and resized to 224×224", "decode": "decoding alone", "resize": "resizing alone"},
+		fovea: []string{"bench", "image", "--worker"}, peers: []string{"pillow", "opencv", "opencv-area"}},
+	forward("vit_b16", "ViT-B/16", "1", "8"),
+	forward("vit_tiny", "ViT of width 192", "1", "16"),
+	forward("vit_small320", "width 256, 8 blocks, 320 tokens", "1", "8"),
+	step("joint", "joint model, width 192, batch 8"),
+	step("vit384", "ViT of width 384, 400 tokens, batch 4"),
+}
+
+func forward(name, what string, batches ...string) work {
+	w := work{Name: name, Items: batches, Unit: map[string]string{}, script: "forward", prepare: true,
+		fovea: []string{"bench", "forward", "--worker", "--case", name}, variant: []string{"bf16=--precision bf16"},
+		peers: []string{"torch", "torch-bf16", "onnxruntime", "openvino", "openvino-bf16"}}
+	for _, b := range batches {
+		w.Unit[b] = fmt.Sprintf("%s, batch %s", what, b)
+	}
+	return w
+}
+
+func step(name, what string) work {
+	return work{Name: name, Items: []string{name}, Unit: map[string]string{name: "training step: " + what}, script: "train",
+		fovea: []string{"bench", "train", "--worker", "--case", name}, variant: []string{"bf16=--precision bf16"}, peers: []string{"torch", "torch-bf16"}}
+}

@@ -1,0 +1,166 @@
+// Command bench times this program and others on the same work, side by side: every engine is a process of its own that
+// sleeps while another is timed, blocks of about a second take turns, and only ratios inside one run are reported. See
+// README.md.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+type options struct {
+	fovea, python, peers, dir, out string
+	works, engines                 string
+	rounds, threads                int
+	seconds                        float64
+}
+
+func main() {
+	log.SetFlags(0)
+	log.SetPrefix("bench: ")
+	var o options
+	flag.StringVar(&o.fovea, "fovea", "fovea", "the program, see README.md")
+	flag.StringVar(&o.python, "python", "python3", "Python with the packages of requirements.txt")
+	flag.StringVar(&o.peers, "peers", filepath.Join("bench", "peers"), "folder of the peers' scripts")
+	flag.StringVar(&o.dir, "dir", filepath.Join(os.TempDir(), "fovea-bench"), "folder of pictures and weights that engines share")
+	flag.StringVar(&o.out, "out", "", "write NAME.md, NAME.jsonl and NAME.svg; empty: the table goes to standard output alone")
+	flag.StringVar(&o.works, "works", "", "comma list; empty: all")
+	flag.StringVar(&o.engines, "engines", "", "comma list of parts of names, fovea always takes part; empty: all")
+	flag.IntVar(&o.rounds, "rounds", 5, "every engine is timed once a round")
+	flag.IntVar(&o.threads, "threads", 2, "of every engine")
+	flag.Float64Var(&o.seconds, "seconds", 1, "of a block")
+	flag.Parse()
+	if err := run(&o); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(o *options) error {
+	if o.rounds < 1 || o.threads < 1 || o.seconds < 0 {
+		return fmt.Errorf("-rounds %d, -threads %d or -seconds %g is out of range", o.rounds, o.threads, o.seconds)
+	}
+	if err := os.MkdirAll(o.dir, 0o755); err != nil {
+		return err
+	}
+	var results []result
+	for i := range works {
+		w := &works[i]
+		if o.works != "" && !slices.Contains(strings.Split(o.works, ","), w.Name) {
+			continue
+		}
+		r, err := o.measure(w)
+		if err != nil {
+			return fmt.Errorf("%s: %w", w.Name, err)
+		}
+		results = append(results, r...)
+	}
+	if len(results) == 0 {
+		return fmt.Errorf("no work is called %q", o.works)
+	}
+	table := report(results, o, machine())
+	fmt.Print(table)
+	if o.out == "" {
+		return nil
+	}
+	if err := os.WriteFile(o.out+".md", []byte(table), 0o644); err != nil {
+		return err
+	}
+	var lines []byte
+	for _, r := range results {
+		b, err := json.Marshal(r)
+		if err != nil {
+			return err
+		}
+		lines = append(append(lines, b...), '\n')
+	}
+	if err := os.WriteFile(o.out+".jsonl", lines, 0o644); err != nil {
+		return err
+	}
+	return plotRatios(o.out+".svg", results)
+}
+
+// result is what one engine did for one item.
+type result struct {
+	Work    string      `json:"work"`
+	Item    string      `json:"item"`
+	What    string      `json:"what"`
+	Engine  string      `json:"engine"`
+	Version string      `json:"version"`
+	Rounds  [][]float64 `json:"rounds_s"` // seconds of every repetition
+}
+
+// measure starts the engines of a work, lets them take turns and stops them.
+func (o *options) measure(w *work) ([]result, error) {
+	file := w.file(o.dir)
+	script := filepath.Join(o.peers, w.script+".py")
+	if _, err := os.Stat(file); w.prepare && err != nil {
+		c := exec.Command(o.python, script, "--prepare", file, "--case", w.Name)
+		c.Stdout, c.Stderr = os.Stderr, os.Stderr
+		if err := c.Run(); err != nil {
+			return nil, fmt.Errorf("prepare %s: %w", file, err)
+		}
+	}
+	ours := append([]string{o.fovea}, w.fovea...)
+	ours = append(ours, "--threads", fmt.Sprint(o.threads))
+	if w.prepare {
+		ours = append(ours, "--model", file)
+	}
+	commands, names := [][]string{ours}, []string{"fovea"}
+	for _, v := range w.variant {
+		name, args, _ := strings.Cut(v, "=")
+		commands, names = append(commands, append(slices.Clone(ours), strings.Fields(args)...)), append(names, "fovea "+name)
+	}
+	for _, p := range w.peers {
+		if o.engines == "" || slices.ContainsFunc(strings.Split(o.engines, ","), func(e string) bool { return strings.Contains(p, e) }) {
+			commands = append(commands, []string{o.python, script, "--engine", p, "--case", w.Name, "--threads", fmt.Sprint(o.threads), "--file", file})
+			names = append(names, p)
+		}
+	}
+	var engines []*engine
+	for i, c := range commands {
+		e, err := start(names[i], o.threads, c)
+		if err != nil {
+			log.Print(err)
+			continue
+		}
+		defer e.stop()
+		engines = append(engines, e)
+	}
+	if len(engines) == 0 || engines[0].Name != "fovea" {
+		return nil, fmt.Errorf("fovea does not take part; say where it is with -fovea")
+	}
+	return o.turns(w, engines), nil
+}
+
+// turns times the engines round by round, each round beginning with another one. An engine that fails leaves the table.
+func (o *options) turns(w *work, engines []*engine) (out []result) {
+	for _, item := range w.Items {
+		rs := make([]result, len(engines))
+		for i, e := range engines {
+			rs[i] = result{w.Name, item, w.Unit[item], e.Name, e.Version, nil}
+		}
+		for round := range o.rounds {
+			for j := range engines {
+				i := (j + round) % len(engines)
+				times, err := engines[i].time(item, o.seconds)
+				if err != nil {
+					log.Print(err)
+				}
+				rs[i].Rounds = append(rs[i].Rounds, times)
+			}
+		}
+		for _, r := range rs {
+			if !slices.ContainsFunc(r.Rounds, func(t []float64) bool { return len(t) == 0 }) {
+				out = append(out, r)
+			}
+		}
+	}
+	return out
+}
