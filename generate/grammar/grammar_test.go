@@ -367,6 +367,23 @@ func TestMaskEqualsAutomaton(t *testing.T) {
 	}
 }
 
+// Texts beside other values that begin like them.
+func TestTextsBesideOthers(t *testing.T) {
+	v, tokens, end := pieces(t)
+	schema := []byte(`{"anyOf":[{"type":"string"},{"enum":["name","a long piece of a text","12"]},{"type":"array","items":{"anyOf":[{"type":"string"},{"const":"na"}]},"minItems":1}]}`)
+	s, err := Parse(schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 200 {
+		for _, c := range []generate.Config{{MaxTokens: s.Least() + i%5}, {MaxTokens: 12, Temperature: 2, Seed: uint64(i)}} {
+			if err := validate(schema, write(t, s, v, tokens, end, rand.New(rand.NewPCG(uint64(i), 5)), c)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
 // Ambiguous schemas do not grow without bound, and stay right.
 func TestAmbiguous(t *testing.T) {
 	v, tokens, end := pieces(t)

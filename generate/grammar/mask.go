@@ -8,11 +8,10 @@ import (
 
 // mask is what may follow in a state.
 type mask struct {
-	plain bool // all tokens that stay within a text; they leave the rest as it is
+	plain bool // all tokens that stay within a text; they leave its rest as it is
 	rest  int
-	ids   []int32 // and these, ascending
+	ids   []int32 // and these, ascending; some of the former may be among them, when they leave less
 	rests []int   // after each
-	most  int     // of all rests
 }
 
 // masks remembers those of a schema.
@@ -49,28 +48,42 @@ func (s *Schema) mask(v *Vocabulary, at state) *mask {
 	return m
 }
 
+// newMask walks the vocabulary. Within texts, where nearly all of it may follow, only tokens that leave a text are walked, and
+// for the other threads those that do not.
 func newMask(v *Vocabulary, at state) *mask {
-	m := &mask{}
-	from := &v.all
-	if len(at.threads) == 1 && at.threads[0].n.kind == text && at.threads[0].at == textPlain {
-		m.plain, m.rest, from = true, at.rest(), &v.others
-		m.most = m.rest
+	m := &mask{rest: never}
+	var inside, elsewhere state
+	for _, t := range at.threads {
+		if t.n.kind == text && t.at == textPlain {
+			inside.threads = append(inside.threads, t)
+		} else {
+			elsewhere.threads = append(elsewhere.threads, t)
+		}
 	}
-	rest := map[int32]int{}
-	from.walk(at, func(ids []int32, after *state) {
+	least := map[int32]int{}
+	see := func(ids []int32, after *state) {
 		left := after.rest()
-		if left == never {
-			return
-		}
-		m.most = max(m.most, left)
 		for _, id := range ids {
-			m.ids = append(m.ids, id)
-			rest[id] = left
+			if was, ok := least[id]; !ok || left < was {
+				least[id] = left
+			}
 		}
-	})
+	}
+	if m.plain = len(inside.threads) > 0; m.plain {
+		m.rest = inside.rest()
+		v.others.walk(inside, see)
+	}
+	if len(elsewhere.threads) > 0 {
+		v.all.walk(elsewhere, see)
+	}
+	for id, left := range least {
+		if left < never {
+			m.ids = append(m.ids, id)
+		}
+	}
 	slices.Sort(m.ids)
 	for _, id := range m.ids {
-		m.rests = append(m.rests, rest[id])
+		m.rests = append(m.rests, least[id])
 	}
 	return m
 }
@@ -134,8 +147,11 @@ func (m *mask) within(left int, plain, list []int32) []int32 {
 		if m.rests[i] > left {
 			continue
 		}
-		for len(plain) > 0 && plain[0] < id {
-			list, plain = append(list, plain[0]), plain[1:]
+		for len(plain) > 0 && plain[0] <= id {
+			if plain[0] < id {
+				list = append(list, plain[0])
+			}
+			plain = plain[1:]
 		}
 		list = append(list, id)
 	}
