@@ -150,6 +150,9 @@ func (t *Tape) Reset() {
 // Bytes is the arena memory that the step has used so far.
 func (t *Tape) Bytes() int { return t.arena.Bytes() }
 
+// Held is the memory that the tape has for the largest pass so far.
+func (t *Tape) Held() int { return t.arena.Held() }
+
 // Scratch is memory that lives until Reset, with arbitrary contents. Operations keep what their backward pass needs in it.
 func (t *Tape) Scratch(n int) []float32 { return t.arena.Alloc(n) }
 

@@ -87,6 +87,18 @@ func NewTeller(d *Decoder, t *autograd.Tape) *Teller { return &Teller{d: d, t: t
 // Forget drops what prompts had in common: their picture is another one now.
 func (w *Teller) Forget() { w.shared, w.ids, w.texts = nil, nil, nil }
 
+// Bytes is the memory that the texts hold, with what they begin with.
+func (w *Teller) Bytes() int {
+	n, seen := 0, map[*KVCache]bool{}
+	for _, text := range w.texts {
+		for ; text != nil && !seen[text]; text = text.before {
+			seen[text] = true
+			n += text.Bytes()
+		}
+	}
+	return n
+}
+
 // Read reads a prompt and gives the logits of the token after it.
 func (w *Teller) Read(q *Prompt) ([]float32, error) {
 	n := len(q.IDs)

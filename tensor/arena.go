@@ -53,6 +53,15 @@ func (a *Arena) Release(mark [3]int) { a.at, a.used, a.high = mark[0], mark[1], 
 // Bytes is the memory handed out since Reset.
 func (a *Arena) Bytes() int { return 4 * a.high }
 
+// Held is the memory that the arena has taken for the most that was handed out at a time.
+func (a *Arena) Held() int {
+	n := 0
+	for _, c := range a.chunks {
+		n += 4 * len(c)
+	}
+	return n
+}
+
 // aligned makes n floats that start at a cache line.
 func aligned(n int) []float32 {
 	b := make([]float32, n+16)
