@@ -17,14 +17,16 @@ type dataPreviewOptions struct {
 	n    int
 	cols int
 	seed uint64
+	aug  bool
 }
 
 func (a *app) dataPreview() *cobra.Command {
 	var o dataPreviewOptions
 	c := &cobra.Command{
 		Use: "preview PATH", Short: "Draw annotated samples of a data set on one sheet",
-		Long:    `Draws some pictures of a data set with all their labels side by side. PATH "scenes" stands for generated scenes.`,
-		Example: "fovea data preview coco/ --split val --out sheet.png\nfovea data preview scenes --n 12",
+		Long: `Draws some pictures of a data set with all their labels side by side. PATH "scenes" stands for generated scenes. ` +
+			`With --augment each picture is drawn once for each transform of a recipe's augment section, with its labels after it.`,
+		Example: "fovea data preview coco/ --split val --out sheet.png\nfovea data preview scenes --n 12\nfovea data preview pets/ --augment --n 2",
 		Args:    args(1, 1, "PATH"),
 		RunE:    func(c *cobra.Command, args []string) error { return a.runDataPreview(c.Context(), &o, args[0]) },
 	}
@@ -32,10 +34,14 @@ func (a *app) dataPreview() *cobra.Command {
 	f := c.Flags()
 	f.StringVarP(&o.out, "out", "o", "preview.png", "the PNG or JPEG file to write")
 	f.IntVar(&o.n, "n", 9, "so many pictures")
+	f.BoolVar(&o.aug, "augment", false, "show what each augmentation makes of every picture")
 	f.IntVar(&o.cols, "cols", 0, "so many side by side (default about as many as below each other)")
 	f.Uint64Var(&o.seed, "seed", 1, "other seeds choose other pictures")
 	return c
 }
+
+// drawnScenes are so many that pictures can be joined with others.
+const drawnScenes = 16
 
 // maxPreview bounds the pictures of a sheet.
 const maxPreview = 400
@@ -47,7 +53,7 @@ func (a *app) runDataPreview(ctx context.Context, o *dataPreviewOptions, path st
 	case !ends(o.out, drawnEndings):
 		return usage("end it in .png or .jpg", "--out %s is no kind of picture that can be drawn", o.out)
 	}
-	var src dataset.Source = scenes.New(scenes.Config{Seed: o.seed, N: o.n})
+	var src dataset.Source = scenes.New(scenes.Config{Seed: o.seed, N: max(o.n, drawnScenes)})
 	if path != "scenes" {
 		var err error
 		if src, err = o.open(path); err != nil {
@@ -69,6 +75,14 @@ func (a *app) runDataPreview(ctx context.Context, o *dataPreviewOptions, path st
 		if err != nil {
 			failed++
 			report(a.err, a.errStyle, err)
+			continue
+		}
+		if o.aug {
+			more, names, err := augmented(src, ex, o.seed)
+			if err != nil {
+				return err
+			}
+			cells, titles = append(cells, more...), append(titles, names...)
 			continue
 		}
 		cells = append(cells, imageproc.Draw(ex.Image, ex.Picture, imageproc.DrawOptions{Classes: src.Classes()}))
