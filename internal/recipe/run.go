@@ -313,6 +313,11 @@ func (r *Run) Train(ctx context.Context) error {
 		return err
 	}
 	r.Model.Merge()
+	if r.Model.PlainEncoder() {
+		if err := r.Model.SaveEncoder(filepath.Join(r.Config.Out, "encoder")); err != nil {
+			return err
+		}
+	}
 	return r.Model.Save(filepath.Join(r.Config.Out, "model"), checkpoint.WriteOptions{})
 }
 

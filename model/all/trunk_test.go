@@ -3,6 +3,7 @@ package all
 import (
 	"io/fs"
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"fovea/autograd"
@@ -16,17 +17,9 @@ import (
 	"fovea/tokenizer"
 )
 
-// trunk makes a joint model of the fixture's encoder; it skips those that are none.
-func (x *fixture) trunk(t *testing.T) (model.Trunk, *unified.Model) {
+// vocabulary is that of the program's own model.
+func vocabulary(t *testing.T) *task.Vocabulary {
 	t.Helper()
-	e, ok := x.load(t).(model.Encoder)
-	if !ok {
-		t.Skip("the network is no plain encoder")
-	}
-	trunk, err := e.Trunk()
-	if err != nil {
-		t.Skip(err)
-	}
 	b, err := fs.ReadFile(nano.FS(), "tokenizer.json")
 	if err != nil {
 		t.Fatal(err)
@@ -39,6 +32,21 @@ func (x *fixture) trunk(t *testing.T) (model.Trunk, *unified.Model) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return v
+}
+
+// trunk makes a joint model of the fixture's encoder; it skips those that are none.
+func (x *fixture) trunk(t *testing.T) (model.Trunk, *unified.Model) {
+	t.Helper()
+	e, ok := x.load(t).(model.Encoder)
+	if !ok {
+		t.Skip("the network is no plain encoder")
+	}
+	trunk, err := e.Trunk()
+	if err != nil {
+		t.Skip(err)
+	}
+	v := vocabulary(t)
 	like, err := unified.Variant("tiny")
 	if err != nil {
 		t.Fatal(err)
@@ -98,5 +106,59 @@ func TestTrunkParity(t *testing.T) {
 	})
 	if tried == 0 {
 		t.Error("no fixture is an encoder")
+	}
+}
+
+// TestSavedEncoder: the encoder that is taken out of a joint model opens as a published one and gives the same tokens, and a joint
+// model that starts from it has them again.
+func TestSavedEncoder(t *testing.T) {
+	v := vocabulary(t)
+	c, err := unified.Variant("vit")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := unified.New(c, v, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, p := range m.Params() { // branches start at zero
+		for i := range p.Data {
+			p.Data[i] += float32(rng.NormFloat64()) * .05
+		}
+	}
+	dir := t.TempDir()
+	if err := m.SaveEncoder(dir); err != nil {
+		t.Fatal(err)
+	}
+	net, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	img := imageproc.NewRGB(c.Size, c.Size)
+	for i := range img.Pix {
+		img.Pix[i] = uint8(i * i >> 3)
+	}
+	in, err := net.Process(model.Sample{Pictures: []*rgb{img}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := unified.NewRunner(m, kernel.NewWork(nil)).Encode(img).Tokens
+	if d := far(net.Run(newTape(), in)["vision.norm"].Data[c.Width:], want); !(d <= 1e-5) {
+		t.Errorf("tokens %g of their range away", d)
+	}
+	trunk, err := net.(model.Encoder).Trunk()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := unified.FromEncoder(trunk.Vision, trunk.Post, trunk.Pixels, "saved", c, v, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := far(unified.NewRunner(again, kernel.NewWork(nil)).Encode(img).Tokens, want); !(d <= 1e-5) {
+		t.Errorf("after a start from it %g of their range away", d)
+	}
+	if c.Trunk.Before = 2; (&unified.Model{Config: c}).SaveEncoder(dir) == nil {
+		t.Error("a model with registers was saved as a plain encoder")
 	}
 }

@@ -57,9 +57,12 @@ var variants = map[string]Config{
 	"nano": {Size: 192, Stride: 16, Width: 192, Layers: 6, Heads: 3, MLPRatio: 4, Stem: [3]int{32, 64, 128}, Bins: 256, Features: 48, MaxText: 48, Embed: 128, Prefix: true, Refine: true},
 	"tiny": {Size: 64, Stride: 16, Width: 64, Layers: 2, Heads: 2, MLPRatio: 2, Stem: [3]int{8, 16, 32}, Bins: 64, Features: 16, MaxText: 48, Embed: 32, Prefix: true, Refine: true},
 	"mini": {Size: 128, Stride: 16, Width: 128, Layers: 6, Heads: 2, MLPRatio: 4, Stem: [3]int{24, 48, 96}, Bins: 256, Features: 32, MaxText: 48, Embed: 64, Prefix: true, Refine: true},
+	"vit": {Size: 64, Stride: 8, Width: 96, Layers: 4, Heads: 3, MLPRatio: 2, Stem: [3]int{8, 16, 32}, Bins: 64, Features: 16, MaxText: 48, Embed: 32, Prefix: true,
+		Trunk: &Trunk{From: "vit", Before: 1, Inner: 192, Act: "gelu", Eps: 1e-6, QKVBias: true}},
 }
 
-// Variant is a named size: "nano" (the shipped one), "mini", "tiny" (for tests).
+// Variant is a named size: "nano" (the shipped one), "mini", "tiny" (for tests), or "vit", a small model whose stack is a plain
+// vision transformer's, which can be taken out of it (SaveEncoder).
 func Variant(name string) (Config, error) {
 	c, ok := variants[name]
 	if !ok {
@@ -71,6 +74,10 @@ func Variant(name string) (Config, error) {
 		return c, fmt.Errorf("unified: unknown variant %q; there are %s", name, strings.Join(have, ", "))
 	}
 	c.Architecture = "fovea-unified"
+	if c.Trunk != nil {
+		t := *c.Trunk
+		c.Trunk = &t
+	}
 	return c, nil
 }
 
