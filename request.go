@@ -24,7 +24,10 @@ type Request struct {
 	Query     []string // Detect, Segment: things to look for; none means the model's own
 	Questions []string // Ask: at least one, each at most MaxText bytes
 
-	Boxes []annotation.Box // Pose: where the people are, pixels; none means that they are looked for
+	// Boxes say where the people are, of Pose, or the things, of Segment, pixels; none means that they are looked for.
+	Boxes []annotation.Box
+	// Points say what is meant, of Segment: all of them one thing, that of the box if there is one (model.Pointed).
+	Points []model.Mark
 
 	Threshold float64 // least score of an object or a person, in [0, 1]; 0 means the model's own, or else DefaultThreshold
 	Overlap   float64 // of two boxes of one label with a larger IoU the lower-scored is dropped; 0 means the model's own

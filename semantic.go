@@ -2,6 +2,7 @@ package fovea
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"fovea/annotation"
@@ -13,6 +14,11 @@ import (
 func (r *Request) division(card *model.Card) error {
 	if r.Semantic && r.Panoptic {
 		return badInput("request.panoptic", fmt.Errorf("fovea: a picture is divided by label, semantic, or among objects, panoptic, but not both"))
+	}
+	if r.pointed() {
+		if err := r.places(); err != nil {
+			return err
+		}
 	}
 	if len(r.Stuff) > 0 && !r.Panoptic {
 		return badInput("request.stuff", fmt.Errorf("fovea: what is stuff matters only when a picture is divided among objects, panoptic"))
@@ -28,11 +34,46 @@ func (r *Request) division(card *model.Card) error {
 	return nil
 }
 
+// pointed reports that things to be outlined are shown, not named.
+func (r *Request) pointed() bool {
+	return r.Tasks.Has(task.Segment) && !r.Tasks.Has(task.Pose) && len(r.Points)+len(r.Boxes) > 0
+}
+
+// maxPoints bounds the points of a request.
+const maxPoints = 100
+
+// places says what is wrong with the places that a request shows.
+func (r *Request) places() error {
+	bad := func(format string, args ...any) error {
+		return badInput("request.points", fmt.Errorf("fovea: "+format, args...))
+	}
+	switch {
+	case r.Semantic || r.Panoptic || len(r.Query) > 0:
+		return bad("things are shown by points and boxes, or looked for by name, or the picture is divided; not several of these")
+	case len(r.Points) > 0 && len(r.Boxes) > 1:
+		return bad("points are of one thing, and there are %d boxes", len(r.Boxes))
+	case len(r.Points) > maxPoints:
+		return bad("%d points, at most %d are taken", len(r.Points), maxPoints)
+	}
+	for _, p := range r.Points {
+		if math.IsNaN(p.X+p.Y) || math.IsInf(p.X, 0) || math.IsInf(p.Y, 0) {
+			return bad("the point %g,%g is not finite", p.X, p.Y)
+		}
+	}
+	return nil
+}
+
 // segment finds objects and their masks, or divides the picture as the request says: models that can do so by themselves do
 // it their way, the masks of others are laid over each other, the best on top.
 func (r *Result) segment(v model.View, q *Request) error {
 	s, divides := divider(v)
 	switch {
+	case q.pointed():
+		p, ok := v.(model.Pointed)
+		if !ok {
+			return badInput("request.points", fmt.Errorf("fovea: the model %q cannot be shown where a thing is, by a point or a box; SAM can", r.Model))
+		}
+		r.Objects = p.Point(q.Points, q.Boxes)
 	case q.Semantic && divides:
 		labels, pixels, err := s.Semantic(q.Query)
 		if err != nil {

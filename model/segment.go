@@ -17,6 +17,20 @@ type Segmenter interface {
 	Panoptic(o DetectOptions, stuff []string) []Object
 }
 
+// Mark is a place in a picture, pixels, that belongs to what is meant, or, with Out, does not.
+type Mark struct {
+	X, Y float64
+	Out  bool
+}
+
+// Pointed is a View that outlines what is pointed at.
+type Pointed interface {
+	View
+	// Point outlines one thing in each box, whichever of its readings the model is surest of. The marks are all of one thing,
+	// which is the box's if there is one box; with several boxes there are none.
+	Point(marks []Mark, boxes []annotation.Box) []Object
+}
+
 // Share cuts masks of one picture down so that every pixel belongs to the first of those that cover it.
 func Share(masks []annotation.RLE) {
 	var taken annotation.RLE

@@ -88,6 +88,42 @@ func (v *view) Detect(o model.DetectOptions) []model.Object {
 	return out
 }
 
+// Point implements model.Pointed. The score is the model's estimate of the mask's IoU.
+func (v *view) Point(marks []model.Mark, boxes []annotation.Box) []model.Object {
+	n := max(len(boxes), 1)
+	sx, sy := float64(v.inW)/float64(v.w), float64(v.inH)/float64(v.h)
+	var points, labels, corners *tensor.Tensor
+	if len(marks) > 0 {
+		points, labels = tensor.New(1, n, len(marks), 2), tensor.New(1, n, len(marks))
+		for i, m := range marks {
+			points.Data[2*i], points.Data[2*i+1] = float32(m.X*sx), float32(m.Y*sy)
+			if !m.Out {
+				labels.Data[i] = 1
+			}
+		}
+	}
+	if len(boxes) > 0 {
+		corners = tensor.New(1, n, 4)
+		for i, b := range boxes {
+			copy(corners.Data[4*i:], []float32{float32(b.X0 * sx), float32(b.Y0 * sy), float32(b.X1 * sx), float32(b.Y1 * sy)})
+		}
+	}
+	logits, scores := v.ask(points, labels, corners)
+	cells, readings := len(logits)/len(scores), len(scores)/n
+	out := make([]model.Object, n)
+	for i := range out {
+		best := i * readings
+		for j := best; j < (i+1)*readings; j++ {
+			if scores[j] > scores[best] {
+				best = j
+			}
+		}
+		mask := v.draw(logits[best*cells : (best+1)*cells])
+		out[i] = model.Object{Label: anything, Score: float64(min(max(scores[best], 0), 1)), Mask: &mask, Box: mask.Bounds()}
+	}
+	return out
+}
+
 // sharp reports that a mask hardly depends on where its edge is drawn.
 func sharp(logits []float32) bool {
 	in, out := 0., 0.
