@@ -200,6 +200,41 @@ func TestTellerRefuses(t *testing.T) {
 	}
 }
 
+// TestHalfCache: texts held as bfloat16 go on as those of float32 do, within its rounding, from half of the memory.
+func TestHalfCache(t *testing.T) {
+	for name, d := range decoders(t) {
+		var logits [2][]float32
+		var bytes [2]int
+		for i, half := range []bool{false, true} {
+			w := NewTeller(d, blankTape())
+			w.Half = half
+			x, err := w.Read(&Prompt{IDs: []int32{3, 14, 15, 9, 26}, Places: Line(0, 5), Next: 5, Shared: 2})
+			for _, id := range []int32{5, 8, 9, 7} {
+				if err == nil {
+					x, err = w.Step([]int32{id})
+				}
+			}
+			if err == nil {
+				err = w.Reorder([]int{0, 0})
+			}
+			if err == nil {
+				x, err = w.Step([]int32{1, 2})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			logits[i], bytes[i] = slices.Clone(x), w.Bytes()
+		}
+		worst, most := float32(0), kernel.MaxAbs(logits[0])
+		for i, v := range logits[0] {
+			worst = max(worst, max(v-logits[1][i], logits[1][i]-v))
+		}
+		if !(worst > 0 && worst <= .02*most) || 2*bytes[1] > bytes[0]+256 {
+			t.Errorf("%s: %g of %g away, %d bytes of %d", name, worst, most, bytes[1], bytes[0])
+		}
+	}
+}
+
 // TestStepAllocates nothing, whatever the weights are held in, once a text has room for more tokens.
 func TestStepAllocates(t *testing.T) {
 	for _, precision := range []string{"f32", "bf16", "int8", "int4"} {

@@ -3,6 +3,7 @@ package nn
 import (
 	"slices"
 
+	"fovea/internal/kernel"
 	"fovea/ops"
 )
 
@@ -12,10 +13,18 @@ type KVCache struct {
 	before *KVCache
 	layers []ops.Past // of its own tokens
 	n      int        // tokens, with those before
+	half   bool
 }
 
 // NewKVCache is an empty text of a network of so many layers.
 func NewKVCache(layers int) *KVCache { return &KVCache{layers: make([]ops.Past, layers)} }
+
+// NewHalfKVCache is one that holds keys and values as bfloat16, in half of the memory.
+func NewHalfKVCache(layers int) *KVCache {
+	c := NewKVCache(layers)
+	c.half = true
+	return c
+}
 
 // Len is the number of tokens.
 func (c *KVCache) Len() int { return c.n }
@@ -23,7 +32,7 @@ func (c *KVCache) Len() int { return c.n }
 // Fork is a text that goes on from c.
 func (c *KVCache) Fork() *KVCache {
 	f := NewKVCache(len(c.layers))
-	f.before, f.n = c, c.n
+	f.before, f.n, f.half = c, c.n, c.half
 	return f
 }
 
@@ -32,7 +41,7 @@ func (c *KVCache) Copy() *KVCache {
 	d := *c
 	d.layers = make([]ops.Past, len(c.layers))
 	for i, l := range c.layers {
-		d.layers[i] = ops.Past{K: slices.Clone(l.K), V: slices.Clone(l.V)}
+		d.layers[i] = ops.Past{K: slices.Clone(l.K), V: slices.Clone(l.V), HalfK: slices.Clone(l.HalfK), HalfV: slices.Clone(l.HalfV)}
 	}
 	return &d
 }
@@ -41,7 +50,7 @@ func (c *KVCache) Copy() *KVCache {
 func (c *KVCache) Bytes() int {
 	n := 0
 	for _, l := range c.layers {
-		n += 4 * (cap(l.K) + cap(l.V))
+		n += 4*(cap(l.K)+cap(l.V)) + 2*(cap(l.HalfK)+cap(l.HalfV))
 	}
 	return n
 }
@@ -51,12 +60,26 @@ const roomTokens = 64
 
 // add appends the keys and values of n new tokens to a layer.
 func (c *KVCache) add(layer, n int, k, v []float32) {
-	l := &c.layers[layer]
+	l, room := &c.layers[layer], max(roomTokens, n)*len(k)/n
+	if c.half {
+		l.HalfK, l.HalfV = addHalf(l.HalfK, k, room), addHalf(l.HalfV, v, room)
+		return
+	}
 	if len(l.K)+len(k) > cap(l.K) {
-		room := max(roomTokens, n) * len(k) / n
 		l.K, l.V = slices.Grow(l.K, room), slices.Grow(l.V, room)
 	}
 	l.K, l.V = append(l.K, k...), append(l.V, v...)
+}
+
+// addHalf appends x to dst as bfloat16.
+func addHalf(dst []uint16, x []float32, room int) []uint16 {
+	n := len(dst)
+	if n+len(x) > cap(dst) {
+		dst = slices.Grow(dst, room)
+	}
+	dst = dst[:n+len(x)]
+	kernel.ToBF16(dst[n:], x)
+	return dst
 }
 
 // text appends a layer's stretches to out, the oldest first.
@@ -64,7 +87,7 @@ func (c *KVCache) text(out []ops.Past, layer int) []ops.Past {
 	if c == nil {
 		return out
 	}
-	if out = c.before.text(out, layer); len(c.layers[layer].K) > 0 {
+	if out = c.before.text(out, layer); len(c.layers[layer].K)+len(c.layers[layer].HalfK) > 0 {
 		out = append(out, c.layers[layer])
 	}
 	return out

@@ -77,12 +77,16 @@ type Teller struct {
 
 	// Chances are the probabilities that the model gave to the tokens of the text so far, while it is one text.
 	Chances []float64
-	last    []float32
-	memory  readingMemory
+	// Half holds keys and values of texts as bfloat16. NewTeller sets it for decoders whose weights have fewer bits than float32.
+	Half   bool
+	last   []float32
+	memory readingMemory
 }
 
 // NewTeller makes a teller that uses the tape, and resets it at every step.
-func NewTeller(d *Decoder, t *autograd.Tape) *Teller { return &Teller{d: d, t: t} }
+func NewTeller(d *Decoder, t *autograd.Tape) *Teller {
+	return &Teller{d: d, t: t, Half: d.narrow != nil}
+}
 
 // Forget drops what prompts had in common: their picture is another one now.
 func (w *Teller) Forget() { w.shared, w.ids, w.texts = nil, nil, nil }
@@ -108,7 +112,9 @@ func (w *Teller) Read(q *Prompt) ([]float32, error) {
 	share := min(q.Shared, n-1)
 	if w.shared == nil || !slices.Equal(w.ids, q.IDs[:share]) {
 		w.Forget()
-		w.shared = NewKVCache(w.d.Config.Layers)
+		if w.shared = NewKVCache(w.d.Config.Layers); w.Half {
+			w.shared = NewHalfKVCache(w.d.Config.Layers)
+		}
 		if share > 0 {
 			w.t.Reset()
 			w.d.Read(w.t, &Pass{}, w.shared, q, 0, share)

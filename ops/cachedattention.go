@@ -6,8 +6,12 @@ import (
 	"fovea/internal/kernel"
 )
 
-// Past is a stretch of keys and values, [N, G·K] each, of a text that is being read or written.
-type Past struct{ K, V []float32 }
+// Past is a stretch of keys and values, [N, G·K] each, of a text that is being read or written: as float32 or as bfloat16, which
+// is widened head by head when it is looked at.
+type Past struct {
+	K, V         []float32
+	HalfK, HalfV []uint16
+}
 
 // Run is Rows rows of queries, from Row on, that stand at the end of a text.
 type Run struct {
@@ -46,7 +50,7 @@ func CachedAttention(q *Value, heads, groups int, scale, limit float32, runs []R
 		r := &runs[i]
 		n := 0
 		for _, p := range r.Text {
-			n += len(p.K) / (groups * kd)
+			n += p.len() / (groups * kd)
 		}
 		c := cached{q, y, r, heads, groups, kd, n - r.Rows, scale, limit}
 		for from := 0; from < r.Rows; from += queryRows {
@@ -84,7 +88,7 @@ func (c *cached) rows(from, to int) {
 		at := (c.r.Row+from)*d + h*c.kd
 		q := kernel.Mat{Data: c.q.Data[at:], Rows: n * stack, Cols: c.kd, RS: rs, CS: 1}
 		y := kernel.Mat{Data: c.y.Data[at:], Rows: n * stack, Cols: c.kd, RS: rs, CS: 1}
-		c.each(h/share, lo, hi, func(col, rows int, k, _ kernel.Mat) {
+		c.each(h/share, lo, hi, false, func(col, rows int, k kernel.Mat) {
 			kernel.Gemm(t.Work, s.Slice(0, s.Rows, col, col+rows), q, k.T(), kernel.Epilogue{})
 		})
 		scale := c.scale
@@ -101,7 +105,7 @@ func (c *cached) rows(from, to int) {
 			clear(row[b-lo:])
 		}
 		beta := float32(0)
-		c.each(h/share, lo, hi, func(col, rows int, _, v kernel.Mat) {
+		c.each(h/share, lo, hi, true, func(col, rows int, v kernel.Mat) {
 			kernel.Gemm(t.Work, y, s.Slice(0, s.Rows, col, col+rows), v, kernel.Epilogue{Beta: beta})
 			beta = 1
 		})
@@ -109,19 +113,37 @@ func (c *cached) rows(from, to int) {
 	t.Release(mark)
 }
 
-// each calls f for the stretches of tokens [lo, hi) with the column of scores where each begins, and its keys and values of
+// each calls f for the stretches of tokens [lo, hi) with the column of scores where each begins, and its keys, or values, of
 // group g.
-func (c *cached) each(g, lo, hi int, f func(col, rows int, k, v kernel.Mat)) {
-	d, at := c.groups*c.kd, 0
+func (c *cached) each(g, lo, hi int, values bool, f func(col, rows int, m kernel.Mat)) {
+	t, d, at := c.q.Tape(), c.groups*c.kd, 0
 	for _, p := range c.r.Text {
-		n := len(p.K) / d
+		n := p.len() / d
 		a, b := max(lo, at), min(hi, at+n)
-		if a < b {
-			f(a-lo, b-a, head(p.K, a-at, b-a, d, g, c.kd), head(p.V, a-at, b-a, d, g, c.kd))
+		wide, half := p.K, p.HalfK
+		if values {
+			wide, half = p.V, p.HalfV
+		}
+		switch {
+		case a >= b:
+		case half == nil:
+			f(a-lo, b-a, head(wide, a-at, b-a, d, g, c.kd))
+		default:
+			mark := t.Mark()
+			x := t.Scratch((b - a) * c.kd)
+			for i := range b - a {
+				from := (a-at+i)*d + g*c.kd
+				kernel.FromBF16(x[i*c.kd:(i+1)*c.kd], half[from:from+c.kd])
+			}
+			f(a-lo, b-a, kernel.M(x, b-a, c.kd))
+			t.Release(mark)
 		}
 		at += n
 	}
 }
+
+// len is the number of elements of the keys.
+func (p *Past) len() int { return max(len(p.K), len(p.HalfK)) }
 
 // RootScale is 1/√n, the usual scale of scores of heads of n features.
 func RootScale(n float64) float32 { return float32(1 / math.Sqrt(n)) }

@@ -64,13 +64,13 @@ func TestCachedAttention(t *testing.T) {
 			run := Run{Row: 1, Rows: c.rows, Prefix: c.prefix, Window: c.window}
 			var k, v []float32
 			for _, s := range c.stretches {
-				p := Past{param(rng, s, w).Data, param(rng, s, w).Data}
+				p := Past{K: param(rng, s, w).Data, V: param(rng, s, w).Data}
 				run.Text, n = append(run.Text, p), n+s
 				k, v = append(k, p.K...), append(v, p.V...)
 			}
 			q := param(rng, c.rows+1, c.heads*c.kd).Data
 			tape := autograd.NewTape(kernel.NewWork(nil), 0, false)
-			one := Run{Rows: 1, Text: []Past{{k[:w], v[:w]}}} // another text, of one token
+			one := Run{Rows: 1, Text: []Past{{K: k[:w], V: v[:w]}}} // another text, of one token
 			got := CachedAttention(tape.Input(q, c.rows+1, c.heads*c.kd), c.heads, c.groups, .7, c.limit, []Run{one, run})
 			want := make([]float32, 0, len(q))
 			for h := range c.heads {

@@ -39,7 +39,7 @@ func TestTextAttention(t *testing.T) {
 			got := f(tape, []*Value{tape.Use(in[0]), tape.Use(in[1]), tape.Use(in[2])})
 			cached := slices.Clone(c.runs)
 			for i, r := range cached {
-				cached[i].Text = []Past{{in[1].Data[r.Row*w : (r.Row+r.Rows)*w], in[2].Data[r.Row*w : (r.Row+r.Rows)*w]}}
+				cached[i].Text = []Past{{K: in[1].Data[r.Row*w : (r.Row+r.Rows)*w], V: in[2].Data[r.Row*w : (r.Row+r.Rows)*w]}}
 			}
 			near(t, got.Data, CachedAttention(tape.Use(in[0]), c.heads, c.groups, .7, c.limit, cached).Data)
 		})
