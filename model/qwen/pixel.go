@@ -6,6 +6,7 @@ import (
 
 	"fovea/imageproc"
 	"fovea/model"
+	"fovea/nn"
 )
 
 // pixels makes patches of pictures, which keep their shape.
@@ -18,7 +19,7 @@ type pixels struct {
 // maxPatches bounds the patches of a picture.
 const maxPatches = 1 << 16
 
-func newPixels(f *model.Folder, v *VisionConfig) (*pixels, error) {
+func newPixels(f *model.Folder, v *nn.RotaryVisionConfig) (*pixels, error) {
 	var c struct {
 		Size struct {
 			Shortest int `json:"shortest_edge"`

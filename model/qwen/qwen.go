@@ -29,8 +29,8 @@ const mark = "<|image_pad|>"
 // Model is a Qwen-VL with its tokenizer.
 type Model struct {
 	Config Config
-	Vision *Vision     `weight:"vision"`
-	Text   *nn.Decoder `weight:"text"`
+	Vision *nn.RotaryVision `weight:"vision"`
+	Text   *nn.Decoder      `weight:"text"`
 
 	name, class string
 	pixels      *pixels
@@ -44,7 +44,7 @@ func New(f *model.Folder) (model.Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{Config: *c, name: f.Name, class: f.Class, Vision: newVision(c.Vision, c.Third)}
+	m := &Model{Config: *c, name: f.Name, class: f.Class, Vision: nn.NewRotaryVision(c.Vision, c.Third)}
 	if m.Text, err = nn.NewDecoder(c.Text); err != nil {
 		return nil, err
 	}
@@ -142,10 +142,10 @@ func (m *Model) Run(t *autograd.Tape, in model.Inputs) model.Outputs {
 			g := in["image_grid_thw"].Data[3*i:]
 			s.Grids = append(s.Grids, [2]int{int(g[1]), int(g[2])})
 		}
-		v := m.Vision.forward(t, x, s.Grids, out.Tap("vision"))
-		out["vision.patch_embed"], out["vision.merger"] = v.embed, v.merger
-		s.Features = v.tokens.Data
-		for i, d := range v.deep {
+		v := m.Vision.Forward(t, x, s.Grids, out.Tap("vision"))
+		out["vision.patch_embed"], out["vision.merger"] = v.Embed, v.Merger
+		s.Features = v.Tokens.Data
+		for i, d := range v.Deep {
 			out[fmt.Sprintf("vision.deepstack.%d", i)] = d
 			s.Deep = append(s.Deep, d.Data)
 		}
@@ -197,9 +197,9 @@ func (m *Model) Look(t *autograd.Tape, pictures []*imageproc.RGB) (*model.Sight,
 		}
 		t.Reset()
 		n := g[0] * g[1]
-		v := m.Vision.forward(t, t.Input(x, n, len(x)/n), [][2]int{g}, nil)
-		s.Features, s.Grids = append(s.Features, v.tokens.Data...), append(s.Grids, g)
-		for i, d := range v.deep {
+		v := m.Vision.Forward(t, t.Input(x, n, len(x)/n), [][2]int{g}, nil)
+		s.Features, s.Grids = append(s.Features, v.Tokens.Data...), append(s.Grids, g)
+		for i, d := range v.Deep {
 			s.Deep[i] = append(s.Deep[i], d.Data...)
 		}
 	}

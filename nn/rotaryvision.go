@@ -1,82 +1,81 @@
-package qwen
+package nn
 
 import (
 	"math"
 	"slices"
 
 	"fovea/autograd"
-	"fovea/nn"
 	"fovea/ops"
 )
 
 // norm is a LayerNorm or an RMSNorm.
 type norm interface {
-	Forward(x *autograd.Value) *autograd.Value
+	Forward(x *Value) *Value
 }
 
-// Vision is the network that looks at pictures of any shape. Its tokens are patches, those of a square of Merge × Merge one
+// RotaryVision is the network that looks at pictures of any shape. Its tokens are patches, those of a square of Merge × Merge one
 // after the other.
-type Vision struct {
-	Config VisionConfig
-	Patch  *Patch          `weight:"patch"`
+type RotaryVision struct {
+	Config RotaryVisionConfig
+	Patch  *FramePatch     `weight:"patch"`
 	Pos    *autograd.Param `weight:"pos"` // Qwen3-VL: [side², D], fitted to each picture
-	Blocks []*Block        `weight:"blocks"`
-	Merger *Merger         `weight:"merger"`
-	Deep   []*Merger       `weight:"deep"`
+	Blocks []*RotaryBlock  `weight:"blocks"`
+	Merger *PatchMerger    `weight:"merger"`
+	Deep   []*PatchMerger  `weight:"deep"`
 }
 
-// Patch embeds a patch, which is there for each of several frames.
-type Patch struct {
+// FramePatch embeds a patch, which is there for each of several frames.
+type FramePatch struct {
 	Weight *autograd.Param `weight:"weight"` // [D, 3, T, P, P]
 	Bias   *autograd.Param `weight:"bias"`
 }
 
-// Block is a pre-norm block.
-type Block struct {
-	Norm1 norm           `weight:"norm1"`
-	Attn  *nn.Attention  `weight:"attn"`
-	Norm2 norm           `weight:"norm2"`
-	MLP   nn.FeedForward `weight:"mlp"`
+// RotaryBlock is a pre-norm block.
+type RotaryBlock struct {
+	Norm1 norm        `weight:"norm1"`
+	Attn  *Attention  `weight:"attn"`
+	Norm2 norm        `weight:"norm2"`
+	MLP   FeedForward `weight:"mlp"`
 }
 
-// Merger makes a token of words out of Merge × Merge patches.
-type Merger struct {
-	Norm  norm      `weight:"norm"`
-	Up    *nn.Dense `weight:"up"`
-	Down  *nn.Dense `weight:"down"`
-	after bool      // the norm is over all of the patches together
+// PatchMerger makes a token of words out of Merge × Merge patches.
+type PatchMerger struct {
+	Norm  norm   `weight:"norm"`
+	Up    *Dense `weight:"up"`
+	Down  *Dense `weight:"down"`
+	after bool   // the norm is over all of the patches together
 }
 
-func root(n int) int { return int(math.Sqrt(float64(max(n, 0)))) }
+func rootOf(n int) int { return int(math.Sqrt(float64(max(n, 0)))) }
 
-// newVision makes a blank one of a configuration that was checked.
-func newVision(c VisionConfig, third bool) *Vision {
+// NewRotaryVision makes a blank one of a configuration that was checked.
+func NewRotaryVision(c RotaryVisionConfig, third bool) *RotaryVision {
 	d, wide := c.Width, c.Width*c.Merge*c.Merge
-	act, _ := nn.Activation(c.Act)
-	v := &Vision{Config: c, Patch: &Patch{Weight: nn.Blank(autograd.Table, d, 3, c.Frames, c.Patch, c.Patch)}}
-	makeNorm := func(d int) norm { return nn.BlankRMSNorm(d, 0, 1e-6) }
+	act, _ := Activation(c.Act)
+	v := &RotaryVision{Config: c, Patch: &FramePatch{Weight: Blank(autograd.Table, d, 3, c.Frames, c.Patch, c.Patch)}}
+	makeNorm := func(d int) norm { return BlankRMSNorm(d, 0, 1e-6) }
 	if third {
-		makeNorm = func(d int) norm { return nn.BlankNorm(d, 1e-6) }
-		v.Patch.Bias, v.Pos = nn.Blank(autograd.Vector, d), nn.Blank(autograd.Table, c.Positions, d)
+		makeNorm = func(d int) norm { return BlankNorm(d, 1e-6) }
+		v.Patch.Bias, v.Pos = Blank(autograd.Vector, d), Blank(autograd.Table, c.Positions, d)
 		for range c.Deep {
-			v.Deep = append(v.Deep, &Merger{makeNorm(wide), nn.BlankDense(wide, wide, true), nn.BlankDense(wide, c.Out, true), true})
+			v.Deep = append(v.Deep, &PatchMerger{makeNorm(wide), BlankDense(wide, wide, true), BlankDense(wide, c.Out, true), true})
 		}
 	}
 	for range c.Depth {
-		b := &Block{Norm1: makeNorm(d), Attn: nn.BlankAttention(d, c.Heads, true), Norm2: makeNorm(d)}
+		b := &RotaryBlock{Norm1: makeNorm(d), Attn: BlankAttention(d, c.Heads, true), Norm2: makeNorm(d)}
 		if third {
-			b.MLP = nn.BlankMLP(d, c.Inner, act)
+			b.MLP = BlankMLP(d, c.Inner, act)
 		} else {
-			b.MLP = &nn.GatedMLP{Gate: nn.BlankDense(d, c.Inner, true), Up: nn.BlankDense(d, c.Inner, true), Down: nn.BlankDense(c.Inner, d, true), Act: act}
+			b.MLP = &GatedMLP{Gate: BlankDense(d, c.Inner, true), Up: BlankDense(d, c.Inner, true), Down: BlankDense(c.Inner, d, true), Act: act}
 		}
 		v.Blocks = append(v.Blocks, b)
 	}
-	v.Merger = &Merger{makeNorm(d), nn.BlankDense(wide, wide, true), nn.BlankDense(wide, c.Out, true), false}
+	v.Merger = &PatchMerger{makeNorm(d), BlankDense(wide, wide, true), BlankDense(wide, c.Out, true), false}
 	return v
 }
 
 // forward maps [N·M², D] to [N, Out].
-func (m *Merger) forward(x *autograd.Value, n int) *autograd.Value {
+func (m *PatchMerger) forward(x *Value, n int) *Value {
 	t, d := x.Tape(), x.Shape.Last()
 	if !m.after {
 		x = m.Norm.Forward(x)
@@ -88,27 +87,28 @@ func (m *Merger) forward(x *autograd.Value, n int) *autograd.Value {
 	return m.Down.Forward(ops.GELUExact(m.Up.Forward(x)))
 }
 
-// seen are the tokens of pictures, [N, Out] each, in the order of the patches that came in.
-type seen struct {
-	embed, merger, tokens *autograd.Value
-	deep                  []*autograd.Value
+// Sights are the tokens of pictures, [N, Out] each, in the order of the patches that came in; of Embed, Merger and Deep too, the
+// reference's states on the way.
+type Sights struct {
+	Embed, Merger, Tokens *Value
+	Deep                  []*Value
 }
 
-// forward looks at patches [N, 3·T·P·P] of pictures of grids patches down and across.
-func (v *Vision) forward(t *autograd.Tape, x *autograd.Value, grids [][2]int, tap func(int, *autograd.Value) *autograd.Value) seen {
+// Forward looks at patches [N, 3·T·P·P] of pictures of grids patches down and across.
+func (v *RotaryVision) Forward(t *autograd.Tape, x *Value, grids [][2]int, tap func(int, *Value) *Value) Sights {
 	c := &v.Config
-	var bias *autograd.Value
+	var bias *Value
 	if v.Patch.Bias != nil {
 		bias = t.Use(v.Patch.Bias)
 	}
-	out := seen{embed: ops.Linear(x, t.View(t.Use(v.Patch.Weight), c.Width, x.Shape.Last()), bias)}
-	n, x := c.Merge*c.Merge, out.embed
+	out := Sights{Embed: ops.Linear(x, t.View(t.Use(v.Patch.Weight), c.Width, x.Shape.Last()), bias)}
+	n, x := c.Merge*c.Merge, out.Embed
 	if v.Pos != nil {
 		x = ops.Add(x, v.positions(t, grids))
 	}
 	order, windows, whole := v.windows(grids)
 	places := v.places(grids)
-	x = gather(x, order, n)
+	x = regroup(x, order, n)
 	rot := v.rotation(places, order, n)
 	for i, b := range v.Blocks {
 		if tap != nil {
@@ -120,23 +120,23 @@ func (v *Vision) forward(t *autograd.Tape, x *autograd.Value, grids [][2]int, ta
 		}
 		x = v.block(b, x, rot, spans, tap == nil)
 		if j := slices.Index(c.Deep, i); j >= 0 && j < len(v.Deep) {
-			out.deep = append(out.deep, v.Deep[j].forward(x, n))
+			out.Deep = append(out.Deep, v.Deep[j].forward(x, n))
 		}
 	}
 	if tap != nil {
 		x = tap(len(v.Blocks), x)
 	}
-	out.merger = v.Merger.forward(x, n)
+	out.Merger = v.Merger.forward(x, n)
 	back := make([]int, len(order))
 	for i, o := range order {
 		back[o] = i
 	}
-	out.tokens = gather(out.merger, back, 1)
+	out.Tokens = regroup(out.Merger, back, 1)
 	return out
 }
 
 // block runs a block and, if brief, frees what it takes but its result.
-func (v *Vision) block(b *Block, x *autograd.Value, rot *ops.Rotation, spans [][2]int, brief bool) *autograd.Value {
+func (v *RotaryVision) block(b *RotaryBlock, x *Value, rot *ops.Rotation, spans [][2]int, brief bool) *Value {
 	t, c := x.Tape(), &v.Config
 	out := t.New(false, x.Shape...)
 	mark := t.Mark()
@@ -156,8 +156,8 @@ func (v *Vision) block(b *Block, x *autograd.Value, rot *ops.Rotation, spans [][
 	return out
 }
 
-// gather reorders groups of n rows.
-func gather(x *autograd.Value, order []int, n int) *autograd.Value {
+// regroup reorders groups of n rows.
+func regroup(x *Value, order []int, n int) *Value {
 	refs := make([]ops.Ref, 0, len(order)*n)
 	for _, o := range order {
 		for i := range n {
@@ -168,7 +168,7 @@ func gather(x *autograd.Value, order []int, n int) *autograd.Value {
 }
 
 // places are the row and column of every patch, in the order in which patches come in.
-func (v *Vision) places(grids [][2]int) (out [][2]int) {
+func (v *RotaryVision) places(grids [][2]int) (out [][2]int) {
 	m := v.Config.Merge
 	for _, g := range grids {
 		for i := range g[0] * g[1] {
@@ -180,14 +180,14 @@ func (v *Vision) places(grids [][2]int) (out [][2]int) {
 }
 
 // positions is the table, fitted to each picture.
-func (v *Vision) positions(t *autograd.Tape, grids [][2]int) *autograd.Value {
-	side, d := root(v.Config.Positions), v.Config.Width
+func (v *RotaryVision) positions(t *autograd.Tape, grids [][2]int) *Value {
+	side, d := rootOf(v.Config.Positions), v.Config.Width
 	table := t.View(t.Use(v.Pos), 1, side, side, d)
 	var refs []ops.Ref
-	var tables []*autograd.Value
+	var tables []*Value
 	places, at := v.places(grids), 0
 	for i, g := range grids {
-		tables = append(tables, ops.Resize(table, nn.AlignedTaps(side, g[0]), nn.AlignedTaps(side, g[1])))
+		tables = append(tables, ops.Resize(table, AlignedTaps(side, g[0]), AlignedTaps(side, g[1])))
 		for range g[0] * g[1] {
 			refs = append(refs, ops.Ref{Table: int32(i), Row: int32(places[at][0]*g[1] + places[at][1])})
 			at++
@@ -197,7 +197,7 @@ func (v *Vision) positions(t *autograd.Tape, grids [][2]int) *autograd.Value {
 }
 
 // rotation turns the first half of each head's pairs by a patch's row, the second by its column.
-func (v *Vision) rotation(places [][2]int, order []int, n int) *ops.Rotation {
+func (v *RotaryVision) rotation(places [][2]int, order []int, n int) *ops.Rotation {
 	pairs := v.Config.Width / v.Config.Heads / 2
 	r := &ops.Rotation{Pairs: pairs, Cos: make([]float32, pairs*len(places)), Sin: make([]float32, pairs*len(places))}
 	for i := range places {
@@ -214,7 +214,7 @@ func (v *Vision) rotation(places [][2]int, order []int, n int) *ops.Rotation {
 
 // windows orders the tokens of each picture window by window, and says which rows of patches each window and each picture
 // has in that order. Without windows the order stays, and there are none.
-func (v *Vision) windows(grids [][2]int) (order []int, windows, whole [][2]int) {
+func (v *RotaryVision) windows(grids [][2]int) (order []int, windows, whole [][2]int) {
 	m := v.Config.Merge
 	side, first := v.Config.Window/m/v.Config.Patch, 0
 	for _, g := range grids {
