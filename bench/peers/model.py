@@ -33,7 +33,7 @@ class Encoder(nn.Module):
     def forward(self, pictures):
         x = self.patch(pictures).flatten(2).transpose(1, 2)
         if self.cls is not None:
-            x = torch.cat([self.cls.expand(len(x), -1, -1), x], 1)
+            x = torch.cat([self.cls.expand(x.shape[0], -1, -1), x], 1)
         x = x + self.pos
         for block in self.blocks:
             x = block(x)
