@@ -53,7 +53,7 @@ if packages "$dir/venv" openai==3.57.0 ollama==0.6.3 'tritonclient[http,grpc]==2
 fi
 # schemathesis has dependencies that do not go with those of the clients.
 if packages "$dir/schemathesis" schemathesis==4.32.5; then
-  "$dir/schemathesis/bin/schemathesis" --config-file "$here/schemathesis.toml" run "$url/openapi.yaml" --url "$url"
+  "$dir/schemathesis/bin/schemathesis" --config-file "$here/schemathesis.toml" run "$url/openapi.yaml" --url "$url" --request-timeout 60
 fi
 mkdir -p "$dir/npm"
 if program node nodejs && program npm npm && (cd "$dir/npm" && fetched "openai and ollama from npm" npm install --no-audit --no-fund openai@6.49.0 ollama@0.6.4); then
