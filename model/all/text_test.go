@@ -44,8 +44,7 @@ type written struct {
 	Text  string  `json:"generated_text"`
 }
 
-// TestParityWriting reads the fixture's prompt and writes on from it, and each token that is written has the probability that
-// reading all of them at once gives it.
+// TestParityWriting reads the fixture's prompt and writes on from it what the reference wrote.
 func TestParityWriting(t *testing.T) {
 	forEach(t, func(t *testing.T, x *fixture) {
 		net, ok := x.load(t).(model.Speaker)
