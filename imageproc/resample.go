@@ -2,6 +2,7 @@ package imageproc
 
 import (
 	"math"
+	"sync"
 
 	"fovea/annotation"
 	"fovea/internal/pixel"
@@ -51,37 +52,65 @@ func resample(pix []uint8, w, h, c int, box annotation.Box, ow, oh int, f Filter
 	case !across && !down:
 		return append([]uint8(nil), pix...)
 	case !down:
-		return acrossPass(pix, w, h, c, &wx)
+		out := make([]uint8, c*ow*h)
+		acrossPass(out, pix, w, h, c, &wx)
+		return out
 	case !across:
-		return downPass(pix, c*w, &wy)
-	case shrink > 0 && shrink > 2*(box.W()-float64(ow)):
-		return acrossPass(downPass(pix, c*w, &wy), w, oh, c, &wx)
+		out := make([]uint8, c*w*oh)
+		downPass(out, pix, c*w, &wy)
+		return out
+	}
+	out := make([]uint8, c*ow*oh)
+	if shrink > 0 && shrink > 2*(box.W()-float64(ow)) {
+		mid := borrow(c * w * oh)
+		defer passes.Put(mid)
+		downPass(*mid, pix, c*w, &wy)
+		acrossPass(out, *mid, w, oh, c, &wx)
+		return out
 	}
 	// Filter only the rows that the second pass reads.
 	y0, y1 := wy.Start[0], wy.Start[oh-1]+wy.Count[oh-1]
 	for i := range wy.Start {
 		wy.Start[i] -= y0
 	}
-	return downPass(acrossPass(pix[c*w*y0:], w, y1-y0, c, &wx), c*ow, &wy)
+	mid := borrow(c * ow * (y1 - y0))
+	defer passes.Put(mid)
+	acrossPass(*mid, pix[c*w*y0:], w, y1-y0, c, &wx)
+	downPass(out, *mid, c*ow, &wy)
+	return out
+}
+
+// passes holds memory of pictures between passes, which is as large as the result and larger.
+var passes = sync.Pool{New: func() any { return new([]uint8) }}
+
+// borrow takes n bytes of any value from passes.
+func borrow(n int) *[]uint8 {
+	p := passes.Get().(*[]uint8)
+	if cap(*p) < n {
+		*p = make([]uint8, n)
+	}
+	*p = (*p)[:n]
+	return p
 }
 
 // acrossPass filters the first h rows of pictures that are w pixels of c samples wide, so many rows at a time that they fill a
 // vector of bytes.
-func acrossPass(pix []uint8, w, h, c int, t *pixel.Taps) []uint8 {
+func acrossPass(out, pix []uint8, w, h, c int, t *pixel.Taps) {
 	n, on := c*w, c*len(t.Start)
-	out := make([]uint8, on*h)
-	in, mixed := make([]uint8, pixel.Rows*n), make([]uint8, pixel.Rows*on)
+	scratch := borrow(pixel.Rows * (n + on))
+	defer passes.Put(scratch)
+	in, mixed := (*scratch)[:pixel.Rows*n], (*scratch)[pixel.Rows*n:]
 	if h < pixel.Rows { // too few: the missing ones count as black
 		src, dst := make([]uint8, pixel.Rows*n), make([]uint8, pixel.Rows*on)
 		copy(src, pix[:h*n])
 		acrossRows(dst, src, in, mixed, t, c)
-		return dst[:h*on]
+		copy(out, dst)
+		return
 	}
 	for y := 0; y < h; y += pixel.Rows {
 		at := min(y, h-pixel.Rows) // the last ones overlap those before
 		acrossRows(out[at*on:], pix[at*n:], in, mixed, t, c)
 	}
-	return out
 }
 
 func acrossRows(dst, src, in, mixed []uint8, t *pixel.Taps, c int) {
@@ -92,11 +121,9 @@ func acrossRows(dst, src, in, mixed []uint8, t *pixel.Taps, c int) {
 }
 
 // downPass filters the columns of rows that are n samples long.
-func downPass(pix []uint8, n int, t *pixel.Taps) []uint8 {
-	out := make([]uint8, n*len(t.Start))
+func downPass(out, pix []uint8, n int, t *pixel.Taps) {
 	for y := range t.Start {
 		p, k := t.Of(y)
 		pixel.Down(out[y*n:(y+1)*n], pix[p*n:], k)
 	}
-	return out
 }
