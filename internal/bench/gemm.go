@@ -85,6 +85,18 @@ func (r Rate) Share() float64 {
 	return 0
 }
 
+// ShareLimits gives rates of one format and number of threads the best of their limits: on a shared machine a short loop may
+// have had to do without a core.
+func ShareLimits(rates []Rate) {
+	for i := range rates {
+		for _, o := range rates {
+			if r := &rates[i]; o.BF16 == r.BF16 && o.Threads == r.Threads {
+				r.Peak, r.Memory = max(r.Peak, o.Peak), max(r.Memory, o.Memory)
+			}
+		}
+	}
+}
+
 // MeasureProduct times a product for so many seconds, in turns with what the machine can do at best, so that whatever disturbs one
 // disturbs the other.
 func MeasureProduct(p Product, threads int, seconds float64) Rate {

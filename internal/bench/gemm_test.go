@@ -21,6 +21,11 @@ func TestMeasureProduct(t *testing.T) {
 		}
 		rates = append(rates, r)
 	}
+	shared := []Rate{{Peak: 2, Threads: 1}, {Peak: 3, Memory: 5, Threads: 1}, {Peak: 9, Threads: 2}, {Product: Product{BF16: true}, Peak: 8, Threads: 1}}
+	ShareLimits(shared)
+	if shared[0].Peak != 3 || shared[0].Memory != 5 || shared[1].Peak != 3 || shared[2].Peak != 9 || shared[3].Peak != 8 {
+		t.Errorf("%+v", shared)
+	}
 	if i := (Product{"", 2, 3, 4, false}).Intensity(); i != 48./(4*(8+12+6)) {
 		t.Errorf("intensity %g", i)
 	}

@@ -19,7 +19,7 @@ import (
 // Colours that people with colour blindness tell apart (Okabe and Ito 2008).
 var rooflineColors = []color.NRGBA{{0, 114, 178, 255}, {213, 94, 0, 255}, {0, 158, 115, 255}, {204, 121, 167, 255}}
 
-// PlotRoofline draws rates over intensities with their roofs, one colour for each format and number of threads, to a .svg or
+// PlotRoofline draws rates over intensities with their roofs, which ShareLimits made equal, one colour for each format and number of threads, to a .svg or
 // .png file.
 func PlotRoofline(path string, rates []Rate) error {
 	ext := strings.TrimPrefix(strings.ToLower(filepath.Ext(path)), ".")
@@ -45,9 +45,7 @@ func PlotRoofline(path string, rates []Rate) error {
 			order = append(order, g)
 		}
 		points[g] = append(points[g], plotter.XY{X: r.Intensity(), Y: r.Best / 1e9})
-		best := roof[g]
-		best.Peak, best.Memory = max(best.Peak, r.Peak), max(best.Memory, r.Memory)
-		roof[g] = best
+		roof[g] = r
 	}
 	for i, g := range order {
 		c := rooflineColors[i%len(rooflineColors)]

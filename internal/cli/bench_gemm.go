@@ -32,7 +32,6 @@ func (a *app) runBenchGemm(ctx context.Context, o *benchGemmOptions) error {
 	if !(o.seconds > 0 && o.seconds <= maxSeconds) {
 		return usage("", "--seconds is %g, want 0 … %g", o.seconds, float64(maxSeconds))
 	}
-	var figures []benchFigure
 	var rates []bench.Rate
 	for _, threads := range []int{1, a.threads}[:min(a.threads, 2)] {
 		for _, p := range bench.Products() {
@@ -42,13 +41,16 @@ func (a *app) runBenchGemm(ctx context.Context, o *benchGemmOptions) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			r := bench.MeasureProduct(p, threads, o.seconds)
-			rates = append(rates, r)
-			name := fmt.Sprintf("%s, %d thread%s", p, threads, plural(threads))
-			figures = append(figures, benchFigure{name + ", best", r.Best / 1e9, "GFLOP/s"}, benchFigure{name + ", median", r.Median / 1e9, "GFLOP/s"})
-			if share := r.Share(); share > 0 {
-				figures = append(figures, benchFigure{name + ", limit", r.Limit() / 1e9, "GFLOP/s"}, benchFigure{name + ", best of limit", 100 * share, "%"})
-			}
+			rates = append(rates, bench.MeasureProduct(p, threads, o.seconds))
+		}
+	}
+	bench.ShareLimits(rates)
+	var figures []benchFigure
+	for _, r := range rates {
+		name := fmt.Sprintf("%s, %d thread%s", r.Product, r.Threads, plural(r.Threads))
+		figures = append(figures, benchFigure{name + ", best", r.Best / 1e9, "GFLOP/s"}, benchFigure{name + ", median", r.Median / 1e9, "GFLOP/s"})
+		if share := r.Share(); share > 0 {
+			figures = append(figures, benchFigure{name + ", limit", r.Limit() / 1e9, "GFLOP/s"}, benchFigure{name + ", best of limit", 100 * share, "%"})
 		}
 	}
 	if o.plot != "" {
