@@ -98,6 +98,9 @@ func (a *app) runTrain(c *cobra.Command, o *trainOptions, args []string) error {
 	}
 	if !a.quiet {
 		a.describe(run)
+		for _, h := range run.Hints() {
+			fmt.Fprintf(a.err, "%s %s\n", a.errStyle.paint(bold, "fovea: hint:"), printable(h))
+		}
 	}
 	if o.check {
 		return nil

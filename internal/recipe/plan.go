@@ -153,9 +153,7 @@ func (r *Run) remark(p *Plan) {
 	for _, s := range p.Eval {
 		measured = append(measured, namesOf(s.Holds)...)
 	}
-	for _, t := range dataset.Twins(append(slices.Clone(taught), measured...)) {
-		add("%s are one name for the model, which knows no case; rename them if they are not meant to be", quoted(t))
-	}
+	p.Remarks = append(p.Remarks, r.Hints()...)
 	var never []string
 	for _, m := range measured {
 		if known := func(t string) bool { return len(dataset.Twins([]string{t, m})) > 0 || t == m }; !slices.ContainsFunc(taught, known) && !slices.Contains(never, m) {
@@ -170,6 +168,21 @@ func (r *Run) remark(p *Plan) {
 		}
 		add("%s%s: measured, but in no data set to train on", quoted(never[:min(len(never), listed)]), more)
 	}
+}
+
+// Hints says which labels of the data sets are one name for the model, though they are spelled differently.
+func (r *Run) Hints() []string {
+	var names, out []string
+	for _, s := range r.sets {
+		names = append(names, s.Classes()...)
+	}
+	for _, e := range r.evals {
+		names = append(names, e.Source.Classes()...)
+	}
+	for _, t := range dataset.Twins(names) {
+		out = append(out, quoted(t)+" are one name for the model, which knows no case; rename them if they are not meant to be")
+	}
+	return out
 }
 
 // namesOf are the labels that occur in a data set.
