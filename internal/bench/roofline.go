@@ -38,6 +38,7 @@ func PlotRoofline(path string, rates []Rate) error {
 		threads int
 	}
 	var order []group
+	top := 0.
 	points, roof := map[group]plotter.XYs{}, map[group]Rate{}
 	for _, r := range rates {
 		g := group{r.BF16, r.Threads}
@@ -46,6 +47,7 @@ func PlotRoofline(path string, rates []Rate) error {
 		}
 		points[g] = append(points[g], plotter.XY{X: r.Intensity(), Y: r.Best / 1e9})
 		roof[g] = r
+		top = max(top, r.Peak/1e9, r.Best/1e9)
 	}
 	for i, g := range order {
 		c := rooflineColors[i%len(rooflineColors)]
@@ -56,8 +58,8 @@ func PlotRoofline(path string, rates []Rate) error {
 		s.Color, s.Shape, s.Radius = c, draw.CircleGlyph{}, vg.Points(3)
 		p.Add(s)
 		name := Rate{Product: Product{BF16: g.bf16}, Threads: g.threads}.format()
-		if top := roof[g]; top.Peak > 0 && top.Memory > 0 {
-			line := plotter.NewFunction(func(x float64) float64 { return math.Min(top.Peak, top.Memory*x) / 1e9 })
+		if r := roof[g]; r.Peak > 0 && r.Memory > 0 {
+			line := plotter.NewFunction(func(x float64) float64 { return math.Min(r.Peak, r.Memory*x) / 1e9 })
 			line.Color, line.Width, line.Samples, line.XMin, line.XMax = c, vg.Points(1.2), 2000, .3, 1000
 			p.Add(line)
 			p.Legend.Add(name, line, s)
@@ -65,7 +67,7 @@ func PlotRoofline(path string, rates []Rate) error {
 		}
 		p.Legend.Add(name, s)
 	}
-	p.X.Min, p.X.Max, p.Y.Min = .3, 1000, 1
+	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = .3, 1000, 1, 1.6*top
 	w, err := p.WriterTo(8*vg.Inch, 5*vg.Inch, ext)
 	if err != nil {
 		return fmt.Errorf("bench: draw %q: %w", path, err)
@@ -87,5 +89,8 @@ func (r Rate) format() string {
 	if r.BF16 {
 		f = "bf16"
 	}
-	return fmt.Sprintf("%s, %d thread(s)", f, r.Threads)
+	if r.Threads == 1 {
+		return f + ", 1 thread"
+	}
+	return fmt.Sprintf("%s, %d threads", f, r.Threads)
 }
