@@ -23,7 +23,8 @@ var layers = [][]string{
 	{"checkpoint"},
 	{"model", "checkpoint/checkpointtest"},
 	{"model/unified", "train", "explain"},
-	{"model/all", "compress", "internal/bench", "internal/recipe", "internal/testmodel"},
+	{"model/all", "compress"},
+	{"internal/bench", "internal/recipe", "internal/testmodel"},
 	{""}, // fovea, the facade
 	{"internal/serve", "internal/batch"},
 	{"internal/cli"},
