@@ -30,7 +30,7 @@ func (n native) Card() model.Card {
 	c := n.Config
 	card := model.Card{
 		Name: n.name, Family: c.Architecture, Tasks: Everything | task.SetOf(task.Ask, task.Match), Size: c.Size,
-		Labels: c.Labels, Classes: c.Classes, OpenVocabulary: true, Skeleton: annotation.COCO17, Embed: c.Embed,
+		Labels: c.Labels, Classes: c.Classes, Pixels: c.Pixels, OpenVocabulary: true, Skeleton: annotation.COCO17, Embed: c.Embed,
 	}
 	if len(c.Joints) != len(annotation.COCO17.Joints) {
 		card.Tasks, card.Skeleton = card.Tasks&^task.SetOf(task.Pose), nil

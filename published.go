@@ -62,13 +62,17 @@ func encodePicture(run model.Runner, img *imageproc.RGB) (model.View, error) {
 // words says what is wrong with the names that a request gives to a model: one with a fixed list knows no others, and one
 // without a list of its own needs some.
 func (r *Request) words(card *model.Card) error {
+	things := card.Labels
+	if r.Semantic && len(card.Pixels) > 0 {
+		things = card.Pixels
+	}
 	for _, l := range []struct {
 		code, what string
 		tasks      task.Set
 		asked, own []string
 	}{
 		{"request.label", "label", task.SetOf(task.Classify), r.Labels, card.Classes},
-		{"request.query", "query", task.SetOf(task.Detect, task.Segment), r.Query, card.Labels},
+		{"request.query", "query", task.SetOf(task.Detect, task.Segment), r.Query, things},
 	} {
 		if r.Tasks&l.tasks == 0 {
 			continue

@@ -28,8 +28,9 @@ type Card struct {
 	Size       int // longer side of its input, pixels
 	// Labels are the things that it detects and Classes what it recognises when nothing else is asked for.
 	Labels, Classes []string
-	OpenVocabulary  bool // other words than those can be asked for
-	Anything        bool // without a query it detects whatever it sees, though it has no list of it
+	Pixels          []string // classes that a picture is divided among, where they are others than Labels
+	OpenVocabulary  bool     // other words than those can be asked for
+	Anything        bool     // without a query it detects whatever it sees, though it has no list of it
 	Skeleton        *annotation.Skeleton
 	NeedsBoxes      bool // Pose is all it does with people: somebody else has to find them
 	Embed           int  // length of its vectors in the joint space, 0 without one
