@@ -171,7 +171,8 @@ func TestOverload(t *testing.T) {
 	if os.Getenv("FOVEA_LONG") != "" {
 		longest, soon, share = 2*one, 50*time.Millisecond, .9
 	}
-	if p99 > longest || refusal > soon || used < share {
+	// With -short this runs under the race detector, where time says nothing: what was answered and what was refused still counts.
+	if !testing.Short() && (p99 > longest || refusal > soon || used < share) {
 		t.Error("that is too slow")
 	}
 	until(t, "all places are free", func() bool { return s.models[0].queue.taken.Load() == 0 })
