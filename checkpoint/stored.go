@@ -29,7 +29,7 @@ func (f *File) Halves() int64 {
 	for _, s := range f.shards {
 		for _, e := range s.entries {
 			if e.dtype == BF16 || e.dtype == F16 {
-				n += int64(e.to - e.from)
+				n += e.to - e.from
 			}
 		}
 	}

@@ -21,7 +21,7 @@ type Product struct {
 // Products lists what fovea bench gemm measures: a large square and the maps of transformers.
 func Products() (out []Product) {
 	for _, bf16 := range []bool{false, true} {
-		for _, p := range []Product{
+		out = append(out, []Product{
 			{"1536³", 1536, 1536, 1536, bf16},
 			{"ViT-B, queries, keys, values", 197, 2304, 768, bf16},
 			{"ViT-B, output", 197, 768, 768, bf16},
@@ -30,9 +30,7 @@ func Products() (out []Product) {
 			{"width 256, up", 320, 1024, 256, bf16},
 			{"width 192, up, batch 8", 1576, 768, 192, bf16},
 			{"one row", 1, 8192, 4096, bf16},
-		} {
-			out = append(out, p)
-		}
+		}...)
 	}
 	return out
 }

@@ -100,7 +100,7 @@ func ReadJPEGs(path string) (files [][]byte, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("bench: open %s: %w", path, err)
 	}
-	defer z.Close()
+	defer func() { _ = z.Close() }()
 	for _, f := range z.File {
 		data, err := readZipped(f)
 		if err != nil {

@@ -51,7 +51,7 @@ func (m *Model) LoadBackbone(path string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	err = checkpoint.Bind(nn.Params(m.Stem.Lite.Net), f, nil)
 	m.params = nn.Params(m) // Params named them for the file
 	return err
