@@ -83,7 +83,7 @@ func decode(dst []float32, raw []byte, d DType) {
 		}
 	case F16:
 		for i := range dst {
-			dst[i] = fromHalf(le.Uint16(raw[2*i:]))
+			dst[i] = kernel.Float16(le.Uint16(raw[2*i:]))
 		}
 	case F64:
 		for i := range dst {
@@ -95,7 +95,7 @@ func decode(dst []float32, raw []byte, d DType) {
 		}
 	case F8E5M2: // the upper half of a float16
 		for i := range dst {
-			dst[i] = fromHalf(uint16(raw[i]) << 8)
+			dst[i] = kernel.Float16(uint16(raw[i]) << 8)
 		}
 	case I8:
 		for i := range dst {
@@ -137,18 +137,6 @@ func decode(dst []float32, raw []byte, d DType) {
 			dst[i] = float32(le.Uint64(raw[8*i:]))
 		}
 	}
-}
-
-// fromHalf widens an IEEE 754 binary16, exactly.
-func fromHalf(h uint16) float32 {
-	sign, exp, frac := uint32(h>>15)<<31, uint32(h>>10)&31, uint32(h)&1023
-	switch exp {
-	case 0: // zero or subnormal: frac·2⁻²⁴
-		return math.Float32frombits(sign | math.Float32bits(float32(frac)*(1.0/(1<<24))))
-	case 31:
-		return math.Float32frombits(sign | 0x7f800000 | frac<<13)
-	}
-	return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
 }
 
 // fromE4M3 widens the 8-bit format with bias 7 whose only special values are the two NaNs, 0x7f and 0xff.

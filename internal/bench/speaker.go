@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"bufio"
 	"fmt"
 	"os"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"fovea/model"
 	"fovea/model/all"
 	"fovea/nn"
+	"fovea/train"
 )
 
 // Speaker is what a published model that writes takes, from its folder to a picture's answer.
@@ -79,7 +79,7 @@ func MeasureSpeaker(dir, precision string, threads int, img *imageproc.RGB) (*Sp
 		}
 	}
 	s.Rate = wordsAfter / lap(&start)
-	s.Activations, s.Resident = int64(t.Held()+4*len(sight.Features)+tell.Bytes()), peakResident()
+	s.Activations, s.Resident = int64(t.Held()+4*len(sight.Features)+tell.Bytes()), train.PeakMemory()
 	return s, nil
 }
 
@@ -107,20 +107,4 @@ func weightBytes(dir string) (n int64, err error) {
 		}
 	}
 	return n, nil
-}
-
-// peakResident is the most memory that the process has had, 0 where the system does not tell.
-func peakResident() int64 {
-	f, err := os.Open("/proc/self/status")
-	if err != nil {
-		return 0
-	}
-	defer f.Close()
-	kib := int64(0)
-	for s := bufio.NewScanner(f); s.Scan(); {
-		if rest, ok := strings.CutPrefix(s.Text(), "VmHWM:"); ok {
-			_, _ = fmt.Sscan(rest, &kib)
-		}
-	}
-	return kib << 10
 }

@@ -129,7 +129,7 @@ func (r *Rows) at(i int) float32 {
 	case r.BF16 != nil:
 		return math.Float32frombits(uint32(r.BF16[i]) << 16)
 	}
-	return halfToFloat(r.F16[i])
+	return Float16(r.F16[i])
 }
 
 // evenOdd puts the elements of even number of each 2·lanes before those of odd number.
@@ -180,12 +180,12 @@ func FromF16(dst []float32, src []uint16) {
 
 func fromF16Generic(dst []float32, src []uint16) {
 	for i, v := range src {
-		dst[i] = halfToFloat(v)
+		dst[i] = Float16(v)
 	}
 }
 
-// halfToFloat widens a binary16.
-func halfToFloat(h uint16) float32 {
+// Float16 widens an IEEE 754 binary16, exactly.
+func Float16(h uint16) float32 {
 	sign, exp, frac := uint32(h>>15)<<31, uint32(h>>10)&31, uint32(h)&1023
 	switch exp {
 	case 0: // zero or subnormal: frac·2⁻²⁴

@@ -144,7 +144,7 @@ func TestFromF16(t *testing.T) {
 		bits uint16
 		want float64
 	}{{0x3c00, 1}, {0xc000, -2}, {0x7bff, 65504}, {1, math.Ldexp(1, -24)}, {0x0400, math.Ldexp(1, -14)}, {0x7c00, math.Inf(1)}} {
-		if got := halfToFloat(c.bits); float64(got) != c.want {
+		if got := Float16(c.bits); float64(got) != c.want {
 			t.Errorf("%04x is %g, want %g", c.bits, got, c.want)
 		}
 	}

@@ -60,7 +60,7 @@ func (q *Int4) SetRow(i int, w []float32) {
 			}
 		}
 		half := floatToHalf(most / -8)
-		d := halfToFloat(half)
+		d := Float16(half)
 		inverse := float32(0)
 		if d != 0 {
 			inverse = 1 / d
@@ -93,7 +93,7 @@ func (q *Int4) Row(dst []float32, i int) {
 		if l%8 >= 4 {
 			b >>= 4
 		}
-		dst[j] = halfToFloat(uint16(scale[0])|uint16(scale[1])<<8) * float32(int(b&15)-8)
+		dst[j] = Float16(uint16(scale[0])|uint16(scale[1])<<8) * float32(int(b&15)-8)
 	}
 }
 
@@ -342,7 +342,7 @@ func gemvInt4Generic(m int, y []float32, x []int8, w []byte, n, k, ldy, ldx int)
 					}
 					dot += int32(a) * (int32(b&15) - 8)
 				}
-				s += lanes[g*quantGroup/4] * halfToFloat(uint16(scale[0])|uint16(scale[1])<<8) * float32(dot)
+				s += lanes[g*quantGroup/4] * Float16(uint16(scale[0])|uint16(scale[1])<<8) * float32(dot)
 			}
 			y[j*ldy+i] = s
 		}

@@ -200,16 +200,16 @@ func TestInt4(t *testing.T) {
 func TestFloatToHalf(t *testing.T) {
 	for i := range 0x7c00 {
 		h := uint16(i)
-		if got := floatToHalf(halfToFloat(h)); got != h {
+		if got := floatToHalf(Float16(h)); got != h {
 			t.Fatalf("%04x became %04x", h, got)
 		}
-		if got := floatToHalf(-halfToFloat(h)); got != h|0x8000 {
+		if got := floatToHalf(-Float16(h)); got != h|0x8000 {
 			t.Fatalf("-%04x became %04x", h, got)
 		}
 		if i+1 == 0x7c00 {
 			break
 		}
-		a, b := halfToFloat(h), halfToFloat(h+1)
+		a, b := Float16(h), Float16(h+1)
 		if got := floatToHalf((a + b) / 2); got != h+h&1 {
 			t.Fatalf("between %04x and the next: %04x", h, got)
 		}

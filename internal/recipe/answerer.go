@@ -7,7 +7,6 @@ import (
 
 	"fovea/annotation"
 	"fovea/dataset"
-	"fovea/eval"
 	"fovea/imageproc"
 	"fovea/model"
 	"fovea/task"
@@ -62,8 +61,7 @@ func (e *Evaluation) RunOn(ctx context.Context, a Answerer) (Measurement, error)
 			err = m.at(ctx, i)
 		}
 		if err != nil && ctx.Err() != nil {
-			got, _ := m.result()
-			return Measurement{got, i}, ctx.Err()
+			return Measurement{m.scores.result(), i}, ctx.Err()
 		}
 		if err != nil {
 			return Measurement{}, fmt.Errorf("recipe: evaluate %s: %w", e.Name, err)
@@ -72,8 +70,7 @@ func (e *Evaluation) RunOn(ctx context.Context, a Answerer) (Measurement, error)
 			e.Progress(i+1, n)
 		}
 	}
-	got, err := m.result()
-	return Measurement{got, n}, err
+	return Measurement{m.scores.result(), n}, nil
 }
 
 // measure puts pictures to a model and scores what it says.
@@ -84,9 +81,6 @@ type measure struct {
 	labels, query []string // of the data set's, those that the model knows
 	pixels        map[string]uint8
 	scores        *scores
-	images        [][]float32 // vectors of captioned pictures
-	texts         [][]float32
-	of            []int // the picture of each text
 	captioned     int
 }
 
@@ -274,37 +268,16 @@ func (m *measure) match(ctx context.Context, ex *dataset.Example, vector []float
 	if len(ex.Captions) == 0 {
 		return nil
 	}
+	var texts [][]float32
 	for _, text := range ex.Captions {
 		v, err := m.a.TextVector(ctx, text)
 		if err != nil {
 			return fmt.Errorf("%s: %w", ex.ID, err)
 		}
-		m.texts, m.of = append(m.texts, v), append(m.of, len(m.images))
+		texts = append(texts, v)
 	}
-	m.images = append(m.images, vector)
+	m.scores.matches.add(vector, texts)
 	return nil
-}
-
-func (m *measure) result() (map[string]float64, error) {
-	out := m.scores.result()
-	if len(m.images) == 0 {
-		return out, nil
-	}
-	similarity := make([]float32, 0, len(m.images)*len(m.texts))
-	for _, v := range m.images {
-		for _, x := range m.texts {
-			dot := float32(0)
-			for k := range v {
-				dot += v[k] * x[k]
-			}
-			similarity = append(similarity, dot)
-		}
-	}
-	found, err := eval.Retrieval(similarity, len(m.images), m.of)
-	for k, v := range found {
-		out["retrieval "+k] = v
-	}
-	return out, err
 }
 
 // network is a network in training as an Answerer, for the tasks that lessons teach.

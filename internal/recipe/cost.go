@@ -1,15 +1,10 @@
 package recipe
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"os"
-	"runtime"
 	"slices"
-	"strings"
 	"time"
 
 	"fovea/dataset"
@@ -58,7 +53,7 @@ func (r *Run) Trial(ctx context.Context) (*Cost, error) {
 		cost.EvalSeconds += s * float64(times)
 	}
 	cost.Seconds = cost.TrainSeconds + cost.EvalSeconds
-	cost.Bytes = peakMemory()
+	cost.Bytes = train.PeakMemory()
 	for i, d := range r.Config.Data {
 		if d.Scenes == 0 {
 			cost.Bytes += keptBytes(r.sets[i])
@@ -143,23 +138,4 @@ func keptBytes(src dataset.Source) int64 {
 		}
 	}
 	return min(sum/max(known, 1)*n, cacheBytes)
-}
-
-// peakMemory is the most memory that the process has had, bytes.
-func peakMemory() int64 {
-	f, err := os.Open("/proc/self/status")
-	if err == nil {
-		defer func() { _ = f.Close() }()
-		for s := bufio.NewScanner(f); s.Scan(); {
-			var kib int64
-			if strings.HasPrefix(s.Text(), "VmHWM:") {
-				if _, err := fmt.Sscanf(s.Text(), "VmHWM: %d kB", &kib); err == nil {
-					return kib << 10
-				}
-			}
-		}
-	}
-	var m runtime.MemStats // elsewhere than on Linux
-	runtime.ReadMemStats(&m)
-	return int64(m.Sys)
 }

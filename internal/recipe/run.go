@@ -82,40 +82,49 @@ func Open(c *Config, o Options) (*Run, error) {
 	for i, d := range c.Eval {
 		r.evals = append(r.evals, Evaluation{Name: d.name(tests[i]), Source: tests[i], Tasks: d.Task.Set, Limit: d.Limit, Captions: describedEach})
 	}
-	t := c.Train
-	epoch := t.Epoch
-	if epoch == 0 {
-		epoch = min(r.sampler.mix.Len(), maxEpoch)
-	}
-	perEpoch := max(epoch/t.Batch, 1)
-	steps := t.Epochs * perEpoch
-	opt, err := train.NewOptimizer(t.Optimizer, &t.WeightDecay, t.Replicas)
+	opt, loop, err := c.loop(r.sampler.mix.Len(), o)
 	if err != nil {
 		return nil, err
 	}
-	lr := t.LR
-	if m, ok := opt.(*train.Muon); ok {
-		lr = t.MuonLR
-		m.InnerRatio = float32(t.LR / t.MuonLR)
-	}
+	t := c.Train
 	w := unified.DefaultWeights
 	w.Smooth = float32(t.Smooth)
 	r.Loop = &train.Loop[*task.Sample]{
 		Objective: newObjective(r.Model, w, t.Replicas),
 		Optimizer: opt,
 		Next:      r.sampler.next,
-		Config: train.Config{
-			Steps: steps, EpochSteps: perEpoch, Batch: t.Batch, Accumulate: t.Accumulate, Replicas: t.Replicas, Optimizer: t.Optimizer,
-			LR: lr, Warmup: int(math.Ceil(t.Warmup * float64(steps))), MinLR: .01, Clip: t.Clip, EMA: t.EMA, Seed: t.Seed, Precision: t.Precision,
-			SnapshotEvery: time.Duration(t.Snapshot * float64(time.Minute)), EvalEvery: t.EvalEvery * perEpoch, LogEvery: 10,
-			Out: c.Out, Extra: c, Resume: o.Resume, Override: o.Override,
-		},
-		Hooks: o.Hooks,
+		Config:    loop,
+		Hooks:     o.Hooks,
 	}
 	if len(r.evals) > 0 {
 		r.Loop.Eval, r.Loop.Sheet = r.evaluate, r.contact
 	}
 	return r, nil
+}
+
+// loop is the optimiser of a recipe and the settings of its loop, for a mixture of so many pictures.
+func (c *Config) loop(pictures int, o Options) (train.Optimizer, train.Config, error) {
+	t := c.Train
+	epoch := t.Epoch
+	if epoch == 0 {
+		epoch = min(pictures, maxEpoch)
+	}
+	perEpoch := max(epoch/t.Batch, 1)
+	steps := t.Epochs * perEpoch
+	opt, err := train.NewOptimizer(t.Optimizer, &t.WeightDecay, t.Replicas)
+	if err != nil {
+		return nil, train.Config{}, err
+	}
+	lr := t.LR
+	if m, ok := opt.(*train.Muon); ok {
+		lr, m.InnerRatio = t.MuonLR, float32(t.LR/t.MuonLR)
+	}
+	return opt, train.Config{
+		Steps: steps, EpochSteps: perEpoch, Batch: t.Batch, Accumulate: t.Accumulate, Replicas: t.Replicas, Optimizer: t.Optimizer,
+		LR: lr, Warmup: int(math.Ceil(t.Warmup * float64(steps))), MinLR: .01, Clip: t.Clip, EMA: t.EMA, Seed: t.Seed, Precision: t.Precision,
+		SnapshotEvery: time.Duration(t.Snapshot * float64(time.Minute)), EvalEvery: t.EvalEvery * perEpoch, LogEvery: 10,
+		Out: c.Out, Extra: c, Resume: o.Resume, Override: o.Override,
+	}, nil
 }
 
 // replicas is the number of shares of a batch when the recipe does not say: those of the run that is resumed, so that its

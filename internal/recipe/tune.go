@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"runtime"
-	"time"
 
 	"fovea/autograd"
 	"fovea/dataset"
@@ -155,32 +153,16 @@ func (r *Tuning) lessons(sets []dataset.Source) (*lessons, error) {
 }
 
 func (r *Tuning) loop(l *lessons, o Options) error {
-	c, t := r.Config, r.Config.Train
-	epoch := t.Epoch
-	if epoch == 0 {
-		epoch = min(l.mix.Len(), maxEpoch)
-	}
-	perEpoch := max(epoch/t.Batch, 1)
-	steps := t.Epochs * perEpoch
-	opt, err := train.NewOptimizer(t.Optimizer, &t.WeightDecay, t.Replicas)
+	opt, loop, err := r.Config.loop(l.mix.Len(), o)
 	if err != nil {
 		return err
 	}
-	lr := t.LR
-	if m, ok := opt.(*train.Muon); ok {
-		lr, m.InnerRatio = t.MuonLR, float32(t.LR/t.MuonLR)
-	}
 	r.Loop = &train.Loop[*model.Prepared]{
-		Objective: &tuningObjective{r.Net, nn.Params(r.Net.Learner), make([][1]train.Part, t.Replicas)},
+		Objective: &tuningObjective{r.Net, nn.Params(r.Net.Learner), make([][1]train.Part, r.Config.Train.Replicas)},
 		Optimizer: opt,
 		Next:      l.next,
-		Config: train.Config{
-			Steps: steps, EpochSteps: perEpoch, Batch: t.Batch, Accumulate: t.Accumulate, Replicas: t.Replicas, Optimizer: t.Optimizer,
-			LR: lr, Warmup: int(math.Ceil(t.Warmup * float64(steps))), MinLR: .01, Clip: t.Clip, EMA: t.EMA, Seed: t.Seed, Precision: t.Precision,
-			SnapshotEvery: time.Duration(t.Snapshot * float64(time.Minute)), EvalEvery: t.EvalEvery * perEpoch, LogEvery: 10,
-			Out: c.Out, Extra: c, Resume: o.Resume, Override: o.Override,
-		},
-		Hooks: o.Hooks,
+		Config:    loop,
+		Hooks:     o.Hooks,
 	}
 	if len(r.evals) > 0 {
 		r.Loop.Eval = r.evaluate

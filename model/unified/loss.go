@@ -90,15 +90,14 @@ func (m *Model) pixels(t *autograd.Tape, samples []*task.Sample) *Value {
 	return x
 }
 
+// normalize writes pixels as the model's first convolution was trained on them.
 func (m *Model) normalize(dst []float32, pix []uint8) {
+	scale, shift := float32(1/(255*pixelStd)), float32(pixelMean/pixelStd)
 	if m.Config.Backbone == Lite0 {
-		for i, p := range pix {
-			dst[i] = (float32(p) - 127) / 128
-		}
-		return
+		scale, shift = 1./128, 127./128
 	}
 	for i, p := range pix {
-		dst[i] = float32(p)*(1/(255*pixelStd)) - pixelMean/pixelStd
+		dst[i] = float32(p)*scale - shift
 	}
 }
 

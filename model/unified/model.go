@@ -80,6 +80,9 @@ func (m *Model) Adapt(rank int, seed uint64) {
 func (m *Model) Merge() {
 	m.Stack.Merge()
 	nn.Freeze(m, false)
+	if m.Stem.Lite != nil {
+		m.Stem.Lite.Net.Freeze(backboneRate)
+	}
 	m.params = nn.Params(m)
 }
 
