@@ -153,7 +153,7 @@ func withBackbone(m *unified.Model, c *Config) (*unified.Model, error) {
 		return m, nil
 	}
 	if err := m.LoadBackbone(c.Model.Backbone); err != nil {
-		return nil, fmt.Errorf("recipe: model.backbone: %w", err)
+		return nil, fmt.Errorf("model.backbone: %w; configs/lite0.py writes the file", err)
 	}
 	return m, nil
 }
