@@ -146,7 +146,7 @@ func (p *product) split(workers int) {
 		return
 	}
 	panels := ceilDiv(p.n, p.shape.nr)
-	packsA := p.shape.group == 2 || p.a.CS != 1
+	packsA := p.packsA()
 	packsB := p.packed == nil || p.packed.data == nil
 	// Columns first: then nobody packs the same part of b twice. But where a is packed and b is not, it is a that counts.
 	p.byColumns = p.m < 2*workers || panels >= 2*workers && (packsB || !packsA || p.m < 2*p.shape.mr*workers)
@@ -154,12 +154,28 @@ func (p *product) split(workers int) {
 	if p.byColumns {
 		p.parts = min(workers, panels)
 	}
-	// Where a cut costs nothing, small parts keep a core that is slower for a while from being waited for.
-	if small := min(workers*partsEach, flops/partFlops); p.byColumns && !packsA {
-		p.parts = max(p.parts, min(small, panels/4))
-	} else if !p.byColumns && !packsB {
-		p.parts = max(p.parts, min(small, p.m/(6*p.shape.mr)))
+	// Where a cut costs nothing, small parts keep a core that is slower for a while from being waited for; each worker has as
+	// many of them.
+	small := min(workers*partsEach, flops/partFlops)
+	switch {
+	case p.byColumns && !packsA:
+		small = min(small, panels/4)
+	case !p.byColumns && !packsB:
+		small = min(small, p.m/(6*p.shape.mr))
+	default:
+		return
 	}
+	p.parts = max(p.parts, small/workers*workers)
+}
+
+// packsA reports whether rows of a are copied before they are multiplied.
+func (p *product) packsA() bool { return p.shape.group == 2 || p.a.CS != 1 || p.collides() }
+
+// collides reports that the rows of a tile of a, a multiple of 4 KiB apart, would share the few lines of one set of the
+// first-level cache.
+func (p *product) collides() bool {
+	const setBytes, ways = 4 << 10, 8
+	return p.shape.group == 1 && p.a.CS == 1 && p.a.RS*4%setBytes == 0 && p.shape.mr > ways
 }
 
 // partFlops is the least work of a small part: 5 to 10 µs for one core.

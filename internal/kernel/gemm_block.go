@@ -158,15 +158,22 @@ func (a lhsTiles) tile(h int) int {
 func (p *product) lhs(buf *packBuf, g *gemmArgs, i0, i1, pc, k, h, tall int) lhsTiles {
 	a := p.a
 	switch {
-	case a.CS == 1 && p.shape.group == 2:
+	case a.CS == 1 && p.packsA():
 		rs := k
 		if rs%256 == 0 {
 			rs += 16 // rows a multiple of 1 KiB apart would share a few sets of the cache
 		}
 		data := grow(&buf.a, (i1-i0)*rs)
-		pairElements(data, a.Data[i0*a.RS+2*pc:], i1-i0, a.RS, min(2*k, p.k-2*pc), rs)
 		g.rs, g.ks = rs, 1
-		return lhsTiles{data: data, skip: tall * (h + 1) * rs, rs: rs}
+		at := lhsTiles{data: data, skip: tall * (h + 1) * rs, rs: rs}
+		if p.shape.group == 1 {
+			for i := range i1 - i0 {
+				copy(data[i*rs:i*rs+k], a.Data[(i0+i)*a.RS+pc:])
+			}
+			return at
+		}
+		pairElements(data, a.Data[i0*a.RS+2*pc:], i1-i0, a.RS, min(2*k, p.k-2*pc), rs)
+		return at
 	case a.CS == 1:
 		g.rs, g.ks = a.RS, 1
 		return lhsTiles{data: a.Data[i0*a.RS+pc:], skip: tall * (h + 1) * a.RS, rs: a.RS}
