@@ -174,6 +174,13 @@ func (r *Result) answer(ctx context.Context, v model.View, q *Request, card *mod
 		}
 		switch t {
 		case task.Classify:
+			if q.Template != "" {
+				s, ok := v.(model.Reader)
+				if !ok {
+					return badInput("request.template", fmt.Errorf("fovea: the model %q does not put labels into a sentence; leave the template out", card.Name))
+				}
+				s.Sentence(q.Template)
+			}
 			r.Classes = top(v.Classify(q.Labels), q.Top)
 		case task.Detect:
 			if !q.Tasks.Has(task.Segment) {

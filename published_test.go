@@ -114,6 +114,8 @@ func TestPublishedRefusals(t *testing.T) {
 		"nothing to choose": {do(clip, fovea.Request{Tasks: task.SetOf(task.Classify)}), "request.label", "no list of its own"},
 		"nothing to find":   {do(owl, fovea.Request{Tasks: task.SetOf(task.Detect)}), "request.query", "no list of its own"},
 		"a line of pixels":  {do(clip, fovea.Request{Image: imageproc.NewRGB(1, 30_000_000), Tasks: task.SetOf(task.Match)}), "image.shape", "less extreme shape"},
+		"no place in it":    {do(clip, fovea.Request{Tasks: task.SetOf(task.Classify), Labels: []string{"cat"}, Template: "a photo"}), "request.template", "has no {}"},
+		"no sentences":      {do(vit, fovea.Request{Tasks: task.SetOf(task.Classify), Template: "a {}"}), "request.template", "does not put labels into a sentence"},
 		"an empty box":      {do(pose, fovea.Request{Tasks: task.SetOf(task.Pose), Boxes: []annotation.Box{{}}}), "request.boxes", "empty"},
 	} {
 		if c.err == nil || fovea.Code(c.err) != c.code || !strings.Contains(c.err.Error(), c.want) {

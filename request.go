@@ -21,6 +21,7 @@ type Request struct {
 	Tasks task.Set
 
 	Labels    []string // Classify: names to choose from; none means the model's own
+	Template  string   // Classify: the sentence that a label is put into, at {}, before it is read; "" means the model's own (model.Reader)
 	Query     []string // Detect, Segment: things to look for; none means the model's own
 	Questions []string // Ask: at least one, each at most MaxText bytes
 
@@ -96,6 +97,9 @@ func (r *Request) check(card *model.Card) error {
 	}
 	if err := r.words(card); err != nil {
 		return err
+	}
+	if r.Template != "" && (!strings.Contains(r.Template, "{}") || len(r.Template) > MaxText) {
+		return bad("request.template", "the template %.80q has no {}, where a label is put, or more than %d bytes", r.Template, MaxText)
 	}
 	if err := r.Writing.Check(); err != nil {
 		return badInput("request.writing", fmt.Errorf("fovea: %w", err))

@@ -32,7 +32,7 @@ func (m *Matcher) Encode(img *imageproc.RGB) (View, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &matched{m: m, vector: out.Copy("image_embeds")}, nil
+	return &matched{m: m, vector: out.Copy("image_embeds"), sentence: m.Template}, nil
 }
 
 // TextVector implements Runner.
@@ -47,30 +47,45 @@ func (m *Matcher) TextVector(text string) []float32 {
 // maxKnown bounds the labels whose vectors are kept for the next picture.
 const maxKnown = 1 << 14
 
-// LabelVector is the vector of a label in its sentence; it is remembered for the next picture.
-func (m *Matcher) LabelVector(label string) []float32 {
-	v, ok := m.known[label]
+// LabelVector is the vector of a label in the sentence of Template, see SentenceVector.
+func (m *Matcher) LabelVector(label string) []float32 { return m.SentenceVector(m.Template, label) }
+
+// SentenceVector is the vector of a label that is put into a sentence at {}; it is remembered for the next picture.
+func (m *Matcher) SentenceVector(sentence, label string) []float32 {
+	text := strings.ReplaceAll(sentence, "{}", label)
+	v, ok := m.known[text]
 	if !ok {
 		if len(m.known) >= maxKnown {
 			clear(m.known)
 		}
-		v = m.TextVector(strings.ReplaceAll(m.Template, "{}", label))
-		m.known[label] = v
+		v = m.TextVector(text)
+		m.known[text] = v
 	}
 	return v
 }
 
+// Reader is a View that puts labels into a sentence, at {}, before it reads them.
+type Reader interface {
+	View
+	// Sentence sets it for the next Classify of this view.
+	Sentence(sentence string)
+}
+
 type matched struct {
 	Nothing
-	m      *Matcher
-	vector []float32
+	m        *Matcher
+	vector   []float32
+	sentence string
 }
+
+// Sentence implements Reader.
+func (v *matched) Sentence(s string) { v.sentence = s }
 
 // Classify weighs labels by how well their sentences fit the picture.
 func (v *matched) Classify(labels []string) []Class {
 	logits := make([]float32, len(labels))
 	for i, l := range labels {
-		for j, x := range v.m.LabelVector(l) {
+		for j, x := range v.m.SentenceVector(v.sentence, l) {
 			logits[i] += v.m.Scale * x * v.vector[j]
 		}
 	}

@@ -4,13 +4,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"fovea"
+	"fovea/model"
 	"fovea/task"
 )
 
 type classifyOptions struct {
 	pictureOptions
-	labels []string
-	top    int
+	labels   []string
+	template string
+	top      int
 }
 
 func (a *app) classify() *cobra.Command {
@@ -25,6 +27,7 @@ func (a *app) classify() *cobra.Command {
 	o.flags(c)
 	o.outFlag(c)
 	c.Flags().StringArrayVar(&o.labels, "labels", nil, "choose from these words, separated by commas")
+	c.Flags().StringVar(&o.template, "template", "", "put each label into this sentence, at {} (models of pictures and texts: CLIP, SigLIP; default \""+model.Template+"\")")
 	c.Flags().IntVar(&o.top, "top", 0, "print so many labels (default 5, or all of --labels)")
 	return c
 }
@@ -36,7 +39,7 @@ func (a *app) runClassify(c *cobra.Command, o *classifyOptions, args []string) e
 	if o.top < 0 {
 		return usage("", "--top is %d, want at least 1", o.top)
 	}
-	req := fovea.Request{Tasks: task.SetOf(task.Classify), Labels: list(o.labels), Top: o.top}
+	req := fovea.Request{Tasks: task.SetOf(task.Classify), Labels: list(o.labels), Template: o.template, Top: o.top}
 	if req.Top == 0 && len(req.Labels) > 0 {
 		req.Top = -1
 	}

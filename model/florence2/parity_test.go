@@ -3,6 +3,7 @@ package florence2
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"fovea/autograd"
 	"fovea/checkpoint"
 	"fovea/generate"
+	"fovea/generate/grammar"
 	"fovea/imageproc"
 	"fovea/internal/kernel"
 	"fovea/model"
@@ -153,7 +155,7 @@ func TestParityGeneration(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rules := x.m.rules(x.Beams.Max)
+		rules := x.m.rules(model.Writing{MaxTokens: x.Beams.Max})
 		if rules.Beams != 3 || rules.NoRepeatNGram != 3 || !rules.EarlyStopping {
 			t.Errorf("rules %+v", rules)
 		}
@@ -245,6 +247,37 @@ func TestParityCommands(t *testing.T) {
 			if o.Mask == nil || o.Label != "a green car" || o.Mask.W != x.img.W || o.Mask.H != x.img.H {
 				t.Errorf("%v", o)
 			}
+		}
+	})
+}
+
+// TestWriting: answers are as long and as free as a request says, the end of its context ends them, and a schema is refused.
+func TestWriting(t *testing.T) {
+	forEach(t, func(t *testing.T, x *fixture) {
+		v := x.view(t)
+		ask := func(ctx context.Context, w model.Writing) (string, error) {
+			v.Write(ctx, w)
+			a := v.Ask([]string{"<CAPTION>"}, nil)[0]
+			if !(a.Score >= 0 && a.Score <= 1) {
+				t.Errorf("%+v: score %g", w, a.Score)
+			}
+			return a.Answer, v.Err()
+		}
+		ctx := context.Background()
+		short, err1 := ask(ctx, model.Writing{MaxTokens: 6, Beams: 1})
+		drawn, err2 := ask(ctx, model.Writing{MaxTokens: 6, Temperature: 2, Seed: 1})
+		again, err3 := ask(ctx, model.Writing{MaxTokens: 6, Temperature: 2, Seed: 1})
+		other, err4 := ask(ctx, model.Writing{MaxTokens: 6, Temperature: 2, Seed: 2})
+		if err := errors.Join(err1, err2, err3, err4); err != nil || short == "" || drawn != again || drawn == other {
+			t.Errorf("%q; drawn %q, %q and %q; %v", short, drawn, again, other, err)
+		}
+		stopped, cancel := context.WithCancel(ctx)
+		cancel()
+		if text, err := ask(stopped, model.Writing{}); text != "" || !errors.Is(err, context.Canceled) {
+			t.Errorf("stopped: %q, %v", text, err)
+		}
+		if _, err := ask(ctx, model.Writing{MaxTokens: 2, Schema: &grammar.Schema{}}); err == nil {
+			t.Error("a schema is taken")
 		}
 	})
 }

@@ -2,6 +2,7 @@ package florence2
 
 import (
 	"context"
+	"errors"
 	"math"
 	"strings"
 
@@ -26,7 +27,7 @@ func (r *runner) Encode(img *imageproc.RGB) (model.View, error) {
 	}
 	r.Tape.Reset()
 	seen := r.m.Project.Forward(r.m.Vision.Forward(in.Value(r.Tape, "pixel_values"), nil))
-	return &view{r: r, seen: append([]float32(nil), seen.Data...), w: img.W, h: img.H}, nil
+	return &view{r: r, seen: append([]float32(nil), seen.Data...), w: img.W, h: img.H, ctx: context.Background()}, nil
 }
 
 // TextVector implements model.Runner.
@@ -38,12 +39,30 @@ type view struct {
 	r    *runner
 	seen []float32
 	w, h int
+
+	ctx     context.Context
+	writing model.Writing
+	err     error
 }
 
-// write answers a task about some words.
+// Write implements model.Writer.
+func (v *view) Write(ctx context.Context, w model.Writing) {
+	if v.ctx, v.writing, v.err = ctx, w, nil; w.Schema != nil {
+		v.err = errors.New("florence2: answers follow its tasks, not a schema; leave the schema out")
+	}
+}
+
+// Err implements model.Writer.
+func (v *view) Err() error { return v.err }
+
+// write answers a task about some words. An answer that is broken off has failed with probability 0.
 func (v *view) write(prompt string) answer {
 	m := v.r.m
-	return m.write(context.Background(), v.r.Tape, v.seen, prompt, m.rules(m.Config.Text.MaxLen))
+	a := m.write(v.ctx, v.r.Tape, v.seen, prompt, m.rules(v.writing))
+	if err := v.ctx.Err(); err != nil && a.failed {
+		a.logProb, v.err = math.Inf(-1), err
+	}
+	return a
 }
 
 // say answers a text that begins with a task, in words: a result with places is written as JSON.
@@ -56,7 +75,7 @@ func (v *view) say(text string) (string, float64) {
 	}
 	a := v.write(prompt)
 	if a.failed {
-		return "", a.logProb
+		return "", math.Exp(a.logProb)
 	}
 	spelled, _ := m.spell(a.ids)
 	kind := Text
@@ -77,7 +96,7 @@ func (v *view) places(name, about string) ([]Place, []float64) {
 	t, _ := split(name)
 	a := v.write(strings.Replace(t.Prompt, "%s", about, 1))
 	if a.failed {
-		return []Place{{Box: []int{0, 0, v.w, v.h}}}, []float64{a.logProb}
+		return []Place{{Box: []int{0, 0, v.w, v.h}}}, []float64{math.Exp(a.logProb)}
 	}
 	text, spans := m.spell(a.ids)
 	found := m.parser.Parse(t.Kind, text, v.w, v.h).Regions

@@ -8,6 +8,7 @@ import (
 	"fovea/autograd"
 	"fovea/generate"
 	"fovea/internal/kernel"
+	"fovea/model"
 	"fovea/nn"
 	"fovea/ops"
 )
@@ -20,12 +21,22 @@ type answer struct {
 	failed  bool      // the logits were no numbers
 }
 
-// rules are how answers of at most limit pieces are written.
-func (m *Model) rules(limit int) generate.Config {
+// rules are how answers are written: the model's own way, but for what a request says.
+func (m *Model) rules(w model.Writing) generate.Config {
 	x := &m.Config.Text
+	limit := x.MaxLen
+	if w.MaxTokens > 0 {
+		limit = min(limit, w.MaxTokens)
+	}
 	c := generate.Config{
 		MaxTokens: limit, EOS: []int32{x.End}, Beams: x.Beams, NoRepeatNGram: x.NGram, EarlyStopping: x.Early == true,
-		Prompt: []int32{x.Start}, Forced: map[int]int32{},
+		Prompt: []int32{x.Start}, Forced: map[int]int32{}, Temperature: w.Temperature, TopP: w.TopP, Seed: w.Seed,
+	}
+	switch {
+	case w.Beams > 0:
+		c.Beams = w.Beams
+	case w.Temperature > 0:
+		c.Beams = 1
 	}
 	if x.ForcedBegin != nil {
 		c.Forced[0] = *x.ForcedBegin
