@@ -54,32 +54,9 @@ func (o *depthwiseOp) forward(from, to int) {
 			copy(rows[i:i+c], o.bias.Data)
 		}
 	}
-	o.each(from, to, func(out, in, tap int) {
-		kernel.MulTo(o.y.Data[out:out+c], o.x.Data[in:in+c], o.taps[tap:tap+c])
+	o.win.lines(from, to, func(l depthLine) {
+		kernel.DepthRow(l.y(o.y.Data), l.x(o.x.Data), l.w(o.taps), l.k, l.n, c, o.win.s*c)
 	})
-}
-
-// each calls f for every pixel of rows [from, to) of the result and every tap of its kernel that lies in the picture, with the
-// places of their channels.
-func (o *depthwiseOp) each(from, to int, f func(out, in, tap int)) {
-	g := &o.win
-	out := from * g.ow * g.c
-	for r := from; r < to; r++ {
-		b, oy := r/g.oh, r%g.oh
-		y0 := oy*g.s - g.pad
-		top, bottom := max(-y0, 0), min(g.h-y0, g.k)
-		for ox := range g.ow {
-			x0 := ox*g.s - g.pad
-			left, right := max(-x0, 0), min(g.w-x0, g.k)
-			for ky := top; ky < bottom; ky++ {
-				in, tap := ((b*g.h+y0+ky)*g.w+x0)*g.c, ky*g.k*g.c
-				for kx := left; kx < right; kx++ {
-					f(out, in+kx*g.c, tap+kx*g.c)
-				}
-			}
-			out += g.c
-		}
-	}
 }
 
 // Backward implements autograd.Op.
@@ -87,20 +64,69 @@ func (o *depthwiseOp) Backward() {
 	if o.bias != nil && o.bias.Grad != nil {
 		addRows(o.bias.Grad, o.y.Grad)
 	}
-	t, c := o.y.Tape(), o.win.c
+	t, g, rows := o.y.Tape(), &o.win, o.x.Shape[0]*o.win.oh
 	mark := t.Mark()
-	dw := t.Zeros(len(o.taps))
-	o.each(0, o.x.Shape[0]*o.win.oh, func(out, in, tap int) {
-		dy := o.y.Grad[out : out+c]
-		if o.w.Grad != nil {
-			kernel.MulTo(dw[tap:tap+c], o.x.Data[in:in+c], dy)
-		}
-		if o.x.Grad != nil {
-			kernel.MulTo(o.x.Grad[in:in+c], o.taps[tap:tap+c], dy)
-		}
-	})
 	if o.w.Grad != nil {
-		swap(1, c, len(dw)/c, func(i, j int) { o.w.Grad[i] += dw[j] })
+		dw := t.Zeros(len(o.taps))
+		g.lines(0, rows, func(l depthLine) {
+			kernel.DepthRowGrad(l.w(dw), l.x(o.x.Data), l.y(o.y.Grad), l.k, l.n, g.c, g.s*g.c)
+		})
+		swap(1, g.c, g.k*g.k, func(i, j int) { o.w.Grad[i] += dw[j] })
+	}
+	switch {
+	case o.x.Grad == nil:
+	case g.s == 1: // a convolution of dy by the kernel turned round, which writes every gradient once
+		turned := t.Scratch(len(o.taps))
+		for i := range g.k * g.k {
+			copy(turned[i*g.c:(i+1)*g.c], o.taps[(g.k*g.k-1-i)*g.c:])
+		}
+		back := window{g.oh, g.ow, g.c, g.h, g.w, g.k, 1, g.k - 1 - g.pad}
+		back.lines(0, o.x.Shape[0]*g.h, func(l depthLine) {
+			kernel.DepthRow(l.y(o.x.Grad), l.x(o.y.Grad), l.w(turned), l.k, l.n, g.c, g.c)
+		})
+	default:
+		g.lines(0, rows, func(l depthLine) {
+			kernel.DepthRowSpread(l.x(o.x.Grad), l.y(o.y.Grad), l.w(o.taps), l.k, l.n, g.c, g.s*g.c)
+		})
 	}
 	t.Release(mark)
+}
+
+// depthLine is n places of a line of a window's result, from element out on, the picture that they see by k taps, from in on, and
+// the first of these taps.
+type depthLine struct {
+	out, in, tap, k, n int
+	step, c            int
+}
+
+func (l *depthLine) y(y []float32) []float32 { return y[l.out : l.out+l.n*l.c] }
+func (l *depthLine) x(x []float32) []float32 { return x[l.in : l.in+(l.n-1)*l.step+l.k*l.c] }
+func (l *depthLine) w(w []float32) []float32 { return w[l.tap : l.tap+l.k*l.c] }
+
+// lines calls f for every line of the kernel at rows [from, to) of the result, counted through the batch: for the places that see
+// the whole of it at once, for those at the left and right edges tap by tap. Lines outside the picture are left out.
+func (g *window) lines(from, to int, f func(l depthLine)) {
+	lo := min((g.pad+g.s-1)/g.s, g.ow)
+	hi := max((g.w-g.k+g.pad+g.s)/g.s, lo) // the first place that sees beyond the right edge
+	hi = min(hi, g.ow)
+	for r := from; r < to; r++ {
+		b, y0 := r/g.oh, r%g.oh*g.s-g.pad
+		for ky := max(-y0, 0); ky < min(g.h-y0, g.k); ky++ {
+			row := (b*g.h + y0 + ky) * g.w
+			line := func(ox, n, kx, k int) {
+				f(depthLine{(r*g.ow + ox) * g.c, (row + ox*g.s - g.pad + kx) * g.c, (ky*g.k + kx) * g.c, k, n, g.s * g.c, g.c})
+			}
+			for ox := 0; ox < g.ow; ox++ {
+				if ox == lo && hi > lo {
+					line(lo, hi-lo, 0, g.k)
+					ox = hi - 1
+					continue
+				}
+				x0 := ox*g.s - g.pad
+				for kx := max(-x0, 0); kx < min(g.w-x0, g.k); kx++ {
+					line(ox, 1, kx, 1)
+				}
+			}
+		}
+	}
 }

@@ -433,6 +433,72 @@ func packCols(dst, src []float32, k, ld, n, width int) {
 	}
 }
 
+func depthRow3(y, x, w []float32, n, c, step int) {
+	switch {
+	case useAVX512:
+		depthRow3AVX512(y, x, w, n, c, step)
+	case useAVX2:
+		depthRow3AVX2(y, x, w, n, c, step)
+	default:
+		depthRow3Generic(y, x, w, n, c, step)
+	}
+}
+
+func depthRow5(y, x, w []float32, n, c, step int) {
+	switch {
+	case useAVX512:
+		depthRow5AVX512(y, x, w, n, c, step)
+	case useAVX2:
+		depthRow5AVX2(y, x, w, n, c, step)
+	default:
+		depthRow5Generic(y, x, w, n, c, step)
+	}
+}
+
+func depthSpread3(dx, dy, w []float32, n, c, step int) {
+	switch {
+	case useAVX512:
+		depthSpread3AVX512(dx, dy, w, n, c, step)
+	case useAVX2:
+		depthSpread3AVX2(dx, dy, w, n, c, step)
+	default:
+		depthSpread3Generic(dx, dy, w, n, c, step)
+	}
+}
+
+func depthSpread5(dx, dy, w []float32, n, c, step int) {
+	switch {
+	case useAVX512:
+		depthSpread5AVX512(dx, dy, w, n, c, step)
+	case useAVX2:
+		depthSpread5AVX2(dx, dy, w, n, c, step)
+	default:
+		depthSpread5Generic(dx, dy, w, n, c, step)
+	}
+}
+
+func depthGrad3(w, x, dy []float32, n, c, step int) {
+	switch {
+	case useAVX512:
+		depthGrad3AVX512(w, x, dy, n, c, step)
+	case useAVX2:
+		depthGrad3AVX2(w, x, dy, n, c, step)
+	default:
+		depthGrad3Generic(w, x, dy, n, c, step)
+	}
+}
+
+func depthGrad5(w, x, dy []float32, n, c, step int) {
+	switch {
+	case useAVX512:
+		depthGrad5AVX512(w, x, dy, n, c, step)
+	case useAVX2:
+		depthGrad5AVX2(w, x, dy, n, c, step)
+	default:
+		depthGrad5Generic(w, x, dy, n, c, step)
+	}
+}
+
 // gemmTilesAVX512 runs the micro-kernel for tiles of h rows.
 func gemmTilesAVX512(h int, g *gemmArgs) {
 	if g.cols <= 16 {

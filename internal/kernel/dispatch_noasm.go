@@ -91,3 +91,15 @@ func dequantInt8(dst []float32, q []int8, scale float32) { dequantInt8Generic(ds
 func packRows(dst, src []float32, k, ld, n, width int) { packRowsGeneric(dst, src, k, ld, n, width) }
 
 func packCols(dst, src []float32, k, ld, n, width int) { packColsGeneric(dst, src, k, ld, n, width) }
+
+func depthRow3(y, x, w []float32, n, c, step int) { depthRow3Generic(y, x, w, n, c, step) }
+
+func depthRow5(y, x, w []float32, n, c, step int) { depthRow5Generic(y, x, w, n, c, step) }
+
+func depthSpread3(dx, dy, w []float32, n, c, step int) { depthSpread3Generic(dx, dy, w, n, c, step) }
+
+func depthSpread5(dx, dy, w []float32, n, c, step int) { depthSpread5Generic(dx, dy, w, n, c, step) }
+
+func depthGrad3(w, x, dy []float32, n, c, step int) { depthGrad3Generic(w, x, dy, n, c, step) }
+
+func depthGrad5(w, x, dy []float32, n, c, step int) { depthGrad5Generic(w, x, dy, n, c, step) }

@@ -122,6 +122,24 @@ func packRowsAVX2(dst []float32, src []float32, k int, ld int, n int, width int)
 func packColsAVX2(dst []float32, src []float32, k int, ld int, n int, width int)
 
 //go:noescape
+func depthRow3AVX2(y []float32, x []float32, w []float32, n int, c int, step int)
+
+//go:noescape
+func depthRow5AVX2(y []float32, x []float32, w []float32, n int, c int, step int)
+
+//go:noescape
+func depthSpread3AVX2(dx []float32, dy []float32, w []float32, n int, c int, step int)
+
+//go:noescape
+func depthSpread5AVX2(dx []float32, dy []float32, w []float32, n int, c int, step int)
+
+//go:noescape
+func depthGrad3AVX2(w []float32, x []float32, dy []float32, n int, c int, step int)
+
+//go:noescape
+func depthGrad5AVX2(w []float32, x []float32, dy []float32, n int, c int, step int)
+
+//go:noescape
 func gemm1x1AVX2(args *gemmArgs)
 
 //go:noescape

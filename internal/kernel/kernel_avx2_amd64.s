@@ -4092,6 +4092,592 @@ next:
 	VZEROUPPER
 	RET
 
+// func depthRow3AVX2(y []float32, x []float32, w []float32, n int, c int, step int)
+// Requires: AVX, FMA3
+TEXT ·depthRow3AVX2(SB), NOSPLIT, $0-96
+	MOVQ w_base+48(FP), AX
+	MOVQ c+80(FP), CX
+	MOVQ n+72(FP), DX
+	MOVQ step+88(FP), BX
+	SHLQ $0x02, BX
+	MOVQ CX, SI
+	SHLQ $0x02, SI
+	LEAQ (SI)(SI*2), DI
+	MOVQ y_base+0(FP), DI
+	MOVQ x_base+24(FP), R8
+	XORQ R9, R9
+	SUBQ $0x00000008, CX
+	JLT  out242
+
+loop241:
+	MOVQ    c+80(FP), R10
+	LEAQ    (AX)(R9*4), R11
+	LEAQ    (R11)(R10*4), R12
+	LEAQ    (R12)(R10*4), R10
+	VMOVUPS (R11), Y0
+	VMOVUPS (R12), Y1
+	VMOVUPS (R10), Y2
+	LEAQ    (R8)(R9*4), R10
+	LEAQ    (DI)(R9*4), R11
+	MOVQ    DX, R12
+
+place243:
+	VMOVUPS     (R11), Y3
+	VFMADD231PS (R10), Y0, Y3
+	VFMADD231PS (R10)(SI*1), Y1, Y3
+	VFMADD231PS (R10)(SI*2), Y2, Y3
+	VMOVUPS     Y3, (R11)
+	ADDQ        BX, R10
+	ADDQ        SI, R11
+	DECQ        R12
+	JNZ         place243
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, CX
+	JGE         loop241
+
+out242:
+	ADDQ       $0x00000008, CX
+	TESTQ      CX, CX
+	JZ         end244
+	LEAQ       tailAVX2<>+0(SB), R10
+	SHLQ       $0x02, CX
+	SUBQ       CX, R10
+	SHRQ       $0x02, CX
+	VMOVUPS    32(R10), Y0
+	MOVQ       c+80(FP), CX
+	LEAQ       (AX)(R9*4), AX
+	LEAQ       (AX)(CX*4), R10
+	LEAQ       (R10)(CX*4), CX
+	VMASKMOVPS (AX), Y0, Y1
+	VMASKMOVPS (R10), Y0, Y2
+	VMASKMOVPS (CX), Y0, Y3
+	LEAQ       (R8)(R9*4), AX
+	LEAQ       (DI)(R9*4), CX
+
+place245:
+	VMASKMOVPS  (CX), Y0, Y4
+	VMASKMOVPS  (AX), Y0, Y5
+	VFMADD231PS Y5, Y1, Y4
+	VMASKMOVPS  (AX)(SI*1), Y0, Y5
+	VFMADD231PS Y5, Y2, Y4
+	VMASKMOVPS  (AX)(SI*2), Y0, Y5
+	VFMADD231PS Y5, Y3, Y4
+	VMASKMOVPS  Y4, Y0, (CX)
+	ADDQ        BX, AX
+	ADDQ        SI, CX
+	DECQ        DX
+	JNZ         place245
+
+end244:
+	VZEROUPPER
+	RET
+
+// func depthRow5AVX2(y []float32, x []float32, w []float32, n int, c int, step int)
+// Requires: AVX, FMA3
+TEXT ·depthRow5AVX2(SB), NOSPLIT, $0-96
+	MOVQ w_base+48(FP), AX
+	MOVQ c+80(FP), CX
+	MOVQ n+72(FP), DX
+	MOVQ step+88(FP), BX
+	SHLQ $0x02, BX
+	MOVQ CX, SI
+	SHLQ $0x02, SI
+	LEAQ (SI)(SI*2), DI
+	MOVQ y_base+0(FP), R8
+	MOVQ x_base+24(FP), R9
+	XORQ R10, R10
+	SUBQ $0x00000008, CX
+	JLT  out247
+
+loop246:
+	MOVQ    c+80(FP), R11
+	LEAQ    (AX)(R10*4), R12
+	LEAQ    (R12)(R11*4), R13
+	LEAQ    (R13)(R11*4), R14
+	LEAQ    (R14)(R11*4), R15
+	LEAQ    (R15)(R11*4), R11
+	VMOVUPS (R12), Y0
+	VMOVUPS (R13), Y1
+	VMOVUPS (R14), Y2
+	VMOVUPS (R15), Y3
+	VMOVUPS (R11), Y4
+	LEAQ    (R9)(R10*4), R11
+	LEAQ    (R8)(R10*4), R12
+	MOVQ    DX, R13
+
+place248:
+	VMOVUPS     (R12), Y5
+	VFMADD231PS (R11), Y0, Y5
+	VFMADD231PS (R11)(SI*1), Y1, Y5
+	VFMADD231PS (R11)(SI*2), Y2, Y5
+	VFMADD231PS (R11)(DI*1), Y3, Y5
+	VFMADD231PS (R11)(SI*4), Y4, Y5
+	VMOVUPS     Y5, (R12)
+	ADDQ        BX, R11
+	ADDQ        SI, R12
+	DECQ        R13
+	JNZ         place248
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, CX
+	JGE         loop246
+
+out247:
+	ADDQ       $0x00000008, CX
+	TESTQ      CX, CX
+	JZ         end249
+	LEAQ       tailAVX2<>+0(SB), R11
+	SHLQ       $0x02, CX
+	SUBQ       CX, R11
+	SHRQ       $0x02, CX
+	VMOVUPS    32(R11), Y0
+	MOVQ       c+80(FP), CX
+	LEAQ       (AX)(R10*4), AX
+	LEAQ       (AX)(CX*4), R11
+	LEAQ       (R11)(CX*4), R12
+	LEAQ       (R12)(CX*4), R13
+	LEAQ       (R13)(CX*4), CX
+	VMASKMOVPS (AX), Y0, Y1
+	VMASKMOVPS (R11), Y0, Y2
+	VMASKMOVPS (R12), Y0, Y3
+	VMASKMOVPS (R13), Y0, Y4
+	VMASKMOVPS (CX), Y0, Y5
+	LEAQ       (R9)(R10*4), AX
+	LEAQ       (R8)(R10*4), CX
+
+place250:
+	VMASKMOVPS  (CX), Y0, Y6
+	VMASKMOVPS  (AX), Y0, Y7
+	VFMADD231PS Y7, Y1, Y6
+	VMASKMOVPS  (AX)(SI*1), Y0, Y7
+	VFMADD231PS Y7, Y2, Y6
+	VMASKMOVPS  (AX)(SI*2), Y0, Y7
+	VFMADD231PS Y7, Y3, Y6
+	VMASKMOVPS  (AX)(DI*1), Y0, Y7
+	VFMADD231PS Y7, Y4, Y6
+	VMASKMOVPS  (AX)(SI*4), Y0, Y7
+	VFMADD231PS Y7, Y5, Y6
+	VMASKMOVPS  Y6, Y0, (CX)
+	ADDQ        BX, AX
+	ADDQ        SI, CX
+	DECQ        DX
+	JNZ         place250
+
+end249:
+	VZEROUPPER
+	RET
+
+// func depthSpread3AVX2(dx []float32, dy []float32, w []float32, n int, c int, step int)
+// Requires: AVX, FMA3
+TEXT ·depthSpread3AVX2(SB), NOSPLIT, $0-96
+	MOVQ w_base+48(FP), AX
+	MOVQ c+80(FP), CX
+	MOVQ n+72(FP), DX
+	MOVQ step+88(FP), BX
+	SHLQ $0x02, BX
+	MOVQ CX, SI
+	SHLQ $0x02, SI
+	LEAQ (SI)(SI*2), DI
+	MOVQ dy_base+24(FP), DI
+	MOVQ dx_base+0(FP), R8
+	XORQ R9, R9
+	SUBQ $0x00000008, CX
+	JLT  out252
+
+loop251:
+	MOVQ    c+80(FP), R10
+	LEAQ    (AX)(R9*4), R11
+	LEAQ    (R11)(R10*4), R12
+	LEAQ    (R12)(R10*4), R10
+	VMOVUPS (R11), Y0
+	VMOVUPS (R12), Y1
+	VMOVUPS (R10), Y2
+	LEAQ    (R8)(R9*4), R10
+	LEAQ    (DI)(R9*4), R11
+	MOVQ    DX, R12
+
+place253:
+	VMOVUPS     (R11), Y3
+	VMOVUPS     (R10), Y4
+	VFMADD231PS Y3, Y0, Y4
+	VMOVUPS     Y4, (R10)
+	VMOVUPS     (R10)(SI*1), Y4
+	VFMADD231PS Y3, Y1, Y4
+	VMOVUPS     Y4, (R10)(SI*1)
+	VMOVUPS     (R10)(SI*2), Y4
+	VFMADD231PS Y3, Y2, Y4
+	VMOVUPS     Y4, (R10)(SI*2)
+	ADDQ        BX, R10
+	ADDQ        SI, R11
+	DECQ        R12
+	JNZ         place253
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, CX
+	JGE         loop251
+
+out252:
+	ADDQ       $0x00000008, CX
+	TESTQ      CX, CX
+	JZ         end254
+	LEAQ       tailAVX2<>+0(SB), R10
+	SHLQ       $0x02, CX
+	SUBQ       CX, R10
+	SHRQ       $0x02, CX
+	VMOVUPS    32(R10), Y0
+	MOVQ       c+80(FP), CX
+	LEAQ       (AX)(R9*4), AX
+	LEAQ       (AX)(CX*4), R10
+	LEAQ       (R10)(CX*4), CX
+	VMASKMOVPS (AX), Y0, Y1
+	VMASKMOVPS (R10), Y0, Y2
+	VMASKMOVPS (CX), Y0, Y3
+	LEAQ       (R8)(R9*4), AX
+	LEAQ       (DI)(R9*4), CX
+
+place255:
+	VMASKMOVPS  (CX), Y0, Y4
+	VMASKMOVPS  (AX), Y0, Y5
+	VFMADD231PS Y4, Y1, Y5
+	VMASKMOVPS  Y5, Y0, (AX)
+	VMASKMOVPS  (AX)(SI*1), Y0, Y5
+	VFMADD231PS Y4, Y2, Y5
+	VMASKMOVPS  Y5, Y0, (AX)(SI*1)
+	VMASKMOVPS  (AX)(SI*2), Y0, Y5
+	VFMADD231PS Y4, Y3, Y5
+	VMASKMOVPS  Y5, Y0, (AX)(SI*2)
+	ADDQ        BX, AX
+	ADDQ        SI, CX
+	DECQ        DX
+	JNZ         place255
+
+end254:
+	VZEROUPPER
+	RET
+
+// func depthSpread5AVX2(dx []float32, dy []float32, w []float32, n int, c int, step int)
+// Requires: AVX, FMA3
+TEXT ·depthSpread5AVX2(SB), NOSPLIT, $0-96
+	MOVQ w_base+48(FP), AX
+	MOVQ c+80(FP), CX
+	MOVQ n+72(FP), DX
+	MOVQ step+88(FP), BX
+	SHLQ $0x02, BX
+	MOVQ CX, SI
+	SHLQ $0x02, SI
+	LEAQ (SI)(SI*2), DI
+	MOVQ dy_base+24(FP), R8
+	MOVQ dx_base+0(FP), R9
+	XORQ R10, R10
+	SUBQ $0x00000008, CX
+	JLT  out257
+
+loop256:
+	MOVQ    c+80(FP), R11
+	LEAQ    (AX)(R10*4), R12
+	LEAQ    (R12)(R11*4), R13
+	LEAQ    (R13)(R11*4), R14
+	LEAQ    (R14)(R11*4), R15
+	LEAQ    (R15)(R11*4), R11
+	VMOVUPS (R12), Y0
+	VMOVUPS (R13), Y1
+	VMOVUPS (R14), Y2
+	VMOVUPS (R15), Y3
+	VMOVUPS (R11), Y4
+	LEAQ    (R9)(R10*4), R11
+	LEAQ    (R8)(R10*4), R12
+	MOVQ    DX, R13
+
+place258:
+	VMOVUPS     (R12), Y5
+	VMOVUPS     (R11), Y6
+	VFMADD231PS Y5, Y0, Y6
+	VMOVUPS     Y6, (R11)
+	VMOVUPS     (R11)(SI*1), Y6
+	VFMADD231PS Y5, Y1, Y6
+	VMOVUPS     Y6, (R11)(SI*1)
+	VMOVUPS     (R11)(SI*2), Y6
+	VFMADD231PS Y5, Y2, Y6
+	VMOVUPS     Y6, (R11)(SI*2)
+	VMOVUPS     (R11)(DI*1), Y6
+	VFMADD231PS Y5, Y3, Y6
+	VMOVUPS     Y6, (R11)(DI*1)
+	VMOVUPS     (R11)(SI*4), Y6
+	VFMADD231PS Y5, Y4, Y6
+	VMOVUPS     Y6, (R11)(SI*4)
+	ADDQ        BX, R11
+	ADDQ        SI, R12
+	DECQ        R13
+	JNZ         place258
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, CX
+	JGE         loop256
+
+out257:
+	ADDQ       $0x00000008, CX
+	TESTQ      CX, CX
+	JZ         end259
+	LEAQ       tailAVX2<>+0(SB), R11
+	SHLQ       $0x02, CX
+	SUBQ       CX, R11
+	SHRQ       $0x02, CX
+	VMOVUPS    32(R11), Y0
+	MOVQ       c+80(FP), CX
+	LEAQ       (AX)(R10*4), AX
+	LEAQ       (AX)(CX*4), R11
+	LEAQ       (R11)(CX*4), R12
+	LEAQ       (R12)(CX*4), R13
+	LEAQ       (R13)(CX*4), CX
+	VMASKMOVPS (AX), Y0, Y1
+	VMASKMOVPS (R11), Y0, Y2
+	VMASKMOVPS (R12), Y0, Y3
+	VMASKMOVPS (R13), Y0, Y4
+	VMASKMOVPS (CX), Y0, Y5
+	LEAQ       (R9)(R10*4), AX
+	LEAQ       (R8)(R10*4), CX
+
+place260:
+	VMASKMOVPS  (CX), Y0, Y6
+	VMASKMOVPS  (AX), Y0, Y7
+	VFMADD231PS Y6, Y1, Y7
+	VMASKMOVPS  Y7, Y0, (AX)
+	VMASKMOVPS  (AX)(SI*1), Y0, Y7
+	VFMADD231PS Y6, Y2, Y7
+	VMASKMOVPS  Y7, Y0, (AX)(SI*1)
+	VMASKMOVPS  (AX)(SI*2), Y0, Y7
+	VFMADD231PS Y6, Y3, Y7
+	VMASKMOVPS  Y7, Y0, (AX)(SI*2)
+	VMASKMOVPS  (AX)(DI*1), Y0, Y7
+	VFMADD231PS Y6, Y4, Y7
+	VMASKMOVPS  Y7, Y0, (AX)(DI*1)
+	VMASKMOVPS  (AX)(SI*4), Y0, Y7
+	VFMADD231PS Y6, Y5, Y7
+	VMASKMOVPS  Y7, Y0, (AX)(SI*4)
+	ADDQ        BX, AX
+	ADDQ        SI, CX
+	DECQ        DX
+	JNZ         place260
+
+end259:
+	VZEROUPPER
+	RET
+
+// func depthGrad3AVX2(w []float32, x []float32, dy []float32, n int, c int, step int)
+// Requires: AVX, FMA3
+TEXT ·depthGrad3AVX2(SB), NOSPLIT, $0-96
+	MOVQ w_base+0(FP), AX
+	MOVQ c+80(FP), CX
+	MOVQ n+72(FP), DX
+	MOVQ step+88(FP), BX
+	SHLQ $0x02, BX
+	MOVQ CX, SI
+	SHLQ $0x02, SI
+	LEAQ (SI)(SI*2), DI
+	MOVQ dy_base+48(FP), DI
+	MOVQ x_base+24(FP), R8
+	XORQ R9, R9
+	SUBQ $0x00000008, CX
+	JLT  out262
+
+loop261:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	LEAQ   (R8)(R9*4), R10
+	LEAQ   (DI)(R9*4), R11
+	MOVQ   DX, R12
+
+place263:
+	VMOVUPS     (R11), Y3
+	VFMADD231PS (R10), Y3, Y0
+	VFMADD231PS (R10)(SI*1), Y3, Y1
+	VFMADD231PS (R10)(SI*2), Y3, Y2
+	ADDQ        BX, R10
+	ADDQ        SI, R11
+	DECQ        R12
+	JNZ         place263
+	MOVQ        c+80(FP), R10
+	LEAQ        (AX)(R9*4), R11
+	LEAQ        (R11)(R10*4), R12
+	LEAQ        (R12)(R10*4), R10
+	VMOVUPS     (R11), Y3
+	VADDPS      Y3, Y0, Y0
+	VMOVUPS     Y0, (R11)
+	VMOVUPS     (R12), Y0
+	VADDPS      Y0, Y1, Y1
+	VMOVUPS     Y1, (R12)
+	VMOVUPS     (R10), Y0
+	VADDPS      Y0, Y2, Y2
+	VMOVUPS     Y2, (R10)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, CX
+	JGE         loop261
+
+out262:
+	ADDQ    $0x00000008, CX
+	TESTQ   CX, CX
+	JZ      end264
+	LEAQ    tailAVX2<>+0(SB), R10
+	SHLQ    $0x02, CX
+	SUBQ    CX, R10
+	SHRQ    $0x02, CX
+	VMOVUPS 32(R10), Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	LEAQ    (R8)(R9*4), CX
+	LEAQ    (DI)(R9*4), DI
+
+place265:
+	VMASKMOVPS  (DI), Y0, Y4
+	VMASKMOVPS  (CX), Y0, Y5
+	VFMADD231PS Y5, Y4, Y1
+	VMASKMOVPS  (CX)(SI*1), Y0, Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMASKMOVPS  (CX)(SI*2), Y0, Y5
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        BX, CX
+	ADDQ        SI, DI
+	DECQ        DX
+	JNZ         place265
+	MOVQ        c+80(FP), CX
+	LEAQ        (AX)(R9*4), AX
+	LEAQ        (AX)(CX*4), DX
+	LEAQ        (DX)(CX*4), CX
+	VMASKMOVPS  (AX), Y0, Y4
+	VADDPS      Y4, Y1, Y1
+	VMASKMOVPS  Y1, Y0, (AX)
+	VMASKMOVPS  (DX), Y0, Y1
+	VADDPS      Y1, Y2, Y2
+	VMASKMOVPS  Y2, Y0, (DX)
+	VMASKMOVPS  (CX), Y0, Y1
+	VADDPS      Y1, Y3, Y3
+	VMASKMOVPS  Y3, Y0, (CX)
+
+end264:
+	VZEROUPPER
+	RET
+
+// func depthGrad5AVX2(w []float32, x []float32, dy []float32, n int, c int, step int)
+// Requires: AVX, FMA3
+TEXT ·depthGrad5AVX2(SB), NOSPLIT, $0-96
+	MOVQ w_base+0(FP), AX
+	MOVQ c+80(FP), CX
+	MOVQ n+72(FP), DX
+	MOVQ step+88(FP), BX
+	SHLQ $0x02, BX
+	MOVQ CX, SI
+	SHLQ $0x02, SI
+	LEAQ (SI)(SI*2), DI
+	MOVQ dy_base+48(FP), R8
+	MOVQ x_base+24(FP), R9
+	XORQ R10, R10
+	SUBQ $0x00000008, CX
+	JLT  out267
+
+loop266:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	LEAQ   (R9)(R10*4), R11
+	LEAQ   (R8)(R10*4), R12
+	MOVQ   DX, R13
+
+place268:
+	VMOVUPS     (R12), Y5
+	VFMADD231PS (R11), Y5, Y0
+	VFMADD231PS (R11)(SI*1), Y5, Y1
+	VFMADD231PS (R11)(SI*2), Y5, Y2
+	VFMADD231PS (R11)(DI*1), Y5, Y3
+	VFMADD231PS (R11)(SI*4), Y5, Y4
+	ADDQ        BX, R11
+	ADDQ        SI, R12
+	DECQ        R13
+	JNZ         place268
+	MOVQ        c+80(FP), R11
+	LEAQ        (AX)(R10*4), R12
+	LEAQ        (R12)(R11*4), R13
+	LEAQ        (R13)(R11*4), R14
+	LEAQ        (R14)(R11*4), R15
+	LEAQ        (R15)(R11*4), R11
+	VMOVUPS     (R12), Y5
+	VADDPS      Y5, Y0, Y0
+	VMOVUPS     Y0, (R12)
+	VMOVUPS     (R13), Y0
+	VADDPS      Y0, Y1, Y1
+	VMOVUPS     Y1, (R13)
+	VMOVUPS     (R14), Y0
+	VADDPS      Y0, Y2, Y2
+	VMOVUPS     Y2, (R14)
+	VMOVUPS     (R15), Y0
+	VADDPS      Y0, Y3, Y3
+	VMOVUPS     Y3, (R15)
+	VMOVUPS     (R11), Y0
+	VADDPS      Y0, Y4, Y4
+	VMOVUPS     Y4, (R11)
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, CX
+	JGE         loop266
+
+out267:
+	ADDQ    $0x00000008, CX
+	TESTQ   CX, CX
+	JZ      end269
+	LEAQ    tailAVX2<>+0(SB), R11
+	SHLQ    $0x02, CX
+	SUBQ    CX, R11
+	SHRQ    $0x02, CX
+	VMOVUPS 32(R11), Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	LEAQ    (R9)(R10*4), CX
+	LEAQ    (R8)(R10*4), R8
+
+place270:
+	VMASKMOVPS  (R8), Y0, Y6
+	VMASKMOVPS  (CX), Y0, Y7
+	VFMADD231PS Y7, Y6, Y1
+	VMASKMOVPS  (CX)(SI*1), Y0, Y7
+	VFMADD231PS Y7, Y6, Y2
+	VMASKMOVPS  (CX)(SI*2), Y0, Y7
+	VFMADD231PS Y7, Y6, Y3
+	VMASKMOVPS  (CX)(DI*1), Y0, Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMASKMOVPS  (CX)(SI*4), Y0, Y7
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        BX, CX
+	ADDQ        SI, R8
+	DECQ        DX
+	JNZ         place270
+	MOVQ        c+80(FP), CX
+	LEAQ        (AX)(R10*4), AX
+	LEAQ        (AX)(CX*4), DX
+	LEAQ        (DX)(CX*4), BX
+	LEAQ        (BX)(CX*4), SI
+	LEAQ        (SI)(CX*4), CX
+	VMASKMOVPS  (AX), Y0, Y6
+	VADDPS      Y6, Y1, Y1
+	VMASKMOVPS  Y1, Y0, (AX)
+	VMASKMOVPS  (DX), Y0, Y1
+	VADDPS      Y1, Y2, Y2
+	VMASKMOVPS  Y2, Y0, (DX)
+	VMASKMOVPS  (BX), Y0, Y1
+	VADDPS      Y1, Y3, Y3
+	VMASKMOVPS  Y3, Y0, (BX)
+	VMASKMOVPS  (SI), Y0, Y1
+	VADDPS      Y1, Y4, Y4
+	VMASKMOVPS  Y4, Y0, (SI)
+	VMASKMOVPS  (CX), Y0, Y1
+	VADDPS      Y1, Y5, Y5
+	VMASKMOVPS  Y5, Y0, (CX)
+
+end269:
+	VZEROUPPER
+	RET
+
 // func gemm1x1AVX2(args *gemmArgs)
 // Requires: AVX, FMA3, MMX+
 TEXT ·gemm1x1AVX2(SB), NOSPLIT, $16-8
@@ -4133,18 +4719,18 @@ k1x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial1x1
 	TESTQ        R9, R9
-	JZ           nobias241
+	JZ           nobias271
 	VMOVUPS      (R9), Y1
 	VADDPS       Y1, Y0, Y0
 
-nobias241:
+nobias271:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta242
+	JEQ    nobeta272
 	MOVQ   DI, R9
 	VADDPS (R9), Y0, Y0
 	ADDQ   R8, R9
 
-nobeta242:
+nobeta272:
 	VMOVUPS Y0, (DI)
 	ADDQ    R8, DI
 	JMP     next1x1
@@ -4158,19 +4744,19 @@ partial1x1:
 	SHRQ       $0x02, R10
 	VMOVUPS    32(R11), Y1
 	TESTQ      R9, R9
-	JZ         nobias243
+	JZ         nobias273
 	VMASKMOVPS (R9), Y1, Y2
 	VADDPS     Y2, Y0, Y0
 
-nobias243:
+nobias273:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta244
+	JEQ        nobeta274
 	MOVQ       DI, R9
 	VMASKMOVPS (R9), Y1, Y2
 	VADDPS     Y2, Y0, Y0
 	ADDQ       R8, R9
 
-nobeta244:
+nobeta274:
 	VMASKMOVPS Y0, Y1, (DI)
 	ADDQ       R8, DI
 
@@ -4228,21 +4814,21 @@ k2x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial2x1
 	TESTQ        R10, R10
-	JZ           nobias245
+	JZ           nobias275
 	VMOVUPS      (R10), Y2
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y2, Y1, Y1
 
-nobias245:
+nobias275:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta246
+	JEQ    nobeta276
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
 	VADDPS (R10), Y1, Y1
 	ADDQ   R9, R10
 
-nobeta246:
+nobeta276:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -4258,14 +4844,14 @@ partial2x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y2
 	TESTQ      R10, R10
-	JZ         nobias247
+	JZ         nobias277
 	VMASKMOVPS (R10), Y2, Y3
 	VADDPS     Y3, Y0, Y0
 	VADDPS     Y3, Y1, Y1
 
-nobias247:
+nobias277:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta248
+	JEQ        nobeta278
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y2, Y3
 	VADDPS     Y3, Y0, Y0
@@ -4274,7 +4860,7 @@ nobias247:
 	VADDPS     Y3, Y1, Y1
 	ADDQ       R9, R10
 
-nobeta248:
+nobeta278:
 	VMASKMOVPS Y0, Y2, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y2, (R8)
@@ -4337,15 +4923,15 @@ k3x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial3x1
 	TESTQ        R10, R10
-	JZ           nobias249
+	JZ           nobias279
 	VMOVUPS      (R10), Y3
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y3, Y1, Y1
 	VADDPS       Y3, Y2, Y2
 
-nobias249:
+nobias279:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta250
+	JEQ    nobeta280
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -4354,7 +4940,7 @@ nobias249:
 	VADDPS (R10), Y2, Y2
 	ADDQ   R9, R10
 
-nobeta250:
+nobeta280:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -4372,15 +4958,15 @@ partial3x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y3
 	TESTQ      R10, R10
-	JZ         nobias251
+	JZ         nobias281
 	VMASKMOVPS (R10), Y3, Y4
 	VADDPS     Y4, Y0, Y0
 	VADDPS     Y4, Y1, Y1
 	VADDPS     Y4, Y2, Y2
 
-nobias251:
+nobias281:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta252
+	JEQ        nobeta282
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y3, Y4
 	VADDPS     Y4, Y0, Y0
@@ -4392,7 +4978,7 @@ nobias251:
 	VADDPS     Y4, Y2, Y2
 	ADDQ       R9, R10
 
-nobeta252:
+nobeta282:
 	VMASKMOVPS Y0, Y3, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y3, (R8)
@@ -4463,16 +5049,16 @@ k4x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial4x1
 	TESTQ        R10, R10
-	JZ           nobias253
+	JZ           nobias283
 	VMOVUPS      (R10), Y4
 	VADDPS       Y4, Y0, Y0
 	VADDPS       Y4, Y1, Y1
 	VADDPS       Y4, Y2, Y2
 	VADDPS       Y4, Y3, Y3
 
-nobias253:
+nobias283:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta254
+	JEQ    nobeta284
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -4483,7 +5069,7 @@ nobias253:
 	VADDPS (R10), Y3, Y3
 	ADDQ   R9, R10
 
-nobeta254:
+nobeta284:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -4503,16 +5089,16 @@ partial4x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y4
 	TESTQ      R10, R10
-	JZ         nobias255
+	JZ         nobias285
 	VMASKMOVPS (R10), Y4, Y5
 	VADDPS     Y5, Y0, Y0
 	VADDPS     Y5, Y1, Y1
 	VADDPS     Y5, Y2, Y2
 	VADDPS     Y5, Y3, Y3
 
-nobias255:
+nobias285:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta256
+	JEQ        nobeta286
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y4, Y5
 	VADDPS     Y5, Y0, Y0
@@ -4527,7 +5113,7 @@ nobias255:
 	VADDPS     Y5, Y3, Y3
 	ADDQ       R9, R10
 
-nobeta256:
+nobeta286:
 	VMASKMOVPS Y0, Y4, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y4, (R8)
@@ -4603,7 +5189,7 @@ k5x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial5x1
 	TESTQ        R10, R10
-	JZ           nobias257
+	JZ           nobias287
 	VMOVUPS      (R10), Y5
 	VADDPS       Y5, Y0, Y0
 	VADDPS       Y5, Y1, Y1
@@ -4611,9 +5197,9 @@ k5x1:
 	VADDPS       Y5, Y3, Y3
 	VADDPS       Y5, Y4, Y4
 
-nobias257:
+nobias287:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta258
+	JEQ    nobeta288
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -4626,7 +5212,7 @@ nobias257:
 	VADDPS (R10), Y4, Y4
 	ADDQ   R9, R10
 
-nobeta258:
+nobeta288:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -4648,7 +5234,7 @@ partial5x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y5
 	TESTQ      R10, R10
-	JZ         nobias259
+	JZ         nobias289
 	VMASKMOVPS (R10), Y5, Y6
 	VADDPS     Y6, Y0, Y0
 	VADDPS     Y6, Y1, Y1
@@ -4656,9 +5242,9 @@ partial5x1:
 	VADDPS     Y6, Y3, Y3
 	VADDPS     Y6, Y4, Y4
 
-nobias259:
+nobias289:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta260
+	JEQ        nobeta290
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y5, Y6
 	VADDPS     Y6, Y0, Y0
@@ -4676,7 +5262,7 @@ nobias259:
 	VADDPS     Y6, Y4, Y4
 	ADDQ       R9, R10
 
-nobeta260:
+nobeta290:
 	VMASKMOVPS Y0, Y5, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y5, (R8)
@@ -4757,7 +5343,7 @@ k6x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial6x1
 	TESTQ        R10, R10
-	JZ           nobias261
+	JZ           nobias291
 	VMOVUPS      (R10), Y6
 	VADDPS       Y6, Y0, Y0
 	VADDPS       Y6, Y1, Y1
@@ -4766,9 +5352,9 @@ k6x1:
 	VADDPS       Y6, Y4, Y4
 	VADDPS       Y6, Y5, Y5
 
-nobias261:
+nobias291:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta262
+	JEQ    nobeta292
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -4783,7 +5369,7 @@ nobias261:
 	VADDPS (R10), Y5, Y5
 	ADDQ   R9, R10
 
-nobeta262:
+nobeta292:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -4807,7 +5393,7 @@ partial6x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y6
 	TESTQ      R10, R10
-	JZ         nobias263
+	JZ         nobias293
 	VMASKMOVPS (R10), Y6, Y7
 	VADDPS     Y7, Y0, Y0
 	VADDPS     Y7, Y1, Y1
@@ -4816,9 +5402,9 @@ partial6x1:
 	VADDPS     Y7, Y4, Y4
 	VADDPS     Y7, Y5, Y5
 
-nobias263:
+nobias293:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta264
+	JEQ        nobeta294
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y6, Y7
 	VADDPS     Y7, Y0, Y0
@@ -4839,7 +5425,7 @@ nobias263:
 	VADDPS     Y7, Y5, Y5
 	ADDQ       R9, R10
 
-nobeta264:
+nobeta294:
 	VMASKMOVPS Y0, Y6, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y6, (R8)
@@ -4907,21 +5493,21 @@ k1x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial1x2
 	TESTQ        R9, R9
-	JZ           nobias265
+	JZ           nobias295
 	VMOVUPS      (R9), Y2
 	VADDPS       Y2, Y0, Y0
 	VMOVUPS      32(R9), Y2
 	VADDPS       Y2, Y1, Y1
 
-nobias265:
+nobias295:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta266
+	JEQ    nobeta296
 	MOVQ   DI, R9
 	VADDPS (R9), Y0, Y0
 	VADDPS 32(R9), Y1, Y1
 	ADDQ   R8, R9
 
-nobeta266:
+nobeta296:
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	ADDQ    R8, DI
@@ -4936,22 +5522,22 @@ partial1x2:
 	SHRQ       $0x02, R10
 	VMOVUPS    32(R11), Y2
 	TESTQ      R9, R9
-	JZ         nobias267
+	JZ         nobias297
 	VMOVUPS    (R9), Y3
 	VADDPS     Y3, Y0, Y0
 	VMASKMOVPS 32(R9), Y2, Y3
 	VADDPS     Y3, Y1, Y1
 
-nobias267:
+nobias297:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta268
+	JEQ        nobeta298
 	MOVQ       DI, R9
 	VADDPS     (R9), Y0, Y0
 	VMASKMOVPS 32(R9), Y2, Y3
 	VADDPS     Y3, Y1, Y1
 	ADDQ       R8, R9
 
-nobeta268:
+nobeta298:
 	VMOVUPS    Y0, (DI)
 	VMASKMOVPS Y1, Y2, 32(DI)
 	ADDQ       R8, DI
@@ -5015,7 +5601,7 @@ k2x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial2x2
 	TESTQ        R10, R10
-	JZ           nobias269
+	JZ           nobias299
 	VMOVUPS      (R10), Y4
 	VADDPS       Y4, Y0, Y0
 	VADDPS       Y4, Y2, Y2
@@ -5023,9 +5609,9 @@ k2x2:
 	VADDPS       Y4, Y1, Y1
 	VADDPS       Y4, Y3, Y3
 
-nobias269:
+nobias299:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta270
+	JEQ    nobeta300
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -5034,7 +5620,7 @@ nobias269:
 	VADDPS 32(R10), Y3, Y3
 	ADDQ   R9, R10
 
-nobeta270:
+nobeta300:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -5052,7 +5638,7 @@ partial2x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y4
 	TESTQ      R10, R10
-	JZ         nobias271
+	JZ         nobias301
 	VMOVUPS    (R10), Y5
 	VADDPS     Y5, Y0, Y0
 	VADDPS     Y5, Y2, Y2
@@ -5060,9 +5646,9 @@ partial2x2:
 	VADDPS     Y5, Y1, Y1
 	VADDPS     Y5, Y3, Y3
 
-nobias271:
+nobias301:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta272
+	JEQ        nobeta302
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y4, Y5
@@ -5073,7 +5659,7 @@ nobias271:
 	VADDPS     Y5, Y3, Y3
 	ADDQ       R9, R10
 
-nobeta272:
+nobeta302:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y4, 32(R8)
 	ADDQ       R9, R8
@@ -5145,7 +5731,7 @@ k3x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial3x2
 	TESTQ        R10, R10
-	JZ           nobias273
+	JZ           nobias303
 	VMOVUPS      (R10), Y6
 	VADDPS       Y6, Y0, Y0
 	VADDPS       Y6, Y2, Y2
@@ -5155,9 +5741,9 @@ k3x2:
 	VADDPS       Y6, Y3, Y3
 	VADDPS       Y6, Y5, Y5
 
-nobias273:
+nobias303:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta274
+	JEQ    nobeta304
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -5169,7 +5755,7 @@ nobias273:
 	VADDPS 32(R10), Y5, Y5
 	ADDQ   R9, R10
 
-nobeta274:
+nobeta304:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -5190,7 +5776,7 @@ partial3x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y6
 	TESTQ      R10, R10
-	JZ         nobias275
+	JZ         nobias305
 	VMOVUPS    (R10), Y7
 	VADDPS     Y7, Y0, Y0
 	VADDPS     Y7, Y2, Y2
@@ -5200,9 +5786,9 @@ partial3x2:
 	VADDPS     Y7, Y3, Y3
 	VADDPS     Y7, Y5, Y5
 
-nobias275:
+nobias305:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta276
+	JEQ        nobeta306
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y6, Y7
@@ -5217,7 +5803,7 @@ nobias275:
 	VADDPS     Y7, Y5, Y5
 	ADDQ       R9, R10
 
-nobeta276:
+nobeta306:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y6, 32(R8)
 	ADDQ       R9, R8
@@ -5300,7 +5886,7 @@ k4x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial4x2
 	TESTQ        R10, R10
-	JZ           nobias277
+	JZ           nobias307
 	VMOVUPS      (R10), Y8
 	VADDPS       Y8, Y0, Y0
 	VADDPS       Y8, Y2, Y2
@@ -5312,9 +5898,9 @@ k4x2:
 	VADDPS       Y8, Y5, Y5
 	VADDPS       Y8, Y7, Y7
 
-nobias277:
+nobias307:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta278
+	JEQ    nobeta308
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -5329,7 +5915,7 @@ nobias277:
 	VADDPS 32(R10), Y7, Y7
 	ADDQ   R9, R10
 
-nobeta278:
+nobeta308:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -5353,7 +5939,7 @@ partial4x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y8
 	TESTQ      R10, R10
-	JZ         nobias279
+	JZ         nobias309
 	VMOVUPS    (R10), Y9
 	VADDPS     Y9, Y0, Y0
 	VADDPS     Y9, Y2, Y2
@@ -5365,9 +5951,9 @@ partial4x2:
 	VADDPS     Y9, Y5, Y5
 	VADDPS     Y9, Y7, Y7
 
-nobias279:
+nobias309:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta280
+	JEQ        nobeta310
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y8, Y9
@@ -5386,7 +5972,7 @@ nobias279:
 	VADDPS     Y9, Y7, Y7
 	ADDQ       R9, R10
 
-nobeta280:
+nobeta310:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y8, 32(R8)
 	ADDQ       R9, R8
@@ -5477,7 +6063,7 @@ k5x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial5x2
 	TESTQ        R10, R10
-	JZ           nobias281
+	JZ           nobias311
 	VMOVUPS      (R10), Y10
 	VADDPS       Y10, Y0, Y0
 	VADDPS       Y10, Y2, Y2
@@ -5491,9 +6077,9 @@ k5x2:
 	VADDPS       Y10, Y7, Y7
 	VADDPS       Y10, Y9, Y9
 
-nobias281:
+nobias311:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta282
+	JEQ    nobeta312
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -5511,7 +6097,7 @@ nobias281:
 	VADDPS 32(R10), Y9, Y9
 	ADDQ   R9, R10
 
-nobeta282:
+nobeta312:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -5538,7 +6124,7 @@ partial5x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y10
 	TESTQ      R10, R10
-	JZ         nobias283
+	JZ         nobias313
 	VMOVUPS    (R10), Y11
 	VADDPS     Y11, Y0, Y0
 	VADDPS     Y11, Y2, Y2
@@ -5552,9 +6138,9 @@ partial5x2:
 	VADDPS     Y11, Y7, Y7
 	VADDPS     Y11, Y9, Y9
 
-nobias283:
+nobias313:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta284
+	JEQ        nobeta314
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y10, Y11
@@ -5577,7 +6163,7 @@ nobias283:
 	VADDPS     Y11, Y9, Y9
 	ADDQ       R9, R10
 
-nobeta284:
+nobeta314:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y10, 32(R8)
 	ADDQ       R9, R8
@@ -5676,7 +6262,7 @@ k6x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial6x2
 	TESTQ        R10, R10
-	JZ           nobias285
+	JZ           nobias315
 	VMOVUPS      (R10), Y12
 	VADDPS       Y12, Y0, Y0
 	VADDPS       Y12, Y2, Y2
@@ -5692,9 +6278,9 @@ k6x2:
 	VADDPS       Y12, Y9, Y9
 	VADDPS       Y12, Y11, Y11
 
-nobias285:
+nobias315:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta286
+	JEQ    nobeta316
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -5715,7 +6301,7 @@ nobias285:
 	VADDPS 32(R10), Y11, Y11
 	ADDQ   R9, R10
 
-nobeta286:
+nobeta316:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -5745,7 +6331,7 @@ partial6x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y12
 	TESTQ      R10, R10
-	JZ         nobias287
+	JZ         nobias317
 	VMOVUPS    (R10), Y13
 	VADDPS     Y13, Y0, Y0
 	VADDPS     Y13, Y2, Y2
@@ -5761,9 +6347,9 @@ partial6x2:
 	VADDPS     Y13, Y9, Y9
 	VADDPS     Y13, Y11, Y11
 
-nobias287:
+nobias317:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta288
+	JEQ        nobeta318
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y12, Y13
@@ -5790,7 +6376,7 @@ nobias287:
 	VADDPS     Y13, Y11, Y11
 	ADDQ       R9, R10
 
-nobeta288:
+nobeta318:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y12, 32(R8)
 	ADDQ       R9, R8
@@ -5843,7 +6429,7 @@ TEXT ·peakAVX2(SB), NOSPLIT, $0-8
 	VXORPS Y11, Y11, Y11
 	VXORPS Y12, Y12, Y12
 
-peak289:
+peak319:
 	VFMADD231PS Y12, Y12, Y0
 	VFMADD231PS Y12, Y12, Y1
 	VFMADD231PS Y12, Y12, Y2
@@ -5857,6 +6443,6 @@ peak289:
 	VFMADD231PS Y12, Y12, Y10
 	VFMADD231PS Y12, Y12, Y11
 	DECQ        AX
-	JNZ         peak289
+	JNZ         peak319
 	VZEROUPPER
 	RET

@@ -122,6 +122,24 @@ func packRowsAVX512(dst []float32, src []float32, k int, ld int, n int, width in
 func packColsAVX512(dst []float32, src []float32, k int, ld int, n int, width int)
 
 //go:noescape
+func depthRow3AVX512(y []float32, x []float32, w []float32, n int, c int, step int)
+
+//go:noescape
+func depthRow5AVX512(y []float32, x []float32, w []float32, n int, c int, step int)
+
+//go:noescape
+func depthSpread3AVX512(dx []float32, dy []float32, w []float32, n int, c int, step int)
+
+//go:noescape
+func depthSpread5AVX512(dx []float32, dy []float32, w []float32, n int, c int, step int)
+
+//go:noescape
+func depthGrad3AVX512(w []float32, x []float32, dy []float32, n int, c int, step int)
+
+//go:noescape
+func depthGrad5AVX512(w []float32, x []float32, dy []float32, n int, c int, step int)
+
+//go:noescape
 func gemm1x1AVX512(args *gemmArgs)
 
 //go:noescape

@@ -4374,6 +4374,580 @@ next:
 	VZEROUPPER
 	RET
 
+// func depthRow3AVX512(y []float32, x []float32, w []float32, n int, c int, step int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·depthRow3AVX512(SB), NOSPLIT, $0-96
+	MOVQ w_base+48(FP), AX
+	MOVQ c+80(FP), CX
+	MOVQ n+72(FP), DX
+	MOVQ step+88(FP), BX
+	SHLQ $0x02, BX
+	MOVQ CX, SI
+	SHLQ $0x02, SI
+	LEAQ (SI)(SI*2), DI
+	MOVQ y_base+0(FP), DI
+	MOVQ x_base+24(FP), R8
+	XORQ R9, R9
+	SUBQ $0x00000010, CX
+	JLT  out242
+
+loop241:
+	MOVQ    c+80(FP), R10
+	LEAQ    (AX)(R9*4), R11
+	LEAQ    (R11)(R10*4), R12
+	LEAQ    (R12)(R10*4), R10
+	VMOVUPS (R11), Z0
+	VMOVUPS (R12), Z1
+	VMOVUPS (R10), Z2
+	LEAQ    (R8)(R9*4), R10
+	LEAQ    (DI)(R9*4), R11
+	MOVQ    DX, R12
+
+place243:
+	VMOVUPS     (R11), Z3
+	VFMADD231PS (R10), Z0, Z3
+	VFMADD231PS (R10)(SI*1), Z1, Z3
+	VFMADD231PS (R10)(SI*2), Z2, Z3
+	VMOVUPS     Z3, (R11)
+	ADDQ        BX, R10
+	ADDQ        SI, R11
+	DECQ        R12
+	JNZ         place243
+	ADDQ        $0x00000010, R9
+	SUBQ        $0x00000010, CX
+	JGE         loop241
+
+out242:
+	ADDQ      $0x00000010, CX
+	TESTQ     CX, CX
+	JZ        end244
+	MOVL      $0xffffffff, R10
+	BZHIL     CX, R10, R10
+	KMOVW     R10, K1
+	MOVQ      c+80(FP), CX
+	LEAQ      (AX)(R9*4), AX
+	LEAQ      (AX)(CX*4), R10
+	LEAQ      (R10)(CX*4), CX
+	VMOVUPS.Z (AX), K1, Z0
+	VMOVUPS.Z (R10), K1, Z1
+	VMOVUPS.Z (CX), K1, Z2
+	LEAQ      (R8)(R9*4), AX
+	LEAQ      (DI)(R9*4), CX
+
+place245:
+	VMOVUPS.Z   (CX), K1, Z3
+	VMOVUPS.Z   (AX), K1, Z4
+	VFMADD231PS Z4, Z0, Z3
+	VMOVUPS.Z   (AX)(SI*1), K1, Z4
+	VFMADD231PS Z4, Z1, Z3
+	VMOVUPS.Z   (AX)(SI*2), K1, Z4
+	VFMADD231PS Z4, Z2, Z3
+	VMOVUPS     Z3, K1, (CX)
+	ADDQ        BX, AX
+	ADDQ        SI, CX
+	DECQ        DX
+	JNZ         place245
+
+end244:
+	VZEROUPPER
+	RET
+
+// func depthRow5AVX512(y []float32, x []float32, w []float32, n int, c int, step int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·depthRow5AVX512(SB), NOSPLIT, $0-96
+	MOVQ w_base+48(FP), AX
+	MOVQ c+80(FP), CX
+	MOVQ n+72(FP), DX
+	MOVQ step+88(FP), BX
+	SHLQ $0x02, BX
+	MOVQ CX, SI
+	SHLQ $0x02, SI
+	LEAQ (SI)(SI*2), DI
+	MOVQ y_base+0(FP), R8
+	MOVQ x_base+24(FP), R9
+	XORQ R10, R10
+	SUBQ $0x00000010, CX
+	JLT  out247
+
+loop246:
+	MOVQ    c+80(FP), R11
+	LEAQ    (AX)(R10*4), R12
+	LEAQ    (R12)(R11*4), R13
+	LEAQ    (R13)(R11*4), R14
+	LEAQ    (R14)(R11*4), R15
+	LEAQ    (R15)(R11*4), R11
+	VMOVUPS (R12), Z0
+	VMOVUPS (R13), Z1
+	VMOVUPS (R14), Z2
+	VMOVUPS (R15), Z3
+	VMOVUPS (R11), Z4
+	LEAQ    (R9)(R10*4), R11
+	LEAQ    (R8)(R10*4), R12
+	MOVQ    DX, R13
+
+place248:
+	VMOVUPS     (R12), Z5
+	VFMADD231PS (R11), Z0, Z5
+	VFMADD231PS (R11)(SI*1), Z1, Z5
+	VFMADD231PS (R11)(SI*2), Z2, Z5
+	VFMADD231PS (R11)(DI*1), Z3, Z5
+	VFMADD231PS (R11)(SI*4), Z4, Z5
+	VMOVUPS     Z5, (R12)
+	ADDQ        BX, R11
+	ADDQ        SI, R12
+	DECQ        R13
+	JNZ         place248
+	ADDQ        $0x00000010, R10
+	SUBQ        $0x00000010, CX
+	JGE         loop246
+
+out247:
+	ADDQ      $0x00000010, CX
+	TESTQ     CX, CX
+	JZ        end249
+	MOVL      $0xffffffff, R11
+	BZHIL     CX, R11, R11
+	KMOVW     R11, K1
+	MOVQ      c+80(FP), CX
+	LEAQ      (AX)(R10*4), AX
+	LEAQ      (AX)(CX*4), R11
+	LEAQ      (R11)(CX*4), R12
+	LEAQ      (R12)(CX*4), R13
+	LEAQ      (R13)(CX*4), CX
+	VMOVUPS.Z (AX), K1, Z0
+	VMOVUPS.Z (R11), K1, Z1
+	VMOVUPS.Z (R12), K1, Z2
+	VMOVUPS.Z (R13), K1, Z3
+	VMOVUPS.Z (CX), K1, Z4
+	LEAQ      (R9)(R10*4), AX
+	LEAQ      (R8)(R10*4), CX
+
+place250:
+	VMOVUPS.Z   (CX), K1, Z5
+	VMOVUPS.Z   (AX), K1, Z6
+	VFMADD231PS Z6, Z0, Z5
+	VMOVUPS.Z   (AX)(SI*1), K1, Z6
+	VFMADD231PS Z6, Z1, Z5
+	VMOVUPS.Z   (AX)(SI*2), K1, Z6
+	VFMADD231PS Z6, Z2, Z5
+	VMOVUPS.Z   (AX)(DI*1), K1, Z6
+	VFMADD231PS Z6, Z3, Z5
+	VMOVUPS.Z   (AX)(SI*4), K1, Z6
+	VFMADD231PS Z6, Z4, Z5
+	VMOVUPS     Z5, K1, (CX)
+	ADDQ        BX, AX
+	ADDQ        SI, CX
+	DECQ        DX
+	JNZ         place250
+
+end249:
+	VZEROUPPER
+	RET
+
+// func depthSpread3AVX512(dx []float32, dy []float32, w []float32, n int, c int, step int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·depthSpread3AVX512(SB), NOSPLIT, $0-96
+	MOVQ w_base+48(FP), AX
+	MOVQ c+80(FP), CX
+	MOVQ n+72(FP), DX
+	MOVQ step+88(FP), BX
+	SHLQ $0x02, BX
+	MOVQ CX, SI
+	SHLQ $0x02, SI
+	LEAQ (SI)(SI*2), DI
+	MOVQ dy_base+24(FP), DI
+	MOVQ dx_base+0(FP), R8
+	XORQ R9, R9
+	SUBQ $0x00000010, CX
+	JLT  out252
+
+loop251:
+	MOVQ    c+80(FP), R10
+	LEAQ    (AX)(R9*4), R11
+	LEAQ    (R11)(R10*4), R12
+	LEAQ    (R12)(R10*4), R10
+	VMOVUPS (R11), Z0
+	VMOVUPS (R12), Z1
+	VMOVUPS (R10), Z2
+	LEAQ    (R8)(R9*4), R10
+	LEAQ    (DI)(R9*4), R11
+	MOVQ    DX, R12
+
+place253:
+	VMOVUPS     (R11), Z3
+	VMOVUPS     (R10), Z4
+	VFMADD231PS Z3, Z0, Z4
+	VMOVUPS     Z4, (R10)
+	VMOVUPS     (R10)(SI*1), Z4
+	VFMADD231PS Z3, Z1, Z4
+	VMOVUPS     Z4, (R10)(SI*1)
+	VMOVUPS     (R10)(SI*2), Z4
+	VFMADD231PS Z3, Z2, Z4
+	VMOVUPS     Z4, (R10)(SI*2)
+	ADDQ        BX, R10
+	ADDQ        SI, R11
+	DECQ        R12
+	JNZ         place253
+	ADDQ        $0x00000010, R9
+	SUBQ        $0x00000010, CX
+	JGE         loop251
+
+out252:
+	ADDQ      $0x00000010, CX
+	TESTQ     CX, CX
+	JZ        end254
+	MOVL      $0xffffffff, R10
+	BZHIL     CX, R10, R10
+	KMOVW     R10, K1
+	MOVQ      c+80(FP), CX
+	LEAQ      (AX)(R9*4), AX
+	LEAQ      (AX)(CX*4), R10
+	LEAQ      (R10)(CX*4), CX
+	VMOVUPS.Z (AX), K1, Z0
+	VMOVUPS.Z (R10), K1, Z1
+	VMOVUPS.Z (CX), K1, Z2
+	LEAQ      (R8)(R9*4), AX
+	LEAQ      (DI)(R9*4), CX
+
+place255:
+	VMOVUPS.Z   (CX), K1, Z3
+	VMOVUPS.Z   (AX), K1, Z4
+	VFMADD231PS Z3, Z0, Z4
+	VMOVUPS     Z4, K1, (AX)
+	VMOVUPS.Z   (AX)(SI*1), K1, Z4
+	VFMADD231PS Z3, Z1, Z4
+	VMOVUPS     Z4, K1, (AX)(SI*1)
+	VMOVUPS.Z   (AX)(SI*2), K1, Z4
+	VFMADD231PS Z3, Z2, Z4
+	VMOVUPS     Z4, K1, (AX)(SI*2)
+	ADDQ        BX, AX
+	ADDQ        SI, CX
+	DECQ        DX
+	JNZ         place255
+
+end254:
+	VZEROUPPER
+	RET
+
+// func depthSpread5AVX512(dx []float32, dy []float32, w []float32, n int, c int, step int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·depthSpread5AVX512(SB), NOSPLIT, $0-96
+	MOVQ w_base+48(FP), AX
+	MOVQ c+80(FP), CX
+	MOVQ n+72(FP), DX
+	MOVQ step+88(FP), BX
+	SHLQ $0x02, BX
+	MOVQ CX, SI
+	SHLQ $0x02, SI
+	LEAQ (SI)(SI*2), DI
+	MOVQ dy_base+24(FP), R8
+	MOVQ dx_base+0(FP), R9
+	XORQ R10, R10
+	SUBQ $0x00000010, CX
+	JLT  out257
+
+loop256:
+	MOVQ    c+80(FP), R11
+	LEAQ    (AX)(R10*4), R12
+	LEAQ    (R12)(R11*4), R13
+	LEAQ    (R13)(R11*4), R14
+	LEAQ    (R14)(R11*4), R15
+	LEAQ    (R15)(R11*4), R11
+	VMOVUPS (R12), Z0
+	VMOVUPS (R13), Z1
+	VMOVUPS (R14), Z2
+	VMOVUPS (R15), Z3
+	VMOVUPS (R11), Z4
+	LEAQ    (R9)(R10*4), R11
+	LEAQ    (R8)(R10*4), R12
+	MOVQ    DX, R13
+
+place258:
+	VMOVUPS     (R12), Z5
+	VMOVUPS     (R11), Z6
+	VFMADD231PS Z5, Z0, Z6
+	VMOVUPS     Z6, (R11)
+	VMOVUPS     (R11)(SI*1), Z6
+	VFMADD231PS Z5, Z1, Z6
+	VMOVUPS     Z6, (R11)(SI*1)
+	VMOVUPS     (R11)(SI*2), Z6
+	VFMADD231PS Z5, Z2, Z6
+	VMOVUPS     Z6, (R11)(SI*2)
+	VMOVUPS     (R11)(DI*1), Z6
+	VFMADD231PS Z5, Z3, Z6
+	VMOVUPS     Z6, (R11)(DI*1)
+	VMOVUPS     (R11)(SI*4), Z6
+	VFMADD231PS Z5, Z4, Z6
+	VMOVUPS     Z6, (R11)(SI*4)
+	ADDQ        BX, R11
+	ADDQ        SI, R12
+	DECQ        R13
+	JNZ         place258
+	ADDQ        $0x00000010, R10
+	SUBQ        $0x00000010, CX
+	JGE         loop256
+
+out257:
+	ADDQ      $0x00000010, CX
+	TESTQ     CX, CX
+	JZ        end259
+	MOVL      $0xffffffff, R11
+	BZHIL     CX, R11, R11
+	KMOVW     R11, K1
+	MOVQ      c+80(FP), CX
+	LEAQ      (AX)(R10*4), AX
+	LEAQ      (AX)(CX*4), R11
+	LEAQ      (R11)(CX*4), R12
+	LEAQ      (R12)(CX*4), R13
+	LEAQ      (R13)(CX*4), CX
+	VMOVUPS.Z (AX), K1, Z0
+	VMOVUPS.Z (R11), K1, Z1
+	VMOVUPS.Z (R12), K1, Z2
+	VMOVUPS.Z (R13), K1, Z3
+	VMOVUPS.Z (CX), K1, Z4
+	LEAQ      (R9)(R10*4), AX
+	LEAQ      (R8)(R10*4), CX
+
+place260:
+	VMOVUPS.Z   (CX), K1, Z5
+	VMOVUPS.Z   (AX), K1, Z6
+	VFMADD231PS Z5, Z0, Z6
+	VMOVUPS     Z6, K1, (AX)
+	VMOVUPS.Z   (AX)(SI*1), K1, Z6
+	VFMADD231PS Z5, Z1, Z6
+	VMOVUPS     Z6, K1, (AX)(SI*1)
+	VMOVUPS.Z   (AX)(SI*2), K1, Z6
+	VFMADD231PS Z5, Z2, Z6
+	VMOVUPS     Z6, K1, (AX)(SI*2)
+	VMOVUPS.Z   (AX)(DI*1), K1, Z6
+	VFMADD231PS Z5, Z3, Z6
+	VMOVUPS     Z6, K1, (AX)(DI*1)
+	VMOVUPS.Z   (AX)(SI*4), K1, Z6
+	VFMADD231PS Z5, Z4, Z6
+	VMOVUPS     Z6, K1, (AX)(SI*4)
+	ADDQ        BX, AX
+	ADDQ        SI, CX
+	DECQ        DX
+	JNZ         place260
+
+end259:
+	VZEROUPPER
+	RET
+
+// func depthGrad3AVX512(w []float32, x []float32, dy []float32, n int, c int, step int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·depthGrad3AVX512(SB), NOSPLIT, $0-96
+	MOVQ w_base+0(FP), AX
+	MOVQ c+80(FP), CX
+	MOVQ n+72(FP), DX
+	MOVQ step+88(FP), BX
+	SHLQ $0x02, BX
+	MOVQ CX, SI
+	SHLQ $0x02, SI
+	LEAQ (SI)(SI*2), DI
+	MOVQ dy_base+48(FP), DI
+	MOVQ x_base+24(FP), R8
+	XORQ R9, R9
+	SUBQ $0x00000010, CX
+	JLT  out262
+
+loop261:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	LEAQ   (R8)(R9*4), R10
+	LEAQ   (DI)(R9*4), R11
+	MOVQ   DX, R12
+
+place263:
+	VMOVUPS     (R11), Z3
+	VFMADD231PS (R10), Z3, Z0
+	VFMADD231PS (R10)(SI*1), Z3, Z1
+	VFMADD231PS (R10)(SI*2), Z3, Z2
+	ADDQ        BX, R10
+	ADDQ        SI, R11
+	DECQ        R12
+	JNZ         place263
+	MOVQ        c+80(FP), R10
+	LEAQ        (AX)(R9*4), R11
+	LEAQ        (R11)(R10*4), R12
+	LEAQ        (R12)(R10*4), R10
+	VMOVUPS     (R11), Z3
+	VADDPS      Z3, Z0, Z0
+	VMOVUPS     Z0, (R11)
+	VMOVUPS     (R12), Z0
+	VADDPS      Z0, Z1, Z1
+	VMOVUPS     Z1, (R12)
+	VMOVUPS     (R10), Z0
+	VADDPS      Z0, Z2, Z2
+	VMOVUPS     Z2, (R10)
+	ADDQ        $0x00000010, R9
+	SUBQ        $0x00000010, CX
+	JGE         loop261
+
+out262:
+	ADDQ   $0x00000010, CX
+	TESTQ  CX, CX
+	JZ     end264
+	MOVL   $0xffffffff, R10
+	BZHIL  CX, R10, R10
+	KMOVW  R10, K1
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	LEAQ   (R8)(R9*4), CX
+	LEAQ   (DI)(R9*4), DI
+
+place265:
+	VMOVUPS.Z   (DI), K1, Z3
+	VMOVUPS.Z   (CX), K1, Z4
+	VFMADD231PS Z4, Z3, Z0
+	VMOVUPS.Z   (CX)(SI*1), K1, Z4
+	VFMADD231PS Z4, Z3, Z1
+	VMOVUPS.Z   (CX)(SI*2), K1, Z4
+	VFMADD231PS Z4, Z3, Z2
+	ADDQ        BX, CX
+	ADDQ        SI, DI
+	DECQ        DX
+	JNZ         place265
+	MOVQ        c+80(FP), CX
+	LEAQ        (AX)(R9*4), AX
+	LEAQ        (AX)(CX*4), DX
+	LEAQ        (DX)(CX*4), CX
+	VMOVUPS.Z   (AX), K1, Z3
+	VADDPS      Z3, Z0, Z0
+	VMOVUPS     Z0, K1, (AX)
+	VMOVUPS.Z   (DX), K1, Z0
+	VADDPS      Z0, Z1, Z1
+	VMOVUPS     Z1, K1, (DX)
+	VMOVUPS.Z   (CX), K1, Z0
+	VADDPS      Z0, Z2, Z2
+	VMOVUPS     Z2, K1, (CX)
+
+end264:
+	VZEROUPPER
+	RET
+
+// func depthGrad5AVX512(w []float32, x []float32, dy []float32, n int, c int, step int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·depthGrad5AVX512(SB), NOSPLIT, $0-96
+	MOVQ w_base+0(FP), AX
+	MOVQ c+80(FP), CX
+	MOVQ n+72(FP), DX
+	MOVQ step+88(FP), BX
+	SHLQ $0x02, BX
+	MOVQ CX, SI
+	SHLQ $0x02, SI
+	LEAQ (SI)(SI*2), DI
+	MOVQ dy_base+48(FP), R8
+	MOVQ x_base+24(FP), R9
+	XORQ R10, R10
+	SUBQ $0x00000010, CX
+	JLT  out267
+
+loop266:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	LEAQ   (R9)(R10*4), R11
+	LEAQ   (R8)(R10*4), R12
+	MOVQ   DX, R13
+
+place268:
+	VMOVUPS     (R12), Z5
+	VFMADD231PS (R11), Z5, Z0
+	VFMADD231PS (R11)(SI*1), Z5, Z1
+	VFMADD231PS (R11)(SI*2), Z5, Z2
+	VFMADD231PS (R11)(DI*1), Z5, Z3
+	VFMADD231PS (R11)(SI*4), Z5, Z4
+	ADDQ        BX, R11
+	ADDQ        SI, R12
+	DECQ        R13
+	JNZ         place268
+	MOVQ        c+80(FP), R11
+	LEAQ        (AX)(R10*4), R12
+	LEAQ        (R12)(R11*4), R13
+	LEAQ        (R13)(R11*4), R14
+	LEAQ        (R14)(R11*4), R15
+	LEAQ        (R15)(R11*4), R11
+	VMOVUPS     (R12), Z5
+	VADDPS      Z5, Z0, Z0
+	VMOVUPS     Z0, (R12)
+	VMOVUPS     (R13), Z0
+	VADDPS      Z0, Z1, Z1
+	VMOVUPS     Z1, (R13)
+	VMOVUPS     (R14), Z0
+	VADDPS      Z0, Z2, Z2
+	VMOVUPS     Z2, (R14)
+	VMOVUPS     (R15), Z0
+	VADDPS      Z0, Z3, Z3
+	VMOVUPS     Z3, (R15)
+	VMOVUPS     (R11), Z0
+	VADDPS      Z0, Z4, Z4
+	VMOVUPS     Z4, (R11)
+	ADDQ        $0x00000010, R10
+	SUBQ        $0x00000010, CX
+	JGE         loop266
+
+out267:
+	ADDQ   $0x00000010, CX
+	TESTQ  CX, CX
+	JZ     end269
+	MOVL   $0xffffffff, R11
+	BZHIL  CX, R11, R11
+	KMOVW  R11, K1
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	LEAQ   (R9)(R10*4), CX
+	LEAQ   (R8)(R10*4), R8
+
+place270:
+	VMOVUPS.Z   (R8), K1, Z5
+	VMOVUPS.Z   (CX), K1, Z6
+	VFMADD231PS Z6, Z5, Z0
+	VMOVUPS.Z   (CX)(SI*1), K1, Z6
+	VFMADD231PS Z6, Z5, Z1
+	VMOVUPS.Z   (CX)(SI*2), K1, Z6
+	VFMADD231PS Z6, Z5, Z2
+	VMOVUPS.Z   (CX)(DI*1), K1, Z6
+	VFMADD231PS Z6, Z5, Z3
+	VMOVUPS.Z   (CX)(SI*4), K1, Z6
+	VFMADD231PS Z6, Z5, Z4
+	ADDQ        BX, CX
+	ADDQ        SI, R8
+	DECQ        DX
+	JNZ         place270
+	MOVQ        c+80(FP), CX
+	LEAQ        (AX)(R10*4), AX
+	LEAQ        (AX)(CX*4), DX
+	LEAQ        (DX)(CX*4), BX
+	LEAQ        (BX)(CX*4), SI
+	LEAQ        (SI)(CX*4), CX
+	VMOVUPS.Z   (AX), K1, Z5
+	VADDPS      Z5, Z0, Z0
+	VMOVUPS     Z0, K1, (AX)
+	VMOVUPS.Z   (DX), K1, Z0
+	VADDPS      Z0, Z1, Z1
+	VMOVUPS     Z1, K1, (DX)
+	VMOVUPS.Z   (BX), K1, Z0
+	VADDPS      Z0, Z2, Z2
+	VMOVUPS     Z2, K1, (BX)
+	VMOVUPS.Z   (SI), K1, Z0
+	VADDPS      Z0, Z3, Z3
+	VMOVUPS     Z3, K1, (SI)
+	VMOVUPS.Z   (CX), K1, Z0
+	VADDPS      Z0, Z4, Z4
+	VMOVUPS     Z4, K1, (CX)
+
+end269:
+	VZEROUPPER
+	RET
+
 // func gemm1x1AVX512(args *gemmArgs)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·gemm1x1AVX512(SB), NOSPLIT, $16-8
@@ -4419,18 +4993,18 @@ k1x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial1x1
 	TESTQ        R9, R9
-	JZ           nobias241
+	JZ           nobias271
 	VMOVUPS      (R9), Z1
 	VADDPS       Z1, Z0, Z0
 
-nobias241:
+nobias271:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta242
+	JEQ    nobeta272
 	MOVQ   DI, R9
 	VADDPS (R9), Z0, Z0
 	ADDQ   R8, R9
 
-nobeta242:
+nobeta272:
 	VMOVUPS Z0, (DI)
 	ADDQ    R8, DI
 	JMP     next1x1
@@ -4442,19 +5016,19 @@ partial1x1:
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
 	TESTQ     R9, R9
-	JZ        nobias243
+	JZ        nobias273
 	VMOVUPS.Z (R9), K1, Z1
 	VADDPS    Z1, Z0, Z0
 
-nobias243:
+nobias273:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta244
+	JEQ       nobeta274
 	MOVQ      DI, R9
 	VMOVUPS.Z (R9), K1, Z1
 	VADDPS    Z1, Z0, Z0
 	ADDQ      R8, R9
 
-nobeta244:
+nobeta274:
 	VMOVUPS Z0, K1, (DI)
 	ADDQ    R8, DI
 
@@ -4518,21 +5092,21 @@ k2x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial2x1
 	TESTQ        R10, R10
-	JZ           nobias245
+	JZ           nobias275
 	VMOVUPS      (R10), Z2
 	VADDPS       Z2, Z0, Z0
 	VADDPS       Z2, Z1, Z1
 
-nobias245:
+nobias275:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta246
+	JEQ    nobeta276
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
 	VADDPS (R10), Z1, Z1
 	ADDQ   R9, R10
 
-nobeta246:
+nobeta276:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -4546,14 +5120,14 @@ partial2x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias247
+	JZ        nobias277
 	VMOVUPS.Z (R10), K1, Z2
 	VADDPS    Z2, Z0, Z0
 	VADDPS    Z2, Z1, Z1
 
-nobias247:
+nobias277:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta248
+	JEQ       nobeta278
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z2
 	VADDPS    Z2, Z0, Z0
@@ -4562,7 +5136,7 @@ nobias247:
 	VADDPS    Z2, Z1, Z1
 	ADDQ      R9, R10
 
-nobeta248:
+nobeta278:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -4633,15 +5207,15 @@ k3x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial3x1
 	TESTQ        R10, R10
-	JZ           nobias249
+	JZ           nobias279
 	VMOVUPS      (R10), Z3
 	VADDPS       Z3, Z0, Z0
 	VADDPS       Z3, Z1, Z1
 	VADDPS       Z3, Z2, Z2
 
-nobias249:
+nobias279:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta250
+	JEQ    nobeta280
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -4650,7 +5224,7 @@ nobias249:
 	VADDPS (R10), Z2, Z2
 	ADDQ   R9, R10
 
-nobeta250:
+nobeta280:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -4666,15 +5240,15 @@ partial3x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias251
+	JZ        nobias281
 	VMOVUPS.Z (R10), K1, Z3
 	VADDPS    Z3, Z0, Z0
 	VADDPS    Z3, Z1, Z1
 	VADDPS    Z3, Z2, Z2
 
-nobias251:
+nobias281:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta252
+	JEQ       nobeta282
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z3
 	VADDPS    Z3, Z0, Z0
@@ -4686,7 +5260,7 @@ nobias251:
 	VADDPS    Z3, Z2, Z2
 	ADDQ      R9, R10
 
-nobeta252:
+nobeta282:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -4767,16 +5341,16 @@ k4x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial4x1
 	TESTQ        R10, R10
-	JZ           nobias253
+	JZ           nobias283
 	VMOVUPS      (R10), Z4
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z4, Z1, Z1
 	VADDPS       Z4, Z2, Z2
 	VADDPS       Z4, Z3, Z3
 
-nobias253:
+nobias283:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta254
+	JEQ    nobeta284
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -4787,7 +5361,7 @@ nobias253:
 	VADDPS (R10), Z3, Z3
 	ADDQ   R9, R10
 
-nobeta254:
+nobeta284:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -4805,16 +5379,16 @@ partial4x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias255
+	JZ        nobias285
 	VMOVUPS.Z (R10), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VADDPS    Z4, Z1, Z1
 	VADDPS    Z4, Z2, Z2
 	VADDPS    Z4, Z3, Z3
 
-nobias255:
+nobias285:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta256
+	JEQ       nobeta286
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z4
 	VADDPS    Z4, Z0, Z0
@@ -4829,7 +5403,7 @@ nobias255:
 	VADDPS    Z4, Z3, Z3
 	ADDQ      R9, R10
 
-nobeta256:
+nobeta286:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -4917,7 +5491,7 @@ k5x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial5x1
 	TESTQ        R10, R10
-	JZ           nobias257
+	JZ           nobias287
 	VMOVUPS      (R10), Z5
 	VADDPS       Z5, Z0, Z0
 	VADDPS       Z5, Z1, Z1
@@ -4925,9 +5499,9 @@ k5x1:
 	VADDPS       Z5, Z3, Z3
 	VADDPS       Z5, Z4, Z4
 
-nobias257:
+nobias287:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta258
+	JEQ    nobeta288
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -4940,7 +5514,7 @@ nobias257:
 	VADDPS (R10), Z4, Z4
 	ADDQ   R9, R10
 
-nobeta258:
+nobeta288:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -4960,7 +5534,7 @@ partial5x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias259
+	JZ        nobias289
 	VMOVUPS.Z (R10), K1, Z5
 	VADDPS    Z5, Z0, Z0
 	VADDPS    Z5, Z1, Z1
@@ -4968,9 +5542,9 @@ partial5x1:
 	VADDPS    Z5, Z3, Z3
 	VADDPS    Z5, Z4, Z4
 
-nobias259:
+nobias289:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta260
+	JEQ       nobeta290
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z5
 	VADDPS    Z5, Z0, Z0
@@ -4988,7 +5562,7 @@ nobias259:
 	VADDPS    Z5, Z4, Z4
 	ADDQ      R9, R10
 
-nobeta260:
+nobeta290:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -5083,7 +5657,7 @@ k6x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial6x1
 	TESTQ        R10, R10
-	JZ           nobias261
+	JZ           nobias291
 	VMOVUPS      (R10), Z6
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z6, Z1, Z1
@@ -5092,9 +5666,9 @@ k6x1:
 	VADDPS       Z6, Z4, Z4
 	VADDPS       Z6, Z5, Z5
 
-nobias261:
+nobias291:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta262
+	JEQ    nobeta292
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -5109,7 +5683,7 @@ nobias261:
 	VADDPS (R10), Z5, Z5
 	ADDQ   R9, R10
 
-nobeta262:
+nobeta292:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -5131,7 +5705,7 @@ partial6x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias263
+	JZ        nobias293
 	VMOVUPS.Z (R10), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z1, Z1
@@ -5140,9 +5714,9 @@ partial6x1:
 	VADDPS    Z6, Z4, Z4
 	VADDPS    Z6, Z5, Z5
 
-nobias263:
+nobias293:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta264
+	JEQ       nobeta294
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z6
 	VADDPS    Z6, Z0, Z0
@@ -5163,7 +5737,7 @@ nobias263:
 	VADDPS    Z6, Z5, Z5
 	ADDQ      R9, R10
 
-nobeta264:
+nobeta294:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -5268,7 +5842,7 @@ k7x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial7x1
 	TESTQ        R10, R10
-	JZ           nobias265
+	JZ           nobias295
 	VMOVUPS      (R10), Z7
 	VADDPS       Z7, Z0, Z0
 	VADDPS       Z7, Z1, Z1
@@ -5278,9 +5852,9 @@ k7x1:
 	VADDPS       Z7, Z5, Z5
 	VADDPS       Z7, Z6, Z6
 
-nobias265:
+nobias295:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta266
+	JEQ    nobeta296
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -5297,7 +5871,7 @@ nobias265:
 	VADDPS (R10), Z6, Z6
 	ADDQ   R9, R10
 
-nobeta266:
+nobeta296:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -5321,7 +5895,7 @@ partial7x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias267
+	JZ        nobias297
 	VMOVUPS.Z (R10), K1, Z7
 	VADDPS    Z7, Z0, Z0
 	VADDPS    Z7, Z1, Z1
@@ -5331,9 +5905,9 @@ partial7x1:
 	VADDPS    Z7, Z5, Z5
 	VADDPS    Z7, Z6, Z6
 
-nobias267:
+nobias297:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta268
+	JEQ       nobeta298
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z7
 	VADDPS    Z7, Z0, Z0
@@ -5357,7 +5931,7 @@ nobias267:
 	VADDPS    Z7, Z6, Z6
 	ADDQ      R9, R10
 
-nobeta268:
+nobeta298:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -5469,7 +6043,7 @@ k8x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial8x1
 	TESTQ        R10, R10
-	JZ           nobias269
+	JZ           nobias299
 	VMOVUPS      (R10), Z8
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z8, Z1, Z1
@@ -5480,9 +6054,9 @@ k8x1:
 	VADDPS       Z8, Z6, Z6
 	VADDPS       Z8, Z7, Z7
 
-nobias269:
+nobias299:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta270
+	JEQ    nobeta300
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -5501,7 +6075,7 @@ nobias269:
 	VADDPS (R10), Z7, Z7
 	ADDQ   R9, R10
 
-nobeta270:
+nobeta300:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -5527,7 +6101,7 @@ partial8x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias271
+	JZ        nobias301
 	VMOVUPS.Z (R10), K1, Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z1, Z1
@@ -5538,9 +6112,9 @@ partial8x1:
 	VADDPS    Z8, Z6, Z6
 	VADDPS    Z8, Z7, Z7
 
-nobias271:
+nobias301:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta272
+	JEQ       nobeta302
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z8
 	VADDPS    Z8, Z0, Z0
@@ -5567,7 +6141,7 @@ nobias271:
 	VADDPS    Z8, Z7, Z7
 	ADDQ      R9, R10
 
-nobeta272:
+nobeta302:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -5686,7 +6260,7 @@ k9x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial9x1
 	TESTQ        R10, R10
-	JZ           nobias273
+	JZ           nobias303
 	VMOVUPS      (R10), Z9
 	VADDPS       Z9, Z0, Z0
 	VADDPS       Z9, Z1, Z1
@@ -5698,9 +6272,9 @@ k9x1:
 	VADDPS       Z9, Z7, Z7
 	VADDPS       Z9, Z8, Z8
 
-nobias273:
+nobias303:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta274
+	JEQ    nobeta304
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -5721,7 +6295,7 @@ nobias273:
 	VADDPS (R10), Z8, Z8
 	ADDQ   R9, R10
 
-nobeta274:
+nobeta304:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -5749,7 +6323,7 @@ partial9x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias275
+	JZ        nobias305
 	VMOVUPS.Z (R10), K1, Z9
 	VADDPS    Z9, Z0, Z0
 	VADDPS    Z9, Z1, Z1
@@ -5761,9 +6335,9 @@ partial9x1:
 	VADDPS    Z9, Z7, Z7
 	VADDPS    Z9, Z8, Z8
 
-nobias275:
+nobias305:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta276
+	JEQ       nobeta306
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z9
 	VADDPS    Z9, Z0, Z0
@@ -5793,7 +6367,7 @@ nobias275:
 	VADDPS    Z9, Z8, Z8
 	ADDQ      R9, R10
 
-nobeta276:
+nobeta306:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -5922,7 +6496,7 @@ k10x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial10x1
 	TESTQ        R10, R10
-	JZ           nobias277
+	JZ           nobias307
 	VMOVUPS      (R10), Z10
 	VADDPS       Z10, Z0, Z0
 	VADDPS       Z10, Z1, Z1
@@ -5935,9 +6509,9 @@ k10x1:
 	VADDPS       Z10, Z8, Z8
 	VADDPS       Z10, Z9, Z9
 
-nobias277:
+nobias307:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta278
+	JEQ    nobeta308
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -5960,7 +6534,7 @@ nobias277:
 	VADDPS (R10), Z9, Z9
 	ADDQ   R9, R10
 
-nobeta278:
+nobeta308:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -5990,7 +6564,7 @@ partial10x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias279
+	JZ        nobias309
 	VMOVUPS.Z (R10), K1, Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z1, Z1
@@ -6003,9 +6577,9 @@ partial10x1:
 	VADDPS    Z10, Z8, Z8
 	VADDPS    Z10, Z9, Z9
 
-nobias279:
+nobias309:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta280
+	JEQ       nobeta310
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z10
 	VADDPS    Z10, Z0, Z0
@@ -6038,7 +6612,7 @@ nobias279:
 	VADDPS    Z10, Z9, Z9
 	ADDQ      R9, R10
 
-nobeta280:
+nobeta310:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -6174,7 +6748,7 @@ k11x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial11x1
 	TESTQ        R10, R10
-	JZ           nobias281
+	JZ           nobias311
 	VMOVUPS      (R10), Z11
 	VADDPS       Z11, Z0, Z0
 	VADDPS       Z11, Z1, Z1
@@ -6188,9 +6762,9 @@ k11x1:
 	VADDPS       Z11, Z9, Z9
 	VADDPS       Z11, Z10, Z10
 
-nobias281:
+nobias311:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta282
+	JEQ    nobeta312
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -6215,7 +6789,7 @@ nobias281:
 	VADDPS (R10), Z10, Z10
 	ADDQ   R9, R10
 
-nobeta282:
+nobeta312:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -6247,7 +6821,7 @@ partial11x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias283
+	JZ        nobias313
 	VMOVUPS.Z (R10), K1, Z11
 	VADDPS    Z11, Z0, Z0
 	VADDPS    Z11, Z1, Z1
@@ -6261,9 +6835,9 @@ partial11x1:
 	VADDPS    Z11, Z9, Z9
 	VADDPS    Z11, Z10, Z10
 
-nobias283:
+nobias313:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta284
+	JEQ       nobeta314
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z11
 	VADDPS    Z11, Z0, Z0
@@ -6299,7 +6873,7 @@ nobias283:
 	VADDPS    Z11, Z10, Z10
 	ADDQ      R9, R10
 
-nobeta284:
+nobeta314:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -6442,7 +7016,7 @@ k12x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial12x1
 	TESTQ        R10, R10
-	JZ           nobias285
+	JZ           nobias315
 	VMOVUPS      (R10), Z12
 	VADDPS       Z12, Z0, Z0
 	VADDPS       Z12, Z1, Z1
@@ -6457,9 +7031,9 @@ k12x1:
 	VADDPS       Z12, Z10, Z10
 	VADDPS       Z12, Z11, Z11
 
-nobias285:
+nobias315:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta286
+	JEQ    nobeta316
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -6486,7 +7060,7 @@ nobias285:
 	VADDPS (R10), Z11, Z11
 	ADDQ   R9, R10
 
-nobeta286:
+nobeta316:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -6520,7 +7094,7 @@ partial12x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias287
+	JZ        nobias317
 	VMOVUPS.Z (R10), K1, Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z1, Z1
@@ -6535,9 +7109,9 @@ partial12x1:
 	VADDPS    Z12, Z10, Z10
 	VADDPS    Z12, Z11, Z11
 
-nobias287:
+nobias317:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta288
+	JEQ       nobeta318
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z12
 	VADDPS    Z12, Z0, Z0
@@ -6576,7 +7150,7 @@ nobias287:
 	VADDPS    Z12, Z11, Z11
 	ADDQ      R9, R10
 
-nobeta288:
+nobeta318:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -6729,7 +7303,7 @@ k13x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial13x1
 	TESTQ        R10, R10
-	JZ           nobias289
+	JZ           nobias319
 	VMOVUPS      (R10), Z13
 	VADDPS       Z13, Z0, Z0
 	VADDPS       Z13, Z1, Z1
@@ -6745,9 +7319,9 @@ k13x1:
 	VADDPS       Z13, Z11, Z11
 	VADDPS       Z13, Z12, Z12
 
-nobias289:
+nobias319:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta290
+	JEQ    nobeta320
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -6776,7 +7350,7 @@ nobias289:
 	VADDPS (R10), Z12, Z12
 	ADDQ   R9, R10
 
-nobeta290:
+nobeta320:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -6812,7 +7386,7 @@ partial13x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias291
+	JZ        nobias321
 	VMOVUPS.Z (R10), K1, Z13
 	VADDPS    Z13, Z0, Z0
 	VADDPS    Z13, Z1, Z1
@@ -6828,9 +7402,9 @@ partial13x1:
 	VADDPS    Z13, Z11, Z11
 	VADDPS    Z13, Z12, Z12
 
-nobias291:
+nobias321:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta292
+	JEQ       nobeta322
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z13
 	VADDPS    Z13, Z0, Z0
@@ -6872,7 +7446,7 @@ nobias291:
 	VADDPS    Z13, Z12, Z12
 	ADDQ      R9, R10
 
-nobeta292:
+nobeta322:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -7032,7 +7606,7 @@ k14x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial14x1
 	TESTQ        R10, R10
-	JZ           nobias293
+	JZ           nobias323
 	VMOVUPS      (R10), Z14
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z1, Z1
@@ -7049,9 +7623,9 @@ k14x1:
 	VADDPS       Z14, Z12, Z12
 	VADDPS       Z14, Z13, Z13
 
-nobias293:
+nobias323:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta294
+	JEQ    nobeta324
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -7082,7 +7656,7 @@ nobias293:
 	VADDPS (R10), Z13, Z13
 	ADDQ   R9, R10
 
-nobeta294:
+nobeta324:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -7120,7 +7694,7 @@ partial14x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias295
+	JZ        nobias325
 	VMOVUPS.Z (R10), K1, Z14
 	VADDPS    Z14, Z0, Z0
 	VADDPS    Z14, Z1, Z1
@@ -7137,9 +7711,9 @@ partial14x1:
 	VADDPS    Z14, Z12, Z12
 	VADDPS    Z14, Z13, Z13
 
-nobias295:
+nobias325:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta296
+	JEQ       nobeta326
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z14
 	VADDPS    Z14, Z0, Z0
@@ -7184,7 +7758,7 @@ nobias295:
 	VADDPS    Z14, Z13, Z13
 	ADDQ      R9, R10
 
-nobeta296:
+nobeta326:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -7273,21 +7847,21 @@ k1x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial1x2
 	TESTQ        R9, R9
-	JZ           nobias297
+	JZ           nobias327
 	VMOVUPS      (R9), Z2
 	VADDPS       Z2, Z0, Z0
 	VMOVUPS      64(R9), Z2
 	VADDPS       Z2, Z1, Z1
 
-nobias297:
+nobias327:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta298
+	JEQ    nobeta328
 	MOVQ   DI, R9
 	VADDPS (R9), Z0, Z0
 	VADDPS 64(R9), Z1, Z1
 	ADDQ   R8, R9
 
-nobeta298:
+nobeta328:
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	ADDQ    R8, DI
@@ -7300,22 +7874,22 @@ partial1x2:
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
 	TESTQ     R9, R9
-	JZ        nobias299
+	JZ        nobias329
 	VMOVUPS   (R9), Z2
 	VADDPS    Z2, Z0, Z0
 	VMOVUPS.Z 64(R9), K1, Z2
 	VADDPS    Z2, Z1, Z1
 
-nobias299:
+nobias329:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta300
+	JEQ       nobeta330
 	MOVQ      DI, R9
 	VADDPS    (R9), Z0, Z0
 	VMOVUPS.Z 64(R9), K1, Z2
 	VADDPS    Z2, Z1, Z1
 	ADDQ      R8, R9
 
-nobeta300:
+nobeta330:
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, K1, 64(DI)
 	ADDQ    R8, DI
@@ -7387,7 +7961,7 @@ k2x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial2x2
 	TESTQ        R10, R10
-	JZ           nobias301
+	JZ           nobias331
 	VMOVUPS      (R10), Z4
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z4, Z2, Z2
@@ -7395,9 +7969,9 @@ k2x2:
 	VADDPS       Z4, Z1, Z1
 	VADDPS       Z4, Z3, Z3
 
-nobias301:
+nobias331:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta302
+	JEQ    nobeta332
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -7406,7 +7980,7 @@ nobias301:
 	VADDPS 64(R10), Z3, Z3
 	ADDQ   R9, R10
 
-nobeta302:
+nobeta332:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -7422,7 +7996,7 @@ partial2x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias303
+	JZ        nobias333
 	VMOVUPS   (R10), Z4
 	VADDPS    Z4, Z0, Z0
 	VADDPS    Z4, Z2, Z2
@@ -7430,9 +8004,9 @@ partial2x2:
 	VADDPS    Z4, Z1, Z1
 	VADDPS    Z4, Z3, Z3
 
-nobias303:
+nobias333:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta304
+	JEQ       nobeta334
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z4
@@ -7443,7 +8017,7 @@ nobias303:
 	VADDPS    Z4, Z3, Z3
 	ADDQ      R9, R10
 
-nobeta304:
+nobeta334:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -7526,7 +8100,7 @@ k3x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial3x2
 	TESTQ        R10, R10
-	JZ           nobias305
+	JZ           nobias335
 	VMOVUPS      (R10), Z6
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z6, Z2, Z2
@@ -7536,9 +8110,9 @@ k3x2:
 	VADDPS       Z6, Z3, Z3
 	VADDPS       Z6, Z5, Z5
 
-nobias305:
+nobias335:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta306
+	JEQ    nobeta336
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -7550,7 +8124,7 @@ nobias305:
 	VADDPS 64(R10), Z5, Z5
 	ADDQ   R9, R10
 
-nobeta306:
+nobeta336:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -7569,7 +8143,7 @@ partial3x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias307
+	JZ        nobias337
 	VMOVUPS   (R10), Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z2, Z2
@@ -7579,9 +8153,9 @@ partial3x2:
 	VADDPS    Z6, Z3, Z3
 	VADDPS    Z6, Z5, Z5
 
-nobias307:
+nobias337:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta308
+	JEQ       nobeta338
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z6
@@ -7596,7 +8170,7 @@ nobias307:
 	VADDPS    Z6, Z5, Z5
 	ADDQ      R9, R10
 
-nobeta308:
+nobeta338:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -7693,7 +8267,7 @@ k4x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial4x2
 	TESTQ        R10, R10
-	JZ           nobias309
+	JZ           nobias339
 	VMOVUPS      (R10), Z8
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z8, Z2, Z2
@@ -7705,9 +8279,9 @@ k4x2:
 	VADDPS       Z8, Z5, Z5
 	VADDPS       Z8, Z7, Z7
 
-nobias309:
+nobias339:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta310
+	JEQ    nobeta340
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -7722,7 +8296,7 @@ nobias309:
 	VADDPS 64(R10), Z7, Z7
 	ADDQ   R9, R10
 
-nobeta310:
+nobeta340:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -7744,7 +8318,7 @@ partial4x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias311
+	JZ        nobias341
 	VMOVUPS   (R10), Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z2, Z2
@@ -7756,9 +8330,9 @@ partial4x2:
 	VADDPS    Z8, Z5, Z5
 	VADDPS    Z8, Z7, Z7
 
-nobias311:
+nobias341:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta312
+	JEQ       nobeta342
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z8
@@ -7777,7 +8351,7 @@ nobias311:
 	VADDPS    Z8, Z7, Z7
 	ADDQ      R9, R10
 
-nobeta312:
+nobeta342:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -7885,7 +8459,7 @@ k5x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial5x2
 	TESTQ        R10, R10
-	JZ           nobias313
+	JZ           nobias343
 	VMOVUPS      (R10), Z10
 	VADDPS       Z10, Z0, Z0
 	VADDPS       Z10, Z2, Z2
@@ -7899,9 +8473,9 @@ k5x2:
 	VADDPS       Z10, Z7, Z7
 	VADDPS       Z10, Z9, Z9
 
-nobias313:
+nobias343:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta314
+	JEQ    nobeta344
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -7919,7 +8493,7 @@ nobias313:
 	VADDPS 64(R10), Z9, Z9
 	ADDQ   R9, R10
 
-nobeta314:
+nobeta344:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -7944,7 +8518,7 @@ partial5x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias315
+	JZ        nobias345
 	VMOVUPS   (R10), Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z2, Z2
@@ -7958,9 +8532,9 @@ partial5x2:
 	VADDPS    Z10, Z7, Z7
 	VADDPS    Z10, Z9, Z9
 
-nobias315:
+nobias345:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta316
+	JEQ       nobeta346
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z10
@@ -7983,7 +8557,7 @@ nobias315:
 	VADDPS    Z10, Z9, Z9
 	ADDQ      R9, R10
 
-nobeta316:
+nobeta346:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -8102,7 +8676,7 @@ k6x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial6x2
 	TESTQ        R10, R10
-	JZ           nobias317
+	JZ           nobias347
 	VMOVUPS      (R10), Z12
 	VADDPS       Z12, Z0, Z0
 	VADDPS       Z12, Z2, Z2
@@ -8118,9 +8692,9 @@ k6x2:
 	VADDPS       Z12, Z9, Z9
 	VADDPS       Z12, Z11, Z11
 
-nobias317:
+nobias347:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta318
+	JEQ    nobeta348
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -8141,7 +8715,7 @@ nobias317:
 	VADDPS 64(R10), Z11, Z11
 	ADDQ   R9, R10
 
-nobeta318:
+nobeta348:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -8169,7 +8743,7 @@ partial6x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias319
+	JZ        nobias349
 	VMOVUPS   (R10), Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z2, Z2
@@ -8185,9 +8759,9 @@ partial6x2:
 	VADDPS    Z12, Z9, Z9
 	VADDPS    Z12, Z11, Z11
 
-nobias319:
+nobias349:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta320
+	JEQ       nobeta350
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z12
@@ -8214,7 +8788,7 @@ nobias319:
 	VADDPS    Z12, Z11, Z11
 	ADDQ      R9, R10
 
-nobeta320:
+nobeta350:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -8347,7 +8921,7 @@ k7x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial7x2
 	TESTQ        R10, R10
-	JZ           nobias321
+	JZ           nobias351
 	VMOVUPS      (R10), Z14
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z2, Z2
@@ -8365,9 +8939,9 @@ k7x2:
 	VADDPS       Z14, Z11, Z11
 	VADDPS       Z14, Z13, Z13
 
-nobias321:
+nobias351:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta322
+	JEQ    nobeta352
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -8391,7 +8965,7 @@ nobias321:
 	VADDPS 64(R10), Z13, Z13
 	ADDQ   R9, R10
 
-nobeta322:
+nobeta352:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -8422,7 +8996,7 @@ partial7x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias323
+	JZ        nobias353
 	VMOVUPS   (R10), Z14
 	VADDPS    Z14, Z0, Z0
 	VADDPS    Z14, Z2, Z2
@@ -8440,9 +9014,9 @@ partial7x2:
 	VADDPS    Z14, Z11, Z11
 	VADDPS    Z14, Z13, Z13
 
-nobias323:
+nobias353:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta324
+	JEQ       nobeta354
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z14
@@ -8473,7 +9047,7 @@ nobias323:
 	VADDPS    Z14, Z13, Z13
 	ADDQ      R9, R10
 
-nobeta324:
+nobeta354:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -8617,7 +9191,7 @@ k8x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial8x2
 	TESTQ        R10, R10
-	JZ           nobias325
+	JZ           nobias355
 	VMOVUPS      (R10), Z16
 	VADDPS       Z16, Z0, Z0
 	VADDPS       Z16, Z2, Z2
@@ -8637,9 +9211,9 @@ k8x2:
 	VADDPS       Z16, Z13, Z13
 	VADDPS       Z16, Z15, Z15
 
-nobias325:
+nobias355:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta326
+	JEQ    nobeta356
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -8666,7 +9240,7 @@ nobias325:
 	VADDPS 64(R10), Z15, Z15
 	ADDQ   R9, R10
 
-nobeta326:
+nobeta356:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -8700,7 +9274,7 @@ partial8x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias327
+	JZ        nobias357
 	VMOVUPS   (R10), Z16
 	VADDPS    Z16, Z0, Z0
 	VADDPS    Z16, Z2, Z2
@@ -8720,9 +9294,9 @@ partial8x2:
 	VADDPS    Z16, Z13, Z13
 	VADDPS    Z16, Z15, Z15
 
-nobias327:
+nobias357:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta328
+	JEQ       nobeta358
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z16
@@ -8757,7 +9331,7 @@ nobias327:
 	VADDPS    Z16, Z15, Z15
 	ADDQ      R9, R10
 
-nobeta328:
+nobeta358:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -8912,7 +9486,7 @@ k9x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial9x2
 	TESTQ        R10, R10
-	JZ           nobias329
+	JZ           nobias359
 	VMOVUPS      (R10), Z18
 	VADDPS       Z18, Z0, Z0
 	VADDPS       Z18, Z2, Z2
@@ -8934,9 +9508,9 @@ k9x2:
 	VADDPS       Z18, Z15, Z15
 	VADDPS       Z18, Z17, Z17
 
-nobias329:
+nobias359:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta330
+	JEQ    nobeta360
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -8966,7 +9540,7 @@ nobias329:
 	VADDPS 64(R10), Z17, Z17
 	ADDQ   R9, R10
 
-nobeta330:
+nobeta360:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -9003,7 +9577,7 @@ partial9x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias331
+	JZ        nobias361
 	VMOVUPS   (R10), Z18
 	VADDPS    Z18, Z0, Z0
 	VADDPS    Z18, Z2, Z2
@@ -9025,9 +9599,9 @@ partial9x2:
 	VADDPS    Z18, Z15, Z15
 	VADDPS    Z18, Z17, Z17
 
-nobias331:
+nobias361:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta332
+	JEQ       nobeta362
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z18
@@ -9066,7 +9640,7 @@ nobias331:
 	VADDPS    Z18, Z17, Z17
 	ADDQ      R9, R10
 
-nobeta332:
+nobeta362:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -9235,7 +9809,7 @@ k10x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial10x2
 	TESTQ        R10, R10
-	JZ           nobias333
+	JZ           nobias363
 	VMOVUPS      (R10), Z20
 	VADDPS       Z20, Z0, Z0
 	VADDPS       Z20, Z2, Z2
@@ -9259,9 +9833,9 @@ k10x2:
 	VADDPS       Z20, Z17, Z17
 	VADDPS       Z20, Z19, Z19
 
-nobias333:
+nobias363:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta334
+	JEQ    nobeta364
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -9294,7 +9868,7 @@ nobias333:
 	VADDPS 64(R10), Z19, Z19
 	ADDQ   R9, R10
 
-nobeta334:
+nobeta364:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -9334,7 +9908,7 @@ partial10x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias335
+	JZ        nobias365
 	VMOVUPS   (R10), Z20
 	VADDPS    Z20, Z0, Z0
 	VADDPS    Z20, Z2, Z2
@@ -9358,9 +9932,9 @@ partial10x2:
 	VADDPS    Z20, Z17, Z17
 	VADDPS    Z20, Z19, Z19
 
-nobias335:
+nobias365:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta336
+	JEQ       nobeta366
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z20
@@ -9403,7 +9977,7 @@ nobias335:
 	VADDPS    Z20, Z19, Z19
 	ADDQ      R9, R10
 
-nobeta336:
+nobeta366:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -9583,7 +10157,7 @@ k11x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial11x2
 	TESTQ        R10, R10
-	JZ           nobias337
+	JZ           nobias367
 	VMOVUPS      (R10), Z22
 	VADDPS       Z22, Z0, Z0
 	VADDPS       Z22, Z2, Z2
@@ -9609,9 +10183,9 @@ k11x2:
 	VADDPS       Z22, Z19, Z19
 	VADDPS       Z22, Z21, Z21
 
-nobias337:
+nobias367:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta338
+	JEQ    nobeta368
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -9647,7 +10221,7 @@ nobias337:
 	VADDPS 64(R10), Z21, Z21
 	ADDQ   R9, R10
 
-nobeta338:
+nobeta368:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -9690,7 +10264,7 @@ partial11x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias339
+	JZ        nobias369
 	VMOVUPS   (R10), Z22
 	VADDPS    Z22, Z0, Z0
 	VADDPS    Z22, Z2, Z2
@@ -9716,9 +10290,9 @@ partial11x2:
 	VADDPS    Z22, Z19, Z19
 	VADDPS    Z22, Z21, Z21
 
-nobias339:
+nobias369:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta340
+	JEQ       nobeta370
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z22
@@ -9765,7 +10339,7 @@ nobias339:
 	VADDPS    Z22, Z21, Z21
 	ADDQ      R9, R10
 
-nobeta340:
+nobeta370:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -9956,7 +10530,7 @@ k12x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial12x2
 	TESTQ        R10, R10
-	JZ           nobias341
+	JZ           nobias371
 	VMOVUPS      (R10), Z24
 	VADDPS       Z24, Z0, Z0
 	VADDPS       Z24, Z2, Z2
@@ -9984,9 +10558,9 @@ k12x2:
 	VADDPS       Z24, Z21, Z21
 	VADDPS       Z24, Z23, Z23
 
-nobias341:
+nobias371:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta342
+	JEQ    nobeta372
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -10025,7 +10599,7 @@ nobias341:
 	VADDPS 64(R10), Z23, Z23
 	ADDQ   R9, R10
 
-nobeta342:
+nobeta372:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -10071,7 +10645,7 @@ partial12x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias343
+	JZ        nobias373
 	VMOVUPS   (R10), Z24
 	VADDPS    Z24, Z0, Z0
 	VADDPS    Z24, Z2, Z2
@@ -10099,9 +10673,9 @@ partial12x2:
 	VADDPS    Z24, Z21, Z21
 	VADDPS    Z24, Z23, Z23
 
-nobias343:
+nobias373:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta344
+	JEQ       nobeta374
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z24
@@ -10152,7 +10726,7 @@ nobias343:
 	VADDPS    Z24, Z23, Z23
 	ADDQ      R9, R10
 
-nobeta344:
+nobeta374:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -10357,7 +10931,7 @@ k13x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial13x2
 	TESTQ        R10, R10
-	JZ           nobias345
+	JZ           nobias375
 	VMOVUPS      (R10), Z26
 	VADDPS       Z26, Z0, Z0
 	VADDPS       Z26, Z2, Z2
@@ -10387,9 +10961,9 @@ k13x2:
 	VADDPS       Z26, Z23, Z23
 	VADDPS       Z26, Z25, Z25
 
-nobias345:
+nobias375:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta346
+	JEQ    nobeta376
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -10431,7 +11005,7 @@ nobias345:
 	VADDPS 64(R10), Z25, Z25
 	ADDQ   R9, R10
 
-nobeta346:
+nobeta376:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -10480,7 +11054,7 @@ partial13x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias347
+	JZ        nobias377
 	VMOVUPS   (R10), Z26
 	VADDPS    Z26, Z0, Z0
 	VADDPS    Z26, Z2, Z2
@@ -10510,9 +11084,9 @@ partial13x2:
 	VADDPS    Z26, Z23, Z23
 	VADDPS    Z26, Z25, Z25
 
-nobias347:
+nobias377:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta348
+	JEQ       nobeta378
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z26
@@ -10567,7 +11141,7 @@ nobias347:
 	VADDPS    Z26, Z25, Z25
 	ADDQ      R9, R10
 
-nobeta348:
+nobeta378:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -10783,7 +11357,7 @@ k14x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial14x2
 	TESTQ        R10, R10
-	JZ           nobias349
+	JZ           nobias379
 	VMOVUPS      (R10), Z28
 	VADDPS       Z28, Z0, Z0
 	VADDPS       Z28, Z2, Z2
@@ -10815,9 +11389,9 @@ k14x2:
 	VADDPS       Z28, Z25, Z25
 	VADDPS       Z28, Z27, Z27
 
-nobias349:
+nobias379:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta350
+	JEQ    nobeta380
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -10862,7 +11436,7 @@ nobias349:
 	VADDPS 64(R10), Z27, Z27
 	ADDQ   R9, R10
 
-nobeta350:
+nobeta380:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -10914,7 +11488,7 @@ partial14x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias351
+	JZ        nobias381
 	VMOVUPS   (R10), Z28
 	VADDPS    Z28, Z0, Z0
 	VADDPS    Z28, Z2, Z2
@@ -10946,9 +11520,9 @@ partial14x2:
 	VADDPS    Z28, Z25, Z25
 	VADDPS    Z28, Z27, Z27
 
-nobias351:
+nobias381:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta352
+	JEQ       nobeta382
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z28
@@ -11007,7 +11581,7 @@ nobias351:
 	VADDPS    Z28, Z27, Z27
 	ADDQ      R9, R10
 
-nobeta352:
+nobeta382:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -11079,7 +11653,7 @@ TEXT ·peakAVX512(SB), NOSPLIT, $0-8
 	VXORPS Z11, Z11, Z11
 	VXORPS Z12, Z12, Z12
 
-peak353:
+peak383:
 	VFMADD231PS Z12, Z12, Z0
 	VFMADD231PS Z12, Z12, Z1
 	VFMADD231PS Z12, Z12, Z2
@@ -11093,6 +11667,6 @@ peak353:
 	VFMADD231PS Z12, Z12, Z10
 	VFMADD231PS Z12, Z12, Z11
 	DECQ        AX
-	JNZ         peak353
+	JNZ         peak383
 	VZEROUPPER
 	RET

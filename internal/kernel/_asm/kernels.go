@@ -41,4 +41,10 @@ var kernels = []kernel{
 	{"dequantInt8", "dst []float32, q []int8, scale float32", "", dequantInt8},
 	{"packRows", "dst, src []float32, k, ld, n, width int", "", packRows},
 	{"packCols", "dst, src []float32, k, ld, n, width int", "", packCols},
+	{"depthRow3", "y, x, w []float32, n, c, step int", "", depthForward(3)},
+	{"depthRow5", "y, x, w []float32, n, c, step int", "", depthForward(5)},
+	{"depthSpread3", "dx, dy, w []float32, n, c, step int", "", depthSpread(3)},
+	{"depthSpread5", "dx, dy, w []float32, n, c, step int", "", depthSpread(5)},
+	{"depthGrad3", "w, x, dy []float32, n, c, step int", "", depthGrad(3)},
+	{"depthGrad5", "w, x, dy []float32, n, c, step int", "", depthGrad(5)},
 }
