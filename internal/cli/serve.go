@@ -56,10 +56,10 @@ func (a *app) serve() *cobra.Command {
 	f.BoolVar(&o.cfg.AllowURL, "allow-url", false, "fetch pictures from public http and https URLs")
 	f.StringArrayVar(&o.cfg.AllowHosts, "allow-host", nil, "also serve requests addressed to this host name; may be repeated")
 	f.StringArrayVar(&o.cfg.AllowOrigins, "allow-origin", nil, "let pages of this origin call, as https://app.example; may be repeated")
-	f.IntVar(&o.runners, "runners", 0, "answer so many requests of a model at the same time, with an equal share of the threads each; 0 means one for four threads")
+	f.IntVar(&o.runners, "runners", 0, "answer so many requests of a model at the same time, with an equal share of the threads each; 0 means one for four threads, two at least")
 	f.StringVar(&o.precision, "precision", "", "hold the models' matrices as f32, or in less memory as bf16, int8 or int4 (default f32, and bf16 for more than 1 GiB of 16-bit weights)")
 	f.IntVar(&o.cfg.Queue, "queue", 16, "let so many requests wait for a model; more are told to come back")
-	f.DurationVar(&o.cfg.MaxWait, "max-wait", 0, "tell requests to come back that would wait longer than this for a model; 0: only when the queue is full or was so just now")
+	f.DurationVar(&o.cfg.MaxWait, "max-wait", 0, "let requests wait so long for a model, and tell others to come back; 0: a burst waits, but no queue that stays")
 	f.Int64Var(&o.bodyMB, "max-body", 64, "megabytes of a request")
 	f.Float64Var(&o.pixels, "max-pixels", 64, "megapixels of a picture")
 	f.Int64Var(&o.cacheMB, "cache", 256, "megabytes of encoded pictures to remember; 0 for none")
@@ -81,7 +81,7 @@ func (a *app) runServe(c *cobra.Command, o *serveOptions) error {
 		return err
 	}
 	if o.runners == 0 {
-		o.runners = max(a.threads/4, 1)
+		o.runners = min(max(a.threads/4, 2), a.threads) // with two, a long answer does not hold up all others
 	}
 	o.cfg.Version, o.cfg.Log = version(), a.logger()
 	if o.cfg.Models, err = a.serveModels(o); err != nil {

@@ -3,7 +3,7 @@
 //
 // Behind all of them lies one path. A surface (native.go, openai.go, …) turns its request into a fovea.Request and pictures;
 // ingest.go is the only place where bytes from outside become a picture; ask.go puts them to a model through the model's
-// bounded queue (queue.go), whose workers take what waits in batches (batch.go), find the encoded pictures in the cache
+// bounded queue (queue.go) behind a door that turns floods away (door.go), whose workers take what waits in batches (batch.go), find the encoded pictures in the cache
 // (cache.go) or encode them in one pass, and answer; and the surface writes the result, or the fault (fault.go), in its own
 // form. Nothing of a request outlives it but the encoded picture.
 //

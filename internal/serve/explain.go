@@ -109,7 +109,7 @@ func (s *Server) explain(ctx context.Context, of *question, q fovea.ExplainReque
 		return nil, err
 	}
 	pic := of.pictures[0]
-	if err := s.enter(m, 1); err != nil {
+	if err := s.enter(ctx, m, 1); err != nil {
 		return nil, err
 	}
 	defer m.queue.leave(1)

@@ -30,7 +30,7 @@ func TestExplain(t *testing.T) {
 		}
 	}
 	send(t, http.MethodPost, url, "image/jpeg", jpg[:200]).want(t, 400, "error.code", "image.truncated")
-	if n := s.models[0].queue.taken.Load(); n != 0 {
+	if n := s.models[0].queue.occupied(); n != 0 {
 		t.Errorf("%d places are still taken", n)
 	}
 }

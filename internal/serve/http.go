@@ -356,10 +356,9 @@ func (s *Server) room() error {
 		if m.loaded() != nil {
 			continue
 		}
-		if !m.queue.full() {
+		if busy = m.queue.full(); busy == nil {
 			return nil
 		}
-		busy = m.queue.busy()
 	}
 	if busy != nil {
 		s.metrics.rejected.Inc()

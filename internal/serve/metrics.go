@@ -62,6 +62,12 @@ func newMetrics(s *Server) *metrics {
 				return 0
 			}
 			return o.queue.wait().Seconds()
+		}), prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "fovea_strained", Help: "1 while a model lets in only requests that need not wait.",
+			ConstLabels: prometheus.Labels{"model": o.name}}, func() float64 {
+			if o.loaded() == nil && o.queue.isStrained() {
+				return 1
+			}
+			return 0
 		}))
 	}
 	return m

@@ -218,7 +218,7 @@ func TestGRPCOperation(t *testing.T) {
 		case gate <- struct{}{}: // the model notices at its next word
 		default:
 		}
-		return s.models[0].queue.taken.Load() == 0
+		return s.models[0].queue.occupied() == 0
 	})
 	done := make(chan error, 2)
 	for range 2 {
@@ -227,7 +227,7 @@ func TestGRPCOperation(t *testing.T) {
 			done <- err
 		}()
 	}
-	until(t, "two places taken", func() bool { return s.models[0].queue.full() })
+	until(t, "two places taken", func() bool { return s.models[0].queue.full() != nil })
 	_, err = c.ModelInfer(t.Context(), q("caption"))
 	wantCode(t, "full", err, codes.ResourceExhausted)
 	close(gate)

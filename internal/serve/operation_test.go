@@ -47,7 +47,7 @@ func TestFullQueueRefuses(t *testing.T) {
 	for range 3 { // one at work, two wait
 		go func() { answers <- send(t, http.MethodPost, url+"/v1/caption", "", jpg) }()
 	}
-	until(t, "three places taken", func() bool { return s.models[0].queue.full() })
+	until(t, "three places taken", func() bool { return s.models[0].queue.full() != nil })
 	at := time.Now()
 	a := send(t, http.MethodPost, url+"/v1/caption", "", pic)
 	took := time.Since(at)
@@ -102,7 +102,7 @@ func TestClientGoneMidStream(t *testing.T) {
 	if !gone() || words > 2 {
 		t.Errorf("the model wrote %d words more for a client that had gone", words)
 	}
-	if n := s.models[0].queue.taken.Load(); n != 0 {
+	if n := s.models[0].queue.occupied(); n != 0 {
 		t.Errorf("%d places are still taken", n)
 	}
 }
@@ -225,7 +225,7 @@ func TestDrain(t *testing.T) {
 	until(t, "ready", func() bool { return send(t, http.MethodGet, url+"/readyz", "", nil).status == 200 })
 	answers := make(chan answer, 1)
 	go func() { answers <- send(t, http.MethodPost, url+"/v1/caption", "", jpg) }()
-	until(t, "a request at work", func() bool { return s.models[0].queue.taken.Load() == 1 })
+	until(t, "a request at work", func() bool { return s.models[0].queue.occupied() == 1 })
 	stop()
 	until(t, "draining", func() bool { return s.draining.Load() })
 	send(t, http.MethodGet, url+"/readyz", "", nil).want(t, 503)

@@ -175,7 +175,7 @@ func TestOverload(t *testing.T) {
 	if !testing.Short() && (p99 > longest || refusal > soon || used < share) {
 		t.Error("that is too slow")
 	}
-	until(t, "all places are free", func() bool { return s.models[0].queue.taken.Load() == 0 })
+	until(t, "all places are free", func() bool { return s.models[0].queue.occupied() == 0 })
 }
 
 // SIGTERM, which ends Run's context, under load: whoever was let in gets an answer, others are told, and no connection breaks.
@@ -287,7 +287,7 @@ func TestSoak(t *testing.T) {
 	}
 	measure := func() (mb float64, goroutines int) {
 		client.CloseIdleConnections()
-		until(t, "nothing is at work", func() bool { return s.held.Load() == 0 && s.models[0].queue.taken.Load() == 0 })
+		until(t, "nothing is at work", func() bool { return s.held.Load() == 0 && s.models[0].queue.occupied() == 0 })
 		time.Sleep(50 * time.Millisecond)
 		runtime.GC()
 		var m runtime.MemStats

@@ -37,7 +37,7 @@ type Config struct {
 	MaxBodies   int64         // bytes of all requests at work together, 4 × MaxBody
 	MaxPixels   int64         // of a picture, 64 megapixels
 	Queue       int           // requests that wait for a model beside those it is answering, 16
-	MaxWait     time.Duration // nobody is let in who is expected to wait longer for a model; 0: see queue
+	MaxWait     time.Duration // nobody is let in who is expected to wait longer for a model; 0: see door
 	Cache       int64         // bytes of encoded pictures, 256 MB; negative: none
 	Timeout     time.Duration // of a request once it has been read, 2 minutes
 	BodyTimeout time.Duration // for a request's body to arrive, 1 minute

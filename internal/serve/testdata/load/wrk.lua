@@ -1,7 +1,7 @@
 -- What each client of wrk does. Every thread has one connection and is one client; every picture is a new file, so no cache helps.
 --   wrk -t N -c N -s wrk.lua URL -- PICTURE RESULTS [REQUESTS A SECOND, OF ALL CLIENTS]
--- Without a rate a client asks again as soon as it has an answer; with one, requests come at random, whatever the answers
--- (Poisson). RESULTS.<thread> has a line for each answer: status, microseconds, whether it says when to come back.
+-- Without a rate a client asks again as soon as it has an answer, or, when it was turned away, as soon as it was told to; with one,
+-- requests come at random, whatever the answers (Poisson); with the rate "at once", a client never waits. RESULTS.<thread> has a line for each answer: status, microseconds, whether it says when to come back.
 local ffi = require("ffi")
 ffi.cdef [[
   struct timespec { long sec; long nsec; };
@@ -19,7 +19,7 @@ function setup(thread)
   threads = threads + 1
 end
 
-local picture, results, interval, due, start, count = nil, nil, nil, nil, nil, 0
+local picture, results, interval, due, start, count, back, obeys = nil, nil, nil, nil, nil, 0, 0, true
 function init(args)
   local f = assert(io.open(args[1], "rb"))
   picture = f:read("*a")
@@ -27,14 +27,20 @@ function init(args)
   results = assert(io.open(args[2] .. "." .. id, "w"))
   results:setvbuf("line")
   math.randomseed(id + 1)
-  if args[3] then
+  if args[3] == "at once" then
+    obeys = false
+  elseif args[3] then
     interval = 1e6 * tonumber(args[4]) / tonumber(args[3])
     due = now() + math.random() * interval
   end
 end
 
 function delay()
-  if not interval then return 0 end
+  if not interval then
+    local wait = back
+    back = 0
+    return wait
+  end
   local wait = math.max(0, due - now())
   due = due - interval * math.log(1 - math.random())
   return math.floor(wait / 1000)
@@ -47,5 +53,6 @@ function request()
 end
 
 function response(status, headers)
+  if obeys and status == 429 then back = tonumber(headers["Retry-After-Ms"]) end
   results:write(status, " ", math.floor(now() - start), " ", headers["Retry-After"] and "yes" or "no", "\n")
 end

@@ -1,0 +1,211 @@
+package serve
+
+import (
+	"context"
+	"math"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// door decides which requests a model's queue lets in.
+//
+// There is a bounded number of places, at the door and behind it: a burst of requests waits, and a flood is turned away at once.
+// But a queue that stays long helps nobody: the model is no faster for it, and everyone waits for its whole length. So when the
+// wait has been long for a while the door is strained, and lets in only those who need not wait long, until nobody had to be
+// turned away for a while (a queue that absorbs bursts but does not stand: Nichols and Jacobson, "Controlling queue delay",
+// 2012). Others stay at the door for a moment, as the wait may become short, and are then told when to come back. That moment
+// also slows down clients that ask again at once. With maxWait, this is the longest wait at all times instead.
+type door struct {
+	places  int
+	workers int           // requests that the model answers at the same time
+	maxWait time.Duration // 0: see above
+	now     func() time.Time
+
+	mu       sync.Mutex
+	taken    int            // places
+	pending  int            // pictures of the requests that were let in
+	working  map[int]atWork // batches that have a runner
+	batches  int
+	cost     time.Duration // of a picture with a runner, a moving average
+	long     time.Time     // the wait has been long since then; zero: it is short
+	strained time.Time     // until then
+	turn     time.Time     // for which the one who was turned away last was told to come back
+}
+
+// atWork is a batch that has a runner.
+type atWork struct {
+	since time.Time
+	jobs  int
+}
+
+func newDoor(places, workers int, maxWait time.Duration) *door {
+	return &door{places: places, workers: workers, maxWait: maxWait, now: time.Now, working: map[int]atWork{}}
+}
+
+const (
+	brief    = .5                    // a wait of this share of an answer's cost is not long
+	standing = 2                     // times that cost a long wait is a burst's
+	calm     = 5 * time.Second       // without anybody turned away ends a strain
+	hold     = 25 * time.Millisecond // at the door
+	knocks   = 5 * time.Millisecond  // apart
+
+	soonest = time.Second // that clients are asked to come back; sooner, they would meet those who were let in instead
+	latest  = 30 * time.Second
+)
+
+// enter takes a place for a request of so many pictures, or says when to come back; leave gives it back.
+func (d *door) enter(ctx context.Context, pictures int) error {
+	came, err := d.come()
+	for err == nil {
+		var in bool
+		if in, err = d.knock(came, pictures); in {
+			break
+		}
+		if err == nil {
+			select {
+			case <-time.After(knocks):
+			case <-ctx.Done():
+				d.leave(0)
+				return ctx.Err()
+			}
+		}
+	}
+	return err
+}
+
+// come takes a place at the door.
+func (d *door) come() (came time.Time, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if came = d.now(); d.taken >= d.places {
+		return came, d.refuse(came)
+	}
+	d.taken++
+	return came, nil
+}
+
+// knock lets a request in that came then, turns it away, or does neither: it may knock again.
+func (d *door) knock(came time.Time, pictures int) (in bool, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.now()
+	switch {
+	case d.letsIn(now, now.Sub(came)):
+		d.pending += pictures
+		return true, nil
+	case now.Sub(came) >= hold:
+		d.taken--
+		return false, d.refuse(now)
+	}
+	return false, nil
+}
+
+// letsIn decides about the next request, which has been at the door for so long.
+func (d *door) letsIn(now time.Time, age time.Duration) bool {
+	wait, short := d.expected(now), time.Duration(brief*float64(d.cost))
+	switch {
+	case wait <= short:
+		d.long = time.Time{}
+	case d.long.IsZero():
+		d.long = now
+	}
+	switch {
+	case d.maxWait > 0:
+		return wait+age <= d.maxWait
+	case now.Before(d.strained) || !d.long.IsZero() && now.Sub(d.long) > standing*d.cost:
+		return wait == 0 || wait+age <= short
+	}
+	return true
+}
+
+// refuse is the answer to a request that is turned away. Those who are told to come back are told different times, as far
+// apart as answers are, over the time that all places take twice.
+func (d *door) refuse(now time.Time) error {
+	d.strained = now.Add(calm)
+	each := d.cost / time.Duration(d.workers)
+	first := now.Add(min(max(d.expected(now), soonest), latest))
+	if d.turn = d.turn.Add(each); d.turn.Before(first) || d.turn.After(first.Add(2*each*time.Duration(d.places))) {
+		d.turn = first
+	}
+	return &fault{status: http.StatusTooManyRequests, code: "server.busy", message: "the server is busy; try again later", retry: d.turn.Sub(now)}
+}
+
+// full is the answer that come would give, or nil.
+func (d *door) full() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.taken < d.places {
+		return nil
+	}
+	return d.refuse(d.now())
+}
+
+// leave gives back the place of a request that was let in, or, with 0, was not.
+func (d *door) leave(pictures int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.taken--
+	d.pending -= pictures
+}
+
+// occupied is how many places are taken.
+func (d *door) occupied() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.taken
+}
+
+// expected is how long the next request will wait for a runner: what is left to do, shared among the runners.
+func (d *door) expected(now time.Time) time.Duration {
+	if d.pending < d.workers {
+		return 0
+	}
+	left := time.Duration(d.pending) * d.cost
+	for _, b := range d.working {
+		left -= min(now.Sub(b.since), time.Duration(b.jobs)*d.cost)
+	}
+	return max(left, 0) / time.Duration(d.workers)
+}
+
+// wait is expected for those who only look.
+func (d *door) wait() time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.expected(d.now())
+}
+
+// isStrained is for those who only look, too.
+func (d *door) isStrained() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.now().Before(d.strained)
+}
+
+// begin notes that a batch has a runner; the function that it returns notes that the runner is free again, and what the batch
+// has cost.
+func (d *door) begin(jobs []*job) (end func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	start := d.now()
+	d.batches++
+	id := d.batches
+	d.working[id] = atWork{start, len(jobs)}
+	return func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		delete(d.working, id)
+		if jobs[0].pic != nil {
+			d.learn(d.now().Sub(start) / time.Duration(len(jobs)))
+		}
+	}
+}
+
+// learn takes a picture's cost into the average.
+func (d *door) learn(cost time.Duration) {
+	const weight = .1
+	if d.cost == 0 {
+		d.cost = cost
+	}
+	d.cost += time.Duration(math.Round(weight * float64(cost-d.cost)))
+}
