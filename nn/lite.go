@@ -47,15 +47,16 @@ var liteStages = [...]struct{ blocks, kernel, stride, expand, out int }{
 // LiteStem is the number of channels of the first convolution.
 const liteStem = 32
 
-// Channels of the maps that Lite gives at strides 4, 16 and 32.
+// Channels of the maps that Lite gives at strides 4, 8, 16 and 32.
 const (
 	Lite4  = 24
+	Lite8  = 40
 	Lite16 = 112
 	Lite32 = 320
 )
 
 // liteMaps are the numbers of the blocks after which those maps are taken.
-var liteMaps = [3]int{3, 11, 16}
+var liteMaps = [4]int{3, 5, 11, 16}
 
 // NewLite makes the network with weights from N(0, 2/n), n being the inputs of a sum (He et al. 2015).
 func NewLite(rng *rand.Rand) *Lite {
@@ -103,10 +104,17 @@ func (l *Lite) Freeze(share float32) {
 	}
 }
 
-// Forward maps pictures [B, H, W, 3], pixels as (p − 127)/128, to maps of strides 4, 16 and 32: [B, H/4, W/4, Lite4],
-// [B, H/16, W/16, Lite16] and [B, H/32, W/32, Lite32]. H and W are multiples of 32.
-func (l *Lite) Forward(x *Value) (s4, s16, s32 *Value) {
-	s4 = pictures(x, x.Shape[1]/4, x.Shape[2]/4, Lite4, l.Stem.Weight.Frozen, func(x *Value) *Value {
+// LiteMaps are what Lite gives of pictures [B, H, W, 3]: maps of strides 4, 8, 16 and 32.
+type LiteMaps struct {
+	S4  *Value // [B, H/4, W/4, Lite4]
+	S8  *Value // [B, H/8, W/8, Lite8]
+	S16 *Value // [B, H/16, W/16, Lite16]
+	S32 *Value // [B, H/32, W/32, Lite32]
+}
+
+// Forward maps pictures [B, H, W, 3], pixels as (p − 127)/128, to maps. H and W are multiples of 32.
+func (l *Lite) Forward(x *Value) (m LiteMaps) {
+	m.S4 = pictures(x, x.Shape[1]/4, x.Shape[2]/4, Lite4, l.Stem.Weight.Frozen, func(x *Value) *Value {
 		t := x.Tape()
 		x = ops.ReLU6(ops.Conv2DSame(x, t.Use(l.Stem.Weight), t.Use(l.Stem.Bias), 3, 2))
 		for _, b := range l.Blocks[:liteMaps[0]] {
@@ -114,14 +122,18 @@ func (l *Lite) Forward(x *Value) (s4, s16, s32 *Value) {
 		}
 		return x
 	})
-	x = s4
+	x = m.S4
 	for i, b := range l.Blocks[liteMaps[0]:] {
 		x = b.Forward(x)
-		if i+liteMaps[0]+1 == liteMaps[1] {
-			s16 = x
+		switch i + liteMaps[0] + 1 {
+		case liteMaps[1]:
+			m.S8 = x
+		case liteMaps[2]:
+			m.S16 = x
 		}
 	}
-	return s4, s16, x
+	m.S32 = x
+	return m
 }
 
 // Forward maps [B, H, W, In] to [B, H/s, W/s, Out].

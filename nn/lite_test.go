@@ -38,16 +38,16 @@ func TestLiteReference(t *testing.T) {
 	l := NewLite(nil)
 	wave(l)
 	tape := autograd.NewTape(kernel.NewWork(nil), 0, false)
-	s4, s16, s32 := l.Forward(sines(tape, 2, 64, 96, 3))
+	m := l.Forward(sines(tape, 2, 64, 96, 3))
 	for _, c := range []struct {
 		name string
 		got  *Value
 		size float64   // mean of the absolute values
 		at   []float32 // elements 0, 5, 1000 and the last three
 	}{
-		{"stride 4", s4, 10.44104524044168, []float32{-1.007725477218628, -19.137680053710938, 10.494523048400879, -3.534299612045288, 0.8755648136138916, -2.447035789489746}},
-		{"stride 16", s16, 4.503124343317246, []float32{2.057586908340454, 2.2779603004455566, 2.050391912460327, -4.961567401885986, 0.3101968765258789, -1.2866556644439697}},
-		{"stride 32", s32, 1.868746847032647, []float32{-0.9436956644058228, -0.6132397651672363, 0.5938434600830078, 5.499141216278076, 3.121100664138794, -2.049367904663086}},
+		{"stride 4", m.S4, 10.44104524044168, []float32{-1.007725477218628, -19.137680053710938, 10.494523048400879, -3.534299612045288, 0.8755648136138916, -2.447035789489746}},
+		{"stride 16", m.S16, 4.503124343317246, []float32{2.057586908340454, 2.2779603004455566, 2.050391912460327, -4.961567401885986, 0.3101968765258789, -1.2866556644439697}},
+		{"stride 32", m.S32, 1.868746847032647, []float32{-0.9436956644058228, -0.6132397651672363, 0.5938434600830078, 5.499141216278076, 3.121100664138794, -2.049367904663086}},
 	} {
 		v := c.got.Data
 		var size float64
@@ -70,13 +70,13 @@ func TestLiteFrozen(t *testing.T) {
 	l := NewLite(rand.New(rand.NewPCG(1, 2)))
 	maps := func(train bool) (sums [3]float32, bytes int) {
 		tape := autograd.NewTape(kernel.NewWork(nil), 0, train)
-		a, b, c := l.Forward(sines(tape, 2, 64, 64, 3))
+		m := l.Forward(sines(tape, 2, 64, 64, 3))
 		if train {
 			one := tape.New(false, 1, Lite32)
 			Fill(&autograd.Param{Tensor: one.Tensor}, 1)
-			tape.Backward(ops.Linear(ops.MeanRows(tape.View(ops.Mul(c, c), c.Shape.Rows(), Lite32), c.Shape.Rows()), one, nil), 1)
+			tape.Backward(ops.Linear(ops.MeanRows(tape.View(ops.Mul(m.S32, m.S32), m.S32.Shape.Rows(), Lite32), m.S32.Shape.Rows()), one, nil), 1)
 		}
-		for i, v := range []*Value{a, b, c} {
+		for i, v := range []*Value{m.S4, m.S16, m.S32} {
 			sums[i] = kernel.Sum(v.Data)
 		}
 		return sums, tape.Bytes()

@@ -111,6 +111,7 @@ func blank(c *Config) (unified.Config, *task.Vocabulary, error) {
 	if c.Model.Backbone != "" {
 		u.Backbone = unified.Lite0
 	}
+	u.Detailed = u.Detailed || c.Model.Grow && u.Backbone != ""
 	u.Joints = annotation.COCO17.Joints
 	vb, err := fs.ReadFile(nano.FS(), "tokenizer.json")
 	if c.Model.Vocab != "" {
@@ -177,6 +178,7 @@ func adapt(m *unified.Model, c *Config) (*unified.Model, error) {
 	if c.Model.Backbone != "" {
 		u.Backbone = unified.Lite0
 	}
+	u.Detailed = u.Detailed || c.Model.Grow && u.Backbone != ""
 	m, err := m.Regrown(u, c.Train.Seed)
 	if err != nil {
 		return nil, err

@@ -41,7 +41,9 @@ type Config struct {
 	Refine bool `json:"refine_features,omitempty"`
 	// Backbone names the pretrained convolutions that are the stem: Lite0, or none.
 	Backbone string `json:"backbone,omitempty"`
-	Vocab    int    `json:"vocab_size"`
+	// Detailed gives image tokens the backbone's maps of strides 8 and 4 too, so that they know where in their patch things are.
+	Detailed bool `json:"detailed_patches,omitempty"`
+	Vocab    int  `json:"vocab_size"`
 	// Labels are what detection looks for and Classes what recognition chooses from, when the user names nothing else.
 	Labels  []string `json:"labels"`
 	Classes []string `json:"classes"`
@@ -112,6 +114,8 @@ func (c Config) Check() error {
 		return fmt.Errorf("unified: backbone %q, want %q or none", c.Backbone, Lite0)
 	case c.Backbone != "" && c.Trunk != nil:
 		return fmt.Errorf("unified: backbone %s and a trunk from %s: a model has one of them", c.Backbone, c.Trunk.From)
+	case c.Detailed && c.Backbone == "":
+		return fmt.Errorf("unified: detailed_patches without a backbone: the model's own stem has no such maps")
 	case c.Backbone == Lite0 && c.Size%32 != 0:
 		return fmt.Errorf("unified: image_size %d, want a multiple of 32 for the backbone %s", c.Size, Lite0)
 	case c.Width < 8 || c.Width > 4096 || c.Heads < 1 || c.Width%c.Heads != 0:

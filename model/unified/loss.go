@@ -3,7 +3,6 @@ package unified
 import (
 	"math"
 
-	"fovea/annotation"
 	"fovea/autograd"
 	"fovea/ops"
 	"fovea/task"
@@ -44,8 +43,9 @@ type lossScratch struct {
 	refs    [8][]ops.Ref
 	same    []bool
 	owner   []int32
-	bags    [][]int32
-	pixels  pixelScratch
+	assigner
+	bags   [][]int32
+	pixels pixelScratch
 }
 
 // Loss runs a batch of samples forward and returns the weighted sum of all parts of the loss. The result and its parts
@@ -121,7 +121,7 @@ func (m *Model) objectLoss(t *autograd.Tape, h Hidden, feat *Value, samples []*t
 		}
 		if smp.Boxes || smp.Some {
 			taught = true
-			assign(owner, smp.Objects, g)
+			s.assigner.assign(owner, smp.Objects, g)
 		}
 		for j, o := range owner {
 			switch {
@@ -218,27 +218,6 @@ func (s *lossScratch) forbid(logits *Value, samples []*task.Sample, rows int) {
 			}
 		}
 	}
-}
-
-// assign gives each object the patch that its centre falls in; when two want the same, the smaller one gets it.
-func assign(owner []int32, objects []task.Target, grid int) {
-	for i, o := range objects {
-		x, y := o.Box.Center()
-		cell := min(int(y*float64(grid)), grid-1)*grid + min(int(x*float64(grid)), grid-1)
-		if k := owner[cell]; k < 0 || o.Box.Area() < objects[k].Box.Area() {
-			owner[cell] = int32(i)
-		}
-	}
-}
-
-func ignored(crowds []annotation.Box, cell, grid int) bool {
-	x, y := (float64(cell%grid)+.5)/float64(grid), (float64(cell/grid)+.5)/float64(grid)
-	for _, b := range crowds {
-		if x >= b.X0 && x < b.X1 && y >= b.Y0 && y < b.Y1 {
-			return true
-		}
-	}
-	return false
 }
 
 // gaussian appends a distribution over n bins around position at (in bins; the centre of bin 0 is 0.5).

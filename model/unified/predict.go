@@ -66,7 +66,8 @@ type DetectOptions struct {
 	Max       int     // at most so many; 0 means 100
 }
 
-// Detect reads every image token's answer to "what is centred in my patch?".
+// Detect reads every image token's answer to "what is centred in my patch?", drops what is found twice, and sharpens the boxes by
+// the objects' masks.
 func (r *Runner) Detect(p *Picture, o DetectOptions) []Detection {
 	m, t := r.m, r.t
 	t.Reset()
@@ -96,7 +97,9 @@ func (r *Runner) Detect(p *Picture, o DetectOptions) []Detection {
 	}
 	found = found[:min(len(found), 4*limit)]
 	r.boxes(tokens, found)
-	return suppress(found, o.NMS, limit)
+	found = suppress(found, o.NMS, limit)
+	r.sharpen(p, found)
+	return found
 }
 
 // boxes fills in the boxes that the detections' tokens answer with.

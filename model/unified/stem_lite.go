@@ -14,7 +14,7 @@ import (
 const Lite0 = "lite0"
 
 // backboneRate is the share of the learning rate at which pretrained convolutions learn.
-const backboneRate = .1
+const backboneRate = .3
 
 // liteStem is a pretrained convolutional input embedding: the maps of strides 16 and 32 become image tokens, that of stride 4
 // gives masks and joints their detail.
@@ -24,6 +24,28 @@ type liteStem struct {
 	Fine     *nn.Dense     `weight:"fine"` // stride 16 → D
 	DeepNorm *nn.LayerNorm `weight:"deep_norm"`
 	Deep     *nn.Dense     `weight:"deep"` // stride 32 → 2·2·D: the four patches in one cell
+
+	// What is where inside a patch, when Config.Detailed: its pixels of strides 8 and 4, normed, → D.
+	Detail8 *patchEmbed `weight:"detail8"`
+	Detail4 *patchEmbed `weight:"detail4"`
+}
+
+// patchEmbed maps the k × k pixels of a patch of a map to D.
+type patchEmbed struct {
+	Norm *nn.LayerNorm `weight:"norm"`
+	Map  *nn.Dense     `weight:"map"` // [D, k·k·C]
+
+	side int // k
+}
+
+// newPatchEmbed makes a layer that says nothing at first.
+func newPatchEmbed(c, k, d int) *patchEmbed {
+	return &patchEmbed{nn.NewLayerNorm(c, false), nn.NewDense(nil, k*k*c, d, false), k}
+}
+
+// forward maps [B, H, W, C] to [B, H/k, W/k, D].
+func (e *patchEmbed) forward(x *Value) *Value {
+	return ops.Conv2DPad(e.Norm.Forward(x), x.Tape().Use(e.Map.Weight), nil, e.side, e.side, 0)
 }
 
 func newLiteStem(rng *rand.Rand, c Config) *liteStem {
@@ -31,15 +53,22 @@ func newLiteStem(rng *rand.Rand, c Config) *liteStem {
 		Net: nn.NewLite(rng), FineNorm: nn.NewLayerNorm(nn.Lite16, false), DeepNorm: nn.NewLayerNorm(nn.Lite32, false),
 		Fine: nn.NewDense(rng, nn.Lite16, c.Width, true), Deep: nn.NewDense(rng, nn.Lite32, 4*c.Width, true),
 	}
+	if c.Detailed {
+		s.Detail8, s.Detail4 = newPatchEmbed(nn.Lite8, c.Stride/8, c.Width), newPatchEmbed(nn.Lite4, c.Stride/4, c.Width)
+	}
 	s.Net.Freeze(backboneRate)
 	return s
 }
 
 // forward maps pixels [B, S, S, 3] to what is at the patches, [B, S/16, S/16, D], and to features [B, S/4, S/4, nn.Lite4].
 func (s *liteStem) forward(x *Value) (patches, s4 *Value) {
-	s4, s16, s32 := s.Net.Forward(x)
-	deep := ops.PixelShuffle(s.Deep.Forward(s.DeepNorm.Forward(s32)), 2)
-	return ops.Add(s.Fine.Forward(s.FineNorm.Forward(s16)), deep), s4
+	m := s.Net.Forward(x)
+	deep := ops.PixelShuffle(s.Deep.Forward(s.DeepNorm.Forward(m.S32)), 2)
+	patches = ops.Add(s.Fine.Forward(s.FineNorm.Forward(m.S16)), deep)
+	if s.Detail8 != nil {
+		patches = ops.Add(patches, ops.Add(s.Detail8.forward(m.S8), s.Detail4.forward(m.S4)))
+	}
+	return patches, m.S4
 }
 
 // LoadBackbone fills the convolutions of a model whose Config.Backbone is Lite0 from a file that configs/lite0.py writes.

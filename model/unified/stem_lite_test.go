@@ -3,9 +3,11 @@ package unified
 import (
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"fovea/checkpoint"
+	"fovea/internal/kernel"
 	"fovea/nn"
 )
 
@@ -67,6 +69,25 @@ func TestBackbone(t *testing.T) {
 	}
 	if err := n.LoadBackbone(whole); err == nil {
 		t.Error("a whole model was taken as a backbone")
+	}
+	detailed := c
+	detailed.Detailed = true
+	d, err := n.Regrown(detailed, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, exs := samples(t, d, 1)
+	tokens := func(m *Model) []float32 {
+		r := NewRunner(m, kernel.NewWork(nil))
+		return r.Encode(exs[0].Image).Tokens
+	}
+	before := tokens(n)
+	if !slices.Equal(before, tokens(d)) {
+		t.Error("patches that get their detail answer otherwise before anything is learnt")
+	}
+	d.Stem.Lite.Detail8.Map.Weight.Data[0] = 1
+	if slices.Equal(before, tokens(d)) {
+		t.Error("the detail of patches reaches nothing")
 	}
 	c.Size = 48
 	if _, err := m.Regrown(c, 7); err == nil {
