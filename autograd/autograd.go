@@ -128,6 +128,7 @@ type Tape struct {
 	ints   slab[[4]int]
 	used   map[*Param]*Value
 	nodes  map[reflect.Type]resetter
+	sides  sides
 }
 
 // NewTape makes a tape. With train false nothing is recorded and no gradient memory is taken.
@@ -151,7 +152,7 @@ func (t *Tape) Reset() {
 func (t *Tape) Bytes() int { return t.arena.Bytes() }
 
 // Held is the memory that the tape has for the largest pass so far.
-func (t *Tape) Held() int { return t.arena.Held() }
+func (t *Tape) Held() int { return t.arena.Held() + t.sides.held() }
 
 // Scratch is memory that lives until Reset, with arbitrary contents. Operations keep what their backward pass needs in it.
 func (t *Tape) Scratch(n int) []float32 { return t.arena.Alloc(n) }
@@ -199,6 +200,12 @@ func (t *Tape) Part(v *Value, from, to int) *Value {
 		o.Grad = v.Grad[from:to]
 	}
 	return o
+}
+
+// Rows are rows [from, to) of v [..., D] as a value of this tape, whatever v's is.
+func (t *Tape) Rows(v *Value, from, to int) *Value {
+	d := v.Shape.Last()
+	return t.View(t.Part(v, from*d, to*d), to-from, d)
 }
 
 // Zeros is Scratch that is cleared.

@@ -54,7 +54,10 @@ func (a *Attention) Cross(x, y *Value, spans []ops.Span) *Value {
 }
 
 // Forward attends within x [N, D] as the pass's layout allows.
-func (a *Attention) Forward(p *Pass, x *Value) *Value {
+func (a *Attention) Forward(p *Pass, x *Value) *Value { return a.O.Forward(a.attend(p, x)) }
+
+// attend is Forward without the last map.
+func (a *Attention) attend(p *Pass, x *Value) *Value {
 	q, k, v := a.Q.Forward(x), a.K.Forward(x), a.V.Forward(x)
 	if a.QNorm != nil {
 		q, k = a.QNorm.Forward(q), a.KNorm.Forward(k)
@@ -63,11 +66,16 @@ func (a *Attention) Forward(p *Pass, x *Value) *Value {
 	if p.Cache != nil {
 		mem = &p.Cache.Layers[p.layer]
 	}
+	p.keep(k, v)
+	return ops.Attention(q, k, v, a.Heads, p.Layout, mem)
+}
+
+// keep collects the image tokens' keys and values where they are wanted.
+func (p *Pass) keep(k, v *Value) {
 	if p.Keep != nil {
-		n := p.Layout.Images * p.Layout.Patches * q.Shape.Last()
+		n := p.Layout.Images * p.Layout.Patches * k.Shape.Last()
 		p.Keep.Layers = append(p.Keep.Layers, ops.Memory{K: append([]float32(nil), k.Data[:n]...), V: append([]float32(nil), v.Data[:n]...)})
 	}
-	return a.O.Forward(ops.Attention(q, k, v, a.Heads, p.Layout, mem))
 }
 
 // Block is a pre-norm transformer block over x [N, D]: attention, then feed-forward, each added to its input.
@@ -120,13 +128,21 @@ func (b *Block) Forward(p *Pass, x *Value) *Value {
 // answer is Forward on a tape that does not train: of all that the block computes only its result keeps its memory. Fresh
 // memory for every state of every block would be written to and read from beyond the caches.
 func (b *Block) answer(t *autograd.Tape, p *Pass, x *Value) *Value {
+	if parts := p.spreads(x); parts > 0 {
+		return b.spread(p, x, parts)
+	}
 	y := t.New(false, x.Shape...)
-	m := t.Mark()
-	ops.AddInto(y, x, b.Scale1.Forward(b.Attn.Forward(p, b.Norm1.Forward(x))))
-	t.Release(m)
-	ops.AddInto(y, y, b.Scale2.Forward(b.MLP.Forward(p, b.Norm2.Forward(y))))
-	t.Release(m)
+	b.alone(p, y, x)
 	return y
+}
+
+// alone sets y to what the block makes of x.
+func (b *Block) alone(p *Pass, y, x *Value) {
+	t := x.Tape()
+	m := t.Mark()
+	copy(y.Data, x.Data)
+	b.finish(p, y, b.Attn.attend(p, b.Norm1.Forward(x)))
+	t.Release(m)
 }
 
 // Stack runs blocks one after the other, then the final norm, if any.
@@ -137,6 +153,9 @@ type Stack struct {
 
 // Forward maps [N, D] to [N, D].
 func (s *Stack) Forward(p *Pass, x *Value) *Value {
+	if p.Tap == nil && p.whole(x) {
+		return s.pictures(p, x)
+	}
 	for i, b := range s.Blocks {
 		p.layer = i
 		x = b.Forward(p, p.tap(i, x))

@@ -115,12 +115,15 @@ type MLP struct {
 }
 
 // Forward implements FeedForward; it does not look at the pass.
-func (m *MLP) Forward(_ *Pass, x *Value) *Value {
+func (m *MLP) Forward(_ *Pass, x *Value) *Value { return m.Down.Forward(m.up(x)) }
+
+// up is Act(Up(x)).
+func (m *MLP) up(x *Value) *Value {
 	act := m.Act
 	if act == nil {
 		act = ops.GELU
 	}
-	return m.Down.Forward(act(m.Up.Forward(x).Spare()))
+	return act(m.Up.Forward(x).Spare())
 }
 
 // GatedMLP is Down(Act(Gate(x))·Up(x)), also called SwiGLU or, with GELU, GeGLU (Shazeer 2020).

@@ -14,30 +14,59 @@ func Linear(x, w, bias *Value) *Value {
 	mustBe(len(w.Shape) == 2 && w.Shape[1] == in && (bias == nil || len(bias.Data) == out), "linear", "[..., In], [Out, In] and [Out]", x, w, bias)
 	t := x.Tape()
 	y := newLike(t, autograd.Wants(x, w, bias), x, out)
-	ep := kernel.Epilogue{}
-	if bias != nil {
-		ep.Bias = bias.Data
-	}
 	rows := x.Shape.Rows()
 	if rows <= kernel.FewRows && !t.Train {
-		kernel.MulRows(t.Work, kernel.M(y.Data, rows, out), kernel.M(x.Data, rows, in), kernel.Rows{N: out, K: in, F32: w.Data}, ep.Bias)
+		kernel.MulRows(t.Work, kernel.M(y.Data, rows, out), kernel.M(x.Data, rows, in), kernel.Rows{N: out, K: in, F32: w.Data}, dataOf(bias))
 		return y
 	}
-	var packed *kernel.Packed
-	if rows >= packedRows {
-		packed = w.Packed()
-	}
-	if packed != nil {
-		kernel.GemmPacked(t.Work, kernel.M(y.Data, rows, out), kernel.M(x.Data, rows, in), packed, ep)
-	} else {
-		kernel.Gemm(t.Work, kernel.M(y.Data, rows, out), kernel.M(x.Data, rows, in), kernel.M(w.Data, out, in).T(), ep)
-	}
+	linear(y, x, w, kernel.Epilogue{Bias: dataOf(bias)})
 	if y.Grad != nil {
 		op := autograd.Node[linearOp](t)
 		*op = linearOp{x, w, bias, y}
 		t.Push(op)
 	}
 	return y
+}
+
+// linear multiplies by a matrix, by its packed copy where there is one.
+func linear(y, x, w *Value, ep kernel.Epilogue) {
+	in, out, rows, work := x.Shape.Last(), w.Shape[0], x.Shape.Rows(), x.Tape().Work
+	if rows >= packedRows {
+		if packed := w.Packed(); packed != nil {
+			kernel.GemmPacked(work, kernel.M(y.Data, rows, out), kernel.M(x.Data, rows, in), packed, ep)
+			return
+		}
+	}
+	kernel.Gemm(work, kernel.M(y.Data, rows, out), kernel.M(x.Data, rows, in), kernel.M(w.Data, out, in).T(), ep)
+}
+
+// LinearInto is Linear whose result takes y's place, or is added to y, on a tape that does not train.
+func LinearInto(y, x, w, bias *Value, add bool) {
+	t := x.Tape()
+	mustBe(len(w.Shape) == 2 && w.Shape[1] == x.Shape.Last() && len(y.Data) == x.Shape.Rows()*w.Shape[0] && !t.Train, "linearinto", "[..., Out], [..., In] and [Out, In] on a tape that does not train", y, x, w)
+	if x.Shape.Rows() <= kernel.FewRows {
+		into(t, y, add, func() *Value { return Linear(x, w, bias) })
+		return
+	}
+	linear(y, x, w, kernel.Epilogue{Bias: dataOf(bias), Beta: betaOf(add)})
+}
+
+// into puts what f makes in y's place, or adds it, and gives back f's memory.
+func into(t *autograd.Tape, y *Value, add bool, f func() *Value) {
+	m := t.Mark()
+	if z := f(); add {
+		kernel.AddTo(y.Data, z.Data)
+	} else {
+		copy(y.Data, z.Data)
+	}
+	t.Release(m)
+}
+
+func betaOf(add bool) float32 {
+	if add {
+		return 1
+	}
+	return 0
 }
 
 type linearOp struct{ x, w, bias, y *Value }

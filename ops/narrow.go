@@ -170,14 +170,10 @@ func NarrowLinear(x *Value, w *Narrow, bias *Value) *Value {
 	t := x.Tape()
 	mustBe(x.Shape.Last() == w.In && !t.Train && (bias == nil || len(bias.Data) == w.Out), "narrowlinear", "[..., In] on a tape that does not train, and [Out]", x, bias)
 	y, rows := newLike(t, false, x, w.Out), x.Shape.Rows()
-	all := kernel.Epilogue{}
-	if bias != nil {
-		all.Bias = bias.Data
-	}
 	if w.few(t.Work, kernel.M(y.Data, rows, w.Out), kernel.M(x.Data, rows, w.In), bias) {
 		return y
 	}
-	if w.gemm(t.Work, kernel.M(y.Data, rows, w.Out), kernel.M(x.Data, rows, w.In), all) {
+	if w.gemm(t.Work, kernel.M(y.Data, rows, w.Out), kernel.M(x.Data, rows, w.In), kernel.Epilogue{Bias: dataOf(bias)}) {
 		return y
 	}
 	step := min(max(panelFloats/w.In, 1), w.Out)
@@ -195,6 +191,17 @@ func NarrowLinear(x *Value, w *Narrow, bias *Value) *Value {
 	}
 	t.Release(mark)
 	return y
+}
+
+// NarrowLinearInto is NarrowLinear whose result takes y's place, or is added to y.
+func NarrowLinearInto(y, x *Value, w *Narrow, bias *Value, add bool) {
+	t, rows := x.Tape(), x.Shape.Rows()
+	mustBe(x.Shape.Last() == w.In && !t.Train && len(y.Data) == rows*w.Out, "narrowlinearinto", "[..., Out] and [..., In] on a tape that does not train", y, x)
+	if rows > kernel.FewRows && w.int8 == nil && w.int4 == nil &&
+		w.gemm(t.Work, kernel.M(y.Data, rows, w.Out), kernel.M(x.Data, rows, w.In), kernel.Epilogue{Bias: dataOf(bias), Beta: betaOf(add)}) {
+		return
+	}
+	into(t, y, add, func() *Value { return NarrowLinear(x, w, bias) })
 }
 
 // NarrowGather is Gather from one narrow table: row i of the result is row rows[i] of w.

@@ -24,9 +24,7 @@ type Encoder struct {
 
 	shape  encoderShape
 	pool   *kernel.Pool
-	alone  *autograd.Tape      // of one picture, with all threads
-	tapes  chan *autograd.Tape // of pictures side by side, one a thread
-	out    []float32
+	tape   *autograd.Tape
 	pixels map[int][]float32 // by batch
 }
 
@@ -91,17 +89,11 @@ func NewEncoder(name, file, precision string, threads int) (*Encoder, error) {
 	if threads > 1 {
 		e.pool = kernel.NewPool(threads)
 	}
-	tape := func(pool *kernel.Pool) *autograd.Tape {
-		work := kernel.NewWork(pool)
-		if precision != "f32" {
-			work.RoundBF16() // in attention too, which has no weights
-		}
-		return autograd.NewTape(work, 0, false)
+	work := kernel.NewWork(e.pool)
+	if precision != "f32" {
+		work.RoundBF16() // in attention too, which has no weights
 	}
-	e.alone, e.tapes = tape(e.pool), make(chan *autograd.Tape, max(threads, 1))
-	for range cap(e.tapes) {
-		e.tapes <- tape(nil)
-	}
+	e.tape = autograd.NewTape(work, 0, false)
 	return e, nil
 }
 
@@ -179,40 +171,26 @@ func (e *Encoder) Pixels(batch int) []float32 {
 	return e.pixels[batch]
 }
 
-// Run encodes pictures: one with all threads, several each on one thread, where a picture's states stay in the cache and no
-// thread waits for another. The result is valid until the next Run.
+// Run encodes pictures. The result is valid until the next Run.
 func (e *Encoder) Run(pixels []float32, batch int) []float32 {
-	if batch == 1 {
-		return e.encode(e.alone, pixels)
-	}
-	in, out := len(pixels)/batch, e.shape.tokens()*e.shape.width
-	if len(e.out) < batch*out {
-		e.out = make([]float32, batch*out)
-	}
-	e.pool.Run(batch, func(i int) {
-		t := <-e.tapes
-		copy(e.out[i*out:(i+1)*out], e.encode(t, pixels[i*in:(i+1)*in]))
-		e.tapes <- t
-	})
-	return e.out[:batch*out]
-}
-
-// encode runs one picture.
-func (e *Encoder) encode(t *autograd.Tape, pixels []float32) []float32 {
-	s := e.shape
+	s, t := e.shape, e.tape
 	t.Reset()
 	n, d := s.tokens(), s.width
-	rows := t.New(false, s.patches(), 768)
-	unfold(rows.Data, pixels, s.gridH, s.gridW)
-	patches := e.Patch.Forward(rows)
-	x := t.New(false, n, d)
-	out := x.Data
-	if e.Class != nil {
-		copy(out, e.Class.Data)
-		out = out[d:]
-	}
-	copy(out, patches.Data)
-	return e.Stack.Forward(&nn.Pass{Layout: &ops.Layout{Images: 1, Patches: n}}, ops.Add(x, t.Use(e.Pos))).Data
+	y := t.New(false, batch*n, d)
+	t.Side(batch, func(side *autograd.Tape, i int) {
+		rows := side.New(false, s.patches(), 768)
+		unfold(rows.Data, pixels[i*s.patches()*768:], s.gridH, s.gridW)
+		patches := e.Patch.Forward(rows)
+		x := side.Rows(y, i*n, (i+1)*n)
+		out := x.Data
+		if e.Class != nil {
+			copy(out, e.Class.Data)
+			out = out[d:]
+		}
+		copy(out, patches.Data)
+		ops.AddInto(x, x, side.Use(e.Pos))
+	})
+	return e.Stack.Forward(&nn.Pass{Layout: &ops.Layout{Images: batch, Patches: n}}, y).Data
 }
 
 // unfold writes the pixels of every patch into a row, channel by channel, line by line.

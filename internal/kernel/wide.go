@@ -7,6 +7,19 @@ const wideElements = 16384
 // lives on the heap: replicas, which have no pool, then allocate nothing.
 func (w *Work) Wide(elements int) bool { return elements >= wideElements && w.pool.Workers() > 1 }
 
+// Workers is how many threads work on a product.
+func (w *Work) Workers() int { return w.pool.Workers() }
+
+// Run calls f once for each i < n, spread over the threads. f must not use w.
+func (w *Work) Run(n int, f func(i int)) { w.pool.Run(n, f) }
+
+// Alone is the memory of another goroutine, which multiplies as w does but by itself.
+func (w *Work) Alone() *Work {
+	own := NewWork(nil)
+	own.bf16 = w.bf16
+	return own
+}
+
 // Split calls f on even shares [from, to) of n items side by side.
 func (w *Work) Split(n int, f func(from, to int)) {
 	parts := w.Parts(n)
