@@ -62,26 +62,29 @@ func Attention(q, k, v *Value, heads int, l *Layout, mem *Memory) *Value {
 	y := t.New(autograd.Wants(q, k, v), q.Shape.Rows(), d)
 	op := autograd.Node[attentionOp](t)
 	op.q, op.k, op.v, op.y, op.heads, op.l, op.mem = q, k, v, y, heads, l, mem
-	op.probs = op.probs[:0]
-	if y.Grad == nil {
-		op.answer()
-		return y
+	op.forward()
+	if y.Grad != nil {
+		t.Push(op)
 	}
-	op.blocks((*attentionOp).forwardBlock)
-	t.Push(op)
 	return y
 }
 
+// attentionOp works task by task, so that only one task's scores are in memory at a time. For the backward pass it keeps two
+// numbers a row and head, from which the probabilities are computed again (Dao et al. 2022, "FlashAttention").
 type attentionOp struct {
 	q, k, v, y *Value
 	heads      int
 	l          *Layout
 	mem        *Memory
-	probs      [][]float32 // softmax of each block in order of computation, kept for the backward pass
-	next       int         // block at hand in the backward pass
 
 	tasks  []attentionTask
 	scores int // of the largest task
+}
+
+// attentionTask is one head of some rows of a block.
+type attentionTask struct {
+	image, row, rows, g0, g1, h int
+	top, inv                    []float32 // of each row, see kernel.SoftmaxRowsKept; nil: not kept
 }
 
 // keys are the image tokens' keys, values and where their gradients go.
@@ -114,12 +117,6 @@ func (o *attentionOp) blocks(f func(o *attentionOp, image, row, rows, g0, g1 int
 	}
 }
 
-// Backward implements autograd.Op.
-func (o *attentionOp) Backward() {
-	o.next = 0
-	o.blocks((*attentionOp).backwardBlock)
-}
-
 // width is the number of columns of a block's score matrix: the picture's tokens, then the longest group's own.
 func (o *attentionOp) width(image, g0, g1 int) (patches, w int) {
 	if image >= 0 {
@@ -137,41 +134,43 @@ func head(x []float32, row, rows, d, h, kd int) kernel.Mat {
 	return kernel.Mat{Data: x[row*d+h*kd:], Rows: rows, Cols: kd, RS: d, CS: 1}
 }
 
-// forwardBlock computes a block and keeps the heads' probabilities for the backward pass.
-func (o *attentionOp) forwardBlock(image, row, rows, g0, g1 int) {
-	t := o.y.Tape()
-	_, w := o.width(image, g0, g1)
-	for h := range o.heads {
-		s := t.Scratch(rows * w)
-		o.forwardHead(t.Work, s, attentionTask{image, row, rows, g0, g1, h})
-		o.probs = append(o.probs, s)
-	}
-}
-
-// attentionTask is one head of some rows of a block.
-type attentionTask struct{ image, row, rows, g0, g1, h int }
-
-// taskRows bounds the rows of a task without groups, and with them the memory for scores: many rows need no square of it.
+// taskRows bounds the rows of a task, and with them the memory for scores: many rows need no square of it. Groups are not cut.
 const taskRows = 256
 
 // plan lists a block's tasks.
 func (o *attentionOp) plan(image, row, rows, g0, g1 int) {
-	n := 1
 	if g0 == g1 {
-		n = max((rows+taskRows-1)/taskRows, 1)
-	}
-	_, w := o.width(image, g0, g1)
-	o.scores = max(o.scores, (rows+n-1)/n*w)
-	for h := range o.heads {
+		n := max((rows+taskRows-1)/taskRows, 1)
 		for i := range n {
 			from, to := rows*i/n, rows*(i+1)/n
-			o.tasks = append(o.tasks, attentionTask{image, row + from, to - from, g0, g1, h})
+			o.add(attentionTask{image: image, row: row + from, rows: to - from})
 		}
+		return
+	}
+	for g0 < g1 {
+		t := attentionTask{image: image, row: o.l.Groups[g0].Start, g0: g0}
+		for ; g0 < g1 && (t.rows == 0 || t.rows+o.l.Groups[g0].Len <= taskRows); g0++ {
+			t.rows += o.l.Groups[g0].Len
+		}
+		t.g1 = g0
+		o.add(t)
 	}
 }
 
-// answer is the forward pass when there will be no backward pass: tasks side by side, each share with memory for its scores.
-func (o *attentionOp) answer() {
+// add lists a task for every head.
+func (o *attentionOp) add(t attentionTask) {
+	_, w := o.width(t.image, t.g0, t.g1)
+	o.scores = max(o.scores, t.rows*w)
+	for t.h = range o.heads {
+		if o.y.Grad != nil {
+			t.top, t.inv = o.y.Tape().Scratch(t.rows), o.y.Tape().Scratch(t.rows)
+		}
+		o.tasks = append(o.tasks, t)
+	}
+}
+
+// forward does the tasks, side by side where the tape has threads, each share with memory for its scores.
+func (o *attentionOp) forward() {
 	t := o.y.Tape()
 	o.tasks, o.scores = o.tasks[:0], 0
 	o.blocks((*attentionOp).plan)
@@ -179,103 +178,141 @@ func (o *attentionOp) answer() {
 	if n := len(o.tasks); t.Work.Wide(n * o.scores) {
 		s := t.Scratch(t.Work.Parts(n) * o.scores)
 		t.Work.SplitWork(n, func(own *kernel.Work, part, from, to int) {
-			for _, task := range o.tasks[from:to] {
-				o.forwardHead(own, s[part*o.scores:(part+1)*o.scores], task)
+			for i := from; i < to; i++ {
+				o.forwardHead(own, s[part*o.scores:(part+1)*o.scores], &o.tasks[i])
 			}
 		})
 	} else {
 		s := t.Scratch(o.scores)
-		for _, task := range o.tasks {
-			o.forwardHead(t.Work, s, task)
+		for i := range o.tasks {
+			o.forwardHead(t.Work, s, &o.tasks[i])
 		}
 	}
 	t.Release(mark)
 }
 
-// forwardHead computes a task and leaves its probabilities in s.
-func (o *attentionOp) forwardHead(work *kernel.Work, s []float32, task attentionTask) {
-	image, row, rows, g0, g1, h := task.image, task.row, task.rows, task.g0, task.g1, task.h
-	d := o.q.Shape.Last()
-	kd := d / o.heads
-	scale := float32(1 / math.Sqrt(float64(kd)))
-	ik, iv, _, _ := o.keys()
-	p, w := o.width(image, g0, g1)
-	q, out := head(o.q.Data, row, rows, d, h, kd), head(o.y.Data, row, rows, d, h, kd)
-	sp := kernel.Mat{Data: s, Rows: rows, Cols: p, RS: w, CS: 1}
-	if p > 0 {
-		kernel.Gemm(work, sp, q, head(ik, image*p, p, d, h, kd).T(), kernel.Epilogue{})
+// headView is what a task reads and writes: views of one head's columns, and of scores.
+type headView struct {
+	d, kd, patches, width int
+	scale                 float32
+	ik, iv                kernel.Mat // of the picture
+}
+
+func (o *attentionOp) view(task *attentionTask) (v headView) {
+	v.d = o.q.Shape.Last()
+	v.kd = v.d / o.heads
+	v.scale = float32(1 / math.Sqrt(float64(v.kd)))
+	v.patches, v.width = o.width(task.image, task.g0, task.g1)
+	if v.patches > 0 {
+		ik, iv, _, _ := o.keys()
+		v.ik, v.iv = v.rows(ik, task.image*v.patches, v.patches, task.h), v.rows(iv, task.image*v.patches, v.patches, task.h)
 	}
-	for _, g := range o.l.Groups[g0:g1] {
-		r := g.Start - row
-		own := kernel.Mat{Data: s[r*w+p:], Rows: g.Len, Cols: g.Len, RS: w, CS: 1}
-		kernel.Gemm(work, own, head(o.q.Data, g.Start, g.Len, d, h, kd), head(o.k.Data, g.Start, g.Len, d, h, kd).T(), kernel.Epilogue{})
-		for i := range g.Len {
-			n := p + g.Sees(i)
-			kernel.SoftmaxRows(s[(r+i)*w:], 1, n, w, scale)
-			clear(s[(r+i)*w+n : (r+i+1)*w])
+	return v
+}
+
+// rows are head h's columns of some rows.
+func (v *headView) rows(x []float32, row, rows, h int) kernel.Mat {
+	return head(x, row, rows, v.d, h, v.kd)
+}
+
+// picture are a task's scores of the picture's tokens.
+func (v *headView) picture(s []float32, rows int) kernel.Mat {
+	return kernel.Mat{Data: s, Rows: rows, Cols: v.patches, RS: v.width, CS: 1}
+}
+
+// own are a group's scores of its own tokens.
+func (v *headView) own(s []float32, task *attentionTask, g *Group) kernel.Mat {
+	return kernel.Mat{Data: s[(g.Start-task.row)*v.width+v.patches:], Rows: g.Len, Cols: g.Len, RS: v.width, CS: 1}
+}
+
+// probabilities leaves those of a task in s: they are computed the first time, or again.
+func (o *attentionOp) probabilities(work *kernel.Work, s []float32, task *attentionTask, v *headView, again bool) {
+	if v.patches > 0 {
+		kernel.Gemm(work, v.picture(s, task.rows), v.rows(o.q.Data, task.row, task.rows, task.h), v.ik.T(), kernel.Epilogue{})
+	}
+	soft := func(row, rows, cols int) {
+		x := s[row*v.width:]
+		switch {
+		case task.top == nil:
+			kernel.SoftmaxRows(x, rows, cols, v.width, v.scale)
+		case again:
+			kernel.SoftmaxRowsAgain(x, task.top[row:row+rows], task.inv[row:row+rows], rows, cols, v.width, v.scale)
+		default:
+			kernel.SoftmaxRowsKept(x, task.top[row:row+rows], task.inv[row:row+rows], rows, cols, v.width, v.scale)
 		}
 	}
-	if g0 == g1 {
-		kernel.SoftmaxRows(s, rows, w, w, scale)
+	for i := task.g0; i < task.g1; i++ {
+		g := &o.l.Groups[i]
+		kernel.Gemm(work, v.own(s, task, g), v.rows(o.q.Data, g.Start, g.Len, task.h), v.rows(o.k.Data, g.Start, g.Len, task.h).T(), kernel.Epilogue{})
+		for j := range g.Len {
+			r, n := g.Start-task.row+j, v.patches+g.Sees(j)
+			soft(r, 1, n)
+			clear(s[r*v.width+n : (r+1)*v.width])
+		}
 	}
-	beta := float32(0)
-	if p > 0 {
-		kernel.Gemm(work, out, sp, head(iv, image*p, p, d, h, kd), kernel.Epilogue{})
-		beta = 1
-	}
-	for _, g := range o.l.Groups[g0:g1] {
-		r := g.Start - row
-		own := kernel.Mat{Data: s[r*w+p:], Rows: g.Len, Cols: g.Len, RS: w, CS: 1}
-		kernel.Gemm(work, head(o.y.Data, g.Start, g.Len, d, h, kd), own, head(o.v.Data, g.Start, g.Len, d, h, kd), kernel.Epilogue{Beta: beta})
+	if task.g0 == task.g1 {
+		soft(0, task.rows, v.width)
 	}
 }
 
-func (o *attentionOp) backwardBlock(image, row, rows, g0, g1 int) {
-	t, d := o.y.Tape(), o.q.Shape.Last()
-	kd := d / o.heads
-	scale := float32(1 / math.Sqrt(float64(kd)))
-	ik, iv, dik, div := o.keys()
-	p, w := o.width(image, g0, g1)
-	add := kernel.Epilogue{Beta: 1}
-	for h := range o.heads {
-		mark := t.Mark()
-		s := o.probs[o.next]
-		o.next++
-		ds := t.Scratch(rows * w)
-		dy := head(o.y.Grad, row, rows, d, h, kd)
-		sp := kernel.Mat{Data: s, Rows: rows, Cols: p, RS: w, CS: 1}
-		dsp := kernel.Mat{Data: ds, Rows: rows, Cols: p, RS: w, CS: 1}
-		if p > 0 {
-			kernel.Gemm(t.Work, dsp, dy, head(iv, image*p, p, d, h, kd).T(), kernel.Epilogue{})
-			if div != nil {
-				kernel.Gemm(t.Work, head(div, image*p, p, d, h, kd), sp.T(), dy, add)
-			}
+// forwardHead computes a task.
+func (o *attentionOp) forwardHead(work *kernel.Work, s []float32, task *attentionTask) {
+	v := o.view(task)
+	o.probabilities(work, s, task, &v, false)
+	beta := float32(0)
+	if v.patches > 0 {
+		kernel.Gemm(work, v.rows(o.y.Data, task.row, task.rows, task.h), v.picture(s, task.rows), v.iv, kernel.Epilogue{})
+		beta = 1
+	}
+	for i := task.g0; i < task.g1; i++ {
+		g := &o.l.Groups[i]
+		kernel.Gemm(work, v.rows(o.y.Data, g.Start, g.Len, task.h), v.own(s, task, g), v.rows(o.v.Data, g.Start, g.Len, task.h), kernel.Epilogue{Beta: beta})
+	}
+}
+
+// Backward implements autograd.Op.
+func (o *attentionOp) Backward() {
+	t := o.y.Tape()
+	mark := t.Mark()
+	s, ds := t.Scratch(o.scores), t.Scratch(o.scores)
+	for i := range o.tasks {
+		o.backwardHead(t.Work, s, ds, &o.tasks[i])
+	}
+	t.Release(mark)
+}
+
+func (o *attentionOp) backwardHead(work *kernel.Work, s, ds []float32, task *attentionTask) {
+	v, add := o.view(task), kernel.Epilogue{Beta: 1}
+	o.probabilities(work, s, task, &v, true)
+	_, _, dik, div := o.keys()
+	dy, p, dp := v.rows(o.y.Grad, task.row, task.rows, task.h), v.picture(s, task.rows), v.picture(ds, task.rows)
+	if v.patches > 0 {
+		kernel.Gemm(work, dp, dy, v.iv.T(), kernel.Epilogue{})
+		if div != nil {
+			kernel.Gemm(work, v.rows(div, task.image*v.patches, v.patches, task.h), p.T(), dy, add)
 		}
-		for _, g := range o.l.Groups[g0:g1] {
-			r := g.Start - row
-			own := kernel.Mat{Data: s[r*w+p:], Rows: g.Len, Cols: g.Len, RS: w, CS: 1}
-			down := kernel.Mat{Data: ds[r*w+p:], Rows: g.Len, Cols: g.Len, RS: w, CS: 1}
-			gy := head(o.y.Grad, g.Start, g.Len, d, h, kd)
-			kernel.Gemm(t.Work, down, gy, head(o.v.Data, g.Start, g.Len, d, h, kd).T(), kernel.Epilogue{})
-			kernel.Gemm(t.Work, head(o.v.Grad, g.Start, g.Len, d, h, kd), own.T(), gy, add)
-			for i := range g.Len { // columns past the group are of no one: their probability is 0, their gradient must be too
-				clear(ds[(r+i)*w+p+g.Len : (r+i+1)*w])
-			}
+	}
+	for i := task.g0; i < task.g1; i++ {
+		g := &o.l.Groups[i]
+		gy := v.rows(o.y.Grad, g.Start, g.Len, task.h)
+		kernel.Gemm(work, v.own(ds, task, g), gy, v.rows(o.v.Data, g.Start, g.Len, task.h).T(), kernel.Epilogue{})
+		kernel.Gemm(work, v.rows(o.v.Grad, g.Start, g.Len, task.h), v.own(s, task, g).T(), gy, add)
+		for r := g.Start - task.row; r < g.Start-task.row+g.Len; r++ { // columns past the group are of no one: their probability is 0, their gradient must be too
+			clear(ds[r*v.width+v.patches+g.Len : (r+1)*v.width])
 		}
-		// dS = scale·P ∘ (dP − Σ P∘dP): where P is 0 (unseen) it stays 0
-		kernel.SoftmaxRowsGrad(ds, s, ds, rows, w, w, scale)
-		if p > 0 {
-			kernel.Gemm(t.Work, head(o.q.Grad, row, rows, d, h, kd), dsp, head(ik, image*p, p, d, h, kd), add)
-			if dik != nil {
-				kernel.Gemm(t.Work, head(dik, image*p, p, d, h, kd), dsp.T(), head(o.q.Data, row, rows, d, h, kd), add)
-			}
+	}
+	// dS = scale·P ∘ (dP − Σ P∘dP): where P is 0 (unseen) it stays 0
+	kernel.SoftmaxRowsGrad(ds, s, ds, task.rows, v.width, v.width, v.scale)
+	if v.patches > 0 {
+		kernel.Gemm(work, v.rows(o.q.Grad, task.row, task.rows, task.h), dp, v.ik, add)
+		if dik != nil {
+			kernel.Gemm(work, v.rows(dik, task.image*v.patches, v.patches, task.h), dp.T(), v.rows(o.q.Data, task.row, task.rows, task.h), add)
 		}
-		for _, g := range o.l.Groups[g0:g1] {
-			r := g.Start - row
-			down := kernel.Mat{Data: ds[r*w+p:], Rows: g.Len, Cols: g.Len, RS: w, CS: 1}
-			kernel.Gemm(t.Work, head(o.q.Grad, g.Start, g.Len, d, h, kd), down, head(o.k.Data, g.Start, g.Len, d, h, kd), add)
-			kernel.Gemm(t.Work, head(o.k.Grad, g.Start, g.Len, d, h, kd), down.T(), head(o.q.Data, g.Start, g.Len, d, h, kd), add)
-		}
-		t.Release(mark)
+	}
+	for i := task.g0; i < task.g1; i++ {
+		g := &o.l.Groups[i]
+		down := v.own(ds, task, g)
+		kernel.Gemm(work, v.rows(o.q.Grad, g.Start, g.Len, task.h), down, v.rows(o.k.Data, g.Start, g.Len, task.h), add)
+		kernel.Gemm(work, v.rows(o.k.Grad, g.Start, g.Len, task.h), down.T(), v.rows(o.q.Data, g.Start, g.Len, task.h), add)
 	}
 }

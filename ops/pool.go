@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"fovea/autograd"
+	"fovea/internal/kernel"
 )
 
 // MaxPool is the largest value under a k×k window that moves by s, channel by channel; what lies beyond the edge, pad pixels
@@ -18,15 +19,7 @@ func MaxPool(x *Value, k, s, pad int) *Value {
 	}
 	op := autograd.Node[maxPoolOp](t)
 	*op = maxPoolOp{x, y, g}
-	op.each(func(out, in int) {
-		src := x.Data[in : in+g.c]
-		dst := y.Data[out : out+len(src)]
-		for i, v := range src {
-			if v > dst[i] || v != v {
-				dst[i] = v
-			}
-		}
-	})
+	op.each(func(out, in int) { kernel.MaxTo(y.Data[out:out+g.c], x.Data[in:in+g.c]) })
 	if y.Grad != nil {
 		t.Push(op)
 	}
@@ -62,12 +55,7 @@ func (o *maxPoolOp) Backward() {
 	mark := t.Mark()
 	given := t.Zeros(len(o.y.Data)) // 1 where the gradient has gone on
 	o.each(func(out, in int) {
-		for i := range c {
-			if o.x.Data[in+i] == o.y.Data[out+i] && given[out+i] == 0 {
-				o.x.Grad[in+i] += o.y.Grad[out+i]
-				given[out+i] = 1
-			}
-		}
+		kernel.MaxGrad(o.x.Grad[in:in+c], given[out:out+c], o.x.Data[in:in+c], o.y.Data[out:out+c], o.y.Grad[out:out+c])
 	})
 	t.Release(mark)
 }

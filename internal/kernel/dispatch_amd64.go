@@ -70,6 +70,28 @@ func mulTo(dst, a, b []float32) {
 	}
 }
 
+func maxTo(dst, a []float32) {
+	switch {
+	case useAVX512:
+		maxToAVX512(dst, a)
+	case useAVX2:
+		maxToAVX2(dst, a)
+	default:
+		maxToGeneric(dst, a)
+	}
+}
+
+func maxGrad(dx, given, x, y, dy []float32) {
+	switch {
+	case useAVX512:
+		maxGradAVX512(dx, given, x, y, dy)
+	case useAVX2:
+		maxGradAVX2(dx, given, x, y, dy)
+	default:
+		maxGradGeneric(dx, given, x, y, dy)
+	}
+}
+
 func lerp(dst, src []float32, t float32) {
 	switch {
 	case useAVX512:
@@ -345,14 +367,25 @@ func rmsNormGradRow(dx, dg, dy, x, g []float32, rstd float32) {
 	}
 }
 
-func softmaxRow(x []float32, scale float32) {
+func softmaxRow(x []float32, scale float32) (top, inv float32) {
 	switch {
 	case useAVX512:
-		softmaxRowAVX512(x, scale)
+		return softmaxRowAVX512(x, scale)
 	case useAVX2:
-		softmaxRowAVX2(x, scale)
+		return softmaxRowAVX2(x, scale)
 	default:
-		softmaxRowGeneric(x, scale)
+		return softmaxRowGeneric(x, scale)
+	}
+}
+
+func softmaxAgain(x []float32, scale, top, inv float32) {
+	switch {
+	case useAVX512:
+		softmaxAgainAVX512(x, scale, top, inv)
+	case useAVX2:
+		softmaxAgainAVX2(x, scale, top, inv)
+	default:
+		softmaxAgainGeneric(x, scale, top, inv)
 	}
 }
 

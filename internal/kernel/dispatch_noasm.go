@@ -16,6 +16,10 @@ func mul(dst, a, b []float32) { mulGeneric(dst, a, b) }
 
 func mulTo(dst, a, b []float32) { mulToGeneric(dst, a, b) }
 
+func maxTo(dst, a []float32) { maxToGeneric(dst, a) }
+
+func maxGrad(dx, given, x, y, dy []float32) { maxGradGeneric(dx, given, x, y, dy) }
+
 func lerp(dst, src []float32, t float32) { lerpGeneric(dst, src, t) }
 
 func dot(x, y []float32) float32 { return dotGeneric(x, y) }
@@ -74,7 +78,9 @@ func rmsNormGradRow(dx, dg, dy, x, g []float32, rstd float32) {
 	rmsNormGradRowGeneric(dx, dg, dy, x, g, rstd)
 }
 
-func softmaxRow(x []float32, scale float32) { softmaxRowGeneric(x, scale) }
+func softmaxRow(x []float32, scale float32) (top, inv float32) { return softmaxRowGeneric(x, scale) }
+
+func softmaxAgain(x []float32, scale, top, inv float32) { softmaxAgainGeneric(x, scale, top, inv) }
 
 func softmaxGradRow(ds, p, dp []float32, scale float32) { softmaxGradRowGeneric(ds, p, dp, scale) }
 

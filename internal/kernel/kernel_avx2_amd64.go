@@ -23,6 +23,12 @@ func mulAVX2(dst []float32, a []float32, b []float32)
 func mulToAVX2(dst []float32, a []float32, b []float32)
 
 //go:noescape
+func maxToAVX2(dst []float32, a []float32)
+
+//go:noescape
+func maxGradAVX2(dx []float32, given []float32, x []float32, y []float32, dy []float32)
+
+//go:noescape
 func lerpAVX2(dst []float32, src []float32, t float32)
 
 //go:noescape
@@ -98,7 +104,10 @@ func rmsNormRowAVX2(y []float32, x []float32, g []float32, eps float32) (rstd fl
 func rmsNormGradRowAVX2(dx []float32, dg []float32, dy []float32, x []float32, g []float32, rstd float32)
 
 //go:noescape
-func softmaxRowAVX2(x []float32, scale float32)
+func softmaxRowAVX2(x []float32, scale float32) (top float32, inv float32)
+
+//go:noescape
+func softmaxAgainAVX2(x []float32, scale float32, top float32, inv float32)
 
 //go:noescape
 func softmaxGradRowAVX2(ds []float32, p []float32, dp []float32, scale float32)

@@ -407,6 +407,153 @@ end30:
 	VZEROUPPER
 	RET
 
+// func maxToAVX2(dst []float32, a []float32)
+// Requires: AVX
+TEXT ·maxToAVX2(SB), NOSPLIT, $0-48
+	MOVQ dst_base+0(FP), AX
+	MOVQ a_base+24(FP), CX
+	MOVQ dst_len+8(FP), DX
+	XORQ BX, BX
+	SUBQ $0x00000020, DX
+	JLT  out32
+
+loop31:
+	VMOVUPS   (AX)(BX*4), Y0
+	VMOVUPS   (CX)(BX*4), Y1
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x03, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y0, Y0
+	VMOVUPS   Y0, (AX)(BX*4)
+	VMOVUPS   32(AX)(BX*4), Y0
+	VMOVUPS   32(CX)(BX*4), Y1
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x03, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y0, Y0
+	VMOVUPS   Y0, 32(AX)(BX*4)
+	VMOVUPS   64(AX)(BX*4), Y0
+	VMOVUPS   64(CX)(BX*4), Y1
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x03, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y0, Y0
+	VMOVUPS   Y0, 64(AX)(BX*4)
+	VMOVUPS   96(AX)(BX*4), Y0
+	VMOVUPS   96(CX)(BX*4), Y1
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x03, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y0, Y0
+	VMOVUPS   Y0, 96(AX)(BX*4)
+	ADDQ      $0x00000020, BX
+	SUBQ      $0x00000020, DX
+	JGE       loop31
+
+out32:
+	ADDQ $0x00000020, DX
+	SUBQ $0x00000008, DX
+	JLT  out34
+
+loop33:
+	VMOVUPS   (AX)(BX*4), Y0
+	VMOVUPS   (CX)(BX*4), Y1
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x03, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y0, Y0
+	VMOVUPS   Y0, (AX)(BX*4)
+	ADDQ      $0x00000008, BX
+	SUBQ      $0x00000008, DX
+	JGE       loop33
+
+out34:
+	ADDQ       $0x00000008, DX
+	TESTQ      DX, DX
+	JZ         end35
+	LEAQ       tailAVX2<>+0(SB), SI
+	SHLQ       $0x02, DX
+	SUBQ       DX, SI
+	SHRQ       $0x02, DX
+	VMOVUPS    32(SI), Y0
+	VMASKMOVPS (AX)(BX*4), Y0, Y1
+	VMASKMOVPS (CX)(BX*4), Y0, Y2
+	VMAXPS     Y1, Y2, Y1
+	VCMPPS     $0x03, Y2, Y2, Y3
+	VBLENDVPS  Y3, Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(BX*4)
+
+end35:
+	VZEROUPPER
+	RET
+
+// func maxGradAVX2(dx []float32, given []float32, x []float32, y []float32, dy []float32)
+// Requires: AVX
+TEXT ·maxGradAVX2(SB), NOSPLIT, $0-120
+	MOVQ    dx_base+0(FP), AX
+	MOVQ    given_base+24(FP), CX
+	MOVQ    x_base+48(FP), DX
+	MOVQ    y_base+72(FP), BX
+	MOVQ    dy_base+96(FP), SI
+	VXORPS  Y0, Y0, Y0
+	VMOVUPS c3f800000AVX2<>+0(SB), Y1
+	MOVQ    dx_len+8(FP), DI
+	XORQ    R8, R8
+	SUBQ    $0x00000008, DI
+	JLT     out37
+
+loop36:
+	VMOVUPS   (DX)(R8*4), Y2
+	VMOVUPS   (BX)(R8*4), Y3
+	VMOVUPS   (CX)(R8*4), Y4
+	VMOVUPS   (SI)(R8*4), Y5
+	VCMPPS    $0x00, Y3, Y2, Y6
+	VBLENDVPS Y6, Y5, Y0, Y5
+	VMOVUPS   (AX)(R8*4), Y6
+	VCMPPS    $0x00, Y0, Y4, Y7
+	VBLENDVPS Y7, Y5, Y0, Y5
+	VADDPS    Y5, Y6, Y5
+	VMOVUPS   Y5, (AX)(R8*4)
+	VCMPPS    $0x00, Y3, Y2, Y2
+	VBLENDVPS Y2, Y1, Y4, Y2
+	VMOVUPS   Y2, (CX)(R8*4)
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DI
+	JGE       loop36
+
+out37:
+	ADDQ       $0x00000008, DI
+	TESTQ      DI, DI
+	JZ         end38
+	LEAQ       tailAVX2<>+0(SB), R9
+	SHLQ       $0x02, DI
+	SUBQ       DI, R9
+	SHRQ       $0x02, DI
+	VMOVUPS    32(R9), Y2
+	VMASKMOVPS (DX)(R8*4), Y2, Y3
+	VMASKMOVPS (BX)(R8*4), Y2, Y4
+	VMASKMOVPS (CX)(R8*4), Y2, Y5
+	VMASKMOVPS (SI)(R8*4), Y2, Y6
+	VCMPPS     $0x00, Y4, Y3, Y7
+	VBLENDVPS  Y7, Y6, Y0, Y6
+	VMASKMOVPS (AX)(R8*4), Y2, Y7
+	VCMPPS     $0x00, Y0, Y5, Y8
+	VBLENDVPS  Y8, Y6, Y0, Y0
+	VADDPS     Y0, Y7, Y0
+	VMASKMOVPS Y0, Y2, (AX)(R8*4)
+	VCMPPS     $0x00, Y4, Y3, Y0
+	VBLENDVPS  Y0, Y1, Y5, Y0
+	VMASKMOVPS Y0, Y2, (CX)(R8*4)
+
+end38:
+	VZEROUPPER
+	RET
+
+DATA c3f800000AVX2<>+0(SB)/4, $0x3f800000
+DATA c3f800000AVX2<>+4(SB)/4, $0x3f800000
+DATA c3f800000AVX2<>+8(SB)/4, $0x3f800000
+DATA c3f800000AVX2<>+12(SB)/4, $0x3f800000
+DATA c3f800000AVX2<>+16(SB)/4, $0x3f800000
+DATA c3f800000AVX2<>+20(SB)/4, $0x3f800000
+DATA c3f800000AVX2<>+24(SB)/4, $0x3f800000
+DATA c3f800000AVX2<>+28(SB)/4, $0x3f800000
+GLOBL c3f800000AVX2<>(SB), RODATA|NOPTR, $32
+
 // func lerpAVX2(dst []float32, src []float32, t float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·lerpAVX2(SB), NOSPLIT, $0-52
@@ -417,9 +564,9 @@ TEXT ·lerpAVX2(SB), NOSPLIT, $0-52
 	MOVQ         dst_len+8(FP), DX
 	XORQ         BX, BX
 	SUBQ         $0x00000020, DX
-	JLT          out32
+	JLT          out40
 
-loop31:
+loop39:
 	VMOVUPS     (AX)(BX*4), Y1
 	VMOVUPS     (CX)(BX*4), Y2
 	VSUBPS      Y1, Y2, Y2
@@ -442,14 +589,14 @@ loop31:
 	VMOVUPS     Y1, 96(AX)(BX*4)
 	ADDQ        $0x00000020, BX
 	SUBQ        $0x00000020, DX
-	JGE         loop31
+	JGE         loop39
 
-out32:
+out40:
 	ADDQ $0x00000020, DX
 	SUBQ $0x00000008, DX
-	JLT  out34
+	JLT  out42
 
-loop33:
+loop41:
 	VMOVUPS     (AX)(BX*4), Y1
 	VMOVUPS     (CX)(BX*4), Y2
 	VSUBPS      Y1, Y2, Y2
@@ -457,12 +604,12 @@ loop33:
 	VMOVUPS     Y1, (AX)(BX*4)
 	ADDQ        $0x00000008, BX
 	SUBQ        $0x00000008, DX
-	JGE         loop33
+	JGE         loop41
 
-out34:
+out42:
 	ADDQ        $0x00000008, DX
 	TESTQ       DX, DX
-	JZ          end35
+	JZ          end43
 	LEAQ        tailAVX2<>+0(SB), SI
 	SHLQ        $0x02, DX
 	SUBQ        DX, SI
@@ -474,7 +621,7 @@ out34:
 	VFMADD231PS Y3, Y0, Y2
 	VMASKMOVPS  Y2, Y1, (AX)(BX*4)
 
-end35:
+end43:
 	VZEROUPPER
 	RET
 
@@ -490,9 +637,9 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-52
 	MOVQ   x_len+8(FP), DX
 	XORQ   BX, BX
 	SUBQ   $0x00000020, DX
-	JLT    out37
+	JLT    out45
 
-loop36:
+loop44:
 	VMOVUPS     (CX)(BX*4), Y4
 	VMOVUPS     (AX)(BX*4), Y5
 	VFMADD231PS Y5, Y4, Y0
@@ -507,25 +654,25 @@ loop36:
 	VFMADD231PS Y5, Y4, Y3
 	ADDQ        $0x00000020, BX
 	SUBQ        $0x00000020, DX
-	JGE         loop36
+	JGE         loop44
 
-out37:
+out45:
 	ADDQ $0x00000020, DX
 	SUBQ $0x00000008, DX
-	JLT  out39
+	JLT  out47
 
-loop38:
+loop46:
 	VMOVUPS     (CX)(BX*4), Y4
 	VMOVUPS     (AX)(BX*4), Y5
 	VFMADD231PS Y5, Y4, Y0
 	ADDQ        $0x00000008, BX
 	SUBQ        $0x00000008, DX
-	JGE         loop38
+	JGE         loop46
 
-out39:
+out47:
 	ADDQ        $0x00000008, DX
 	TESTQ       DX, DX
-	JZ          end40
+	JZ          end48
 	LEAQ        tailAVX2<>+0(SB), SI
 	SHLQ        $0x02, DX
 	SUBQ        DX, SI
@@ -535,7 +682,7 @@ out39:
 	VMASKMOVPS  (AX)(BX*4), Y4, Y4
 	VFMADD231PS Y4, Y5, Y0
 
-end40:
+end48:
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -560,9 +707,9 @@ TEXT ·sumAVX2(SB), NOSPLIT, $0-28
 	MOVQ   x_len+8(FP), CX
 	XORQ   DX, DX
 	SUBQ   $0x00000020, CX
-	JLT    out42
+	JLT    out50
 
-loop41:
+loop49:
 	VMOVUPS (AX)(DX*4), Y4
 	VADDPS  Y4, Y0, Y0
 	VMOVUPS 32(AX)(DX*4), Y4
@@ -573,24 +720,24 @@ loop41:
 	VADDPS  Y4, Y3, Y3
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x00000020, CX
-	JGE     loop41
+	JGE     loop49
 
-out42:
+out50:
 	ADDQ $0x00000020, CX
 	SUBQ $0x00000008, CX
-	JLT  out44
+	JLT  out52
 
-loop43:
+loop51:
 	VMOVUPS (AX)(DX*4), Y4
 	VADDPS  Y4, Y0, Y0
 	ADDQ    $0x00000008, DX
 	SUBQ    $0x00000008, CX
-	JGE     loop43
+	JGE     loop51
 
-out44:
+out52:
 	ADDQ       $0x00000008, CX
 	TESTQ      CX, CX
-	JZ         end45
+	JZ         end53
 	LEAQ       tailAVX2<>+0(SB), BX
 	SHLQ       $0x02, CX
 	SUBQ       CX, BX
@@ -599,7 +746,7 @@ out44:
 	VMASKMOVPS (AX)(DX*4), Y4, Y4
 	VADDPS     Y4, Y0, Y0
 
-end45:
+end53:
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -624,9 +771,9 @@ TEXT ·sumSqAVX2(SB), NOSPLIT, $0-28
 	MOVQ   x_len+8(FP), CX
 	XORQ   DX, DX
 	SUBQ   $0x00000020, CX
-	JLT    out47
+	JLT    out55
 
-loop46:
+loop54:
 	VMOVUPS     (AX)(DX*4), Y4
 	VFMADD231PS Y4, Y4, Y0
 	VMOVUPS     32(AX)(DX*4), Y4
@@ -637,24 +784,24 @@ loop46:
 	VFMADD231PS Y4, Y4, Y3
 	ADDQ        $0x00000020, DX
 	SUBQ        $0x00000020, CX
-	JGE         loop46
+	JGE         loop54
 
-out47:
+out55:
 	ADDQ $0x00000020, CX
 	SUBQ $0x00000008, CX
-	JLT  out49
+	JLT  out57
 
-loop48:
+loop56:
 	VMOVUPS     (AX)(DX*4), Y4
 	VFMADD231PS Y4, Y4, Y0
 	ADDQ        $0x00000008, DX
 	SUBQ        $0x00000008, CX
-	JGE         loop48
+	JGE         loop56
 
-out49:
+out57:
 	ADDQ        $0x00000008, CX
 	TESTQ       CX, CX
-	JZ          end50
+	JZ          end58
 	LEAQ        tailAVX2<>+0(SB), BX
 	SHLQ        $0x02, CX
 	SUBQ        CX, BX
@@ -663,7 +810,7 @@ out49:
 	VMASKMOVPS  (AX)(DX*4), Y4, Y4
 	VFMADD231PS Y4, Y4, Y0
 
-end50:
+end58:
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -689,9 +836,9 @@ TEXT ·sumZeroAVX2(SB), NOSPLIT, $0-28
 	MOVQ   x_len+8(FP), CX
 	XORQ   DX, DX
 	SUBQ   $0x00000020, CX
-	JLT    out52
+	JLT    out60
 
-loop51:
+loop59:
 	VMOVUPS     (AX)(DX*4), Y5
 	VFMADD231PS Y0, Y5, Y1
 	VMOVUPS     32(AX)(DX*4), Y5
@@ -702,24 +849,24 @@ loop51:
 	VFMADD231PS Y0, Y5, Y4
 	ADDQ        $0x00000020, DX
 	SUBQ        $0x00000020, CX
-	JGE         loop51
+	JGE         loop59
 
-out52:
+out60:
 	ADDQ $0x00000020, CX
 	SUBQ $0x00000008, CX
-	JLT  out54
+	JLT  out62
 
-loop53:
+loop61:
 	VMOVUPS     (AX)(DX*4), Y5
 	VFMADD231PS Y0, Y5, Y1
 	ADDQ        $0x00000008, DX
 	SUBQ        $0x00000008, CX
-	JGE         loop53
+	JGE         loop61
 
-out54:
+out62:
 	ADDQ        $0x00000008, CX
 	TESTQ       CX, CX
-	JZ          end55
+	JZ          end63
 	LEAQ        tailAVX2<>+0(SB), BX
 	SHLQ        $0x02, CX
 	SUBQ        CX, BX
@@ -728,7 +875,7 @@ out54:
 	VMASKMOVPS  (AX)(DX*4), Y5, Y5
 	VFMADD231PS Y0, Y5, Y1
 
-end55:
+end63:
 	VADDPS       Y4, Y1, Y1
 	VADDPS       Y3, Y2, Y2
 	VADDPS       Y2, Y1, Y1
@@ -755,9 +902,9 @@ TEXT ·sumExpAVX2(SB), NOSPLIT, $0-36
 	MOVQ         x_len+8(FP), CX
 	XORQ         DX, DX
 	SUBQ         $0x00000008, CX
-	JLT          out57
+	JLT          out65
 
-loop56:
+loop64:
 	VMOVUPS      (AX)(DX*4), Y5
 	VSUBPS       Y0, Y5, Y5
 	VMINPS       Y5, Y2, Y5
@@ -781,12 +928,12 @@ loop56:
 	VADDPS       Y8, Y3, Y3
 	ADDQ         $0x00000008, DX
 	SUBQ         $0x00000008, CX
-	JGE          loop56
+	JGE          loop64
 
-out57:
+out65:
 	ADDQ         $0x00000008, CX
 	TESTQ        CX, CX
-	JZ           end58
+	JZ           end66
 	LEAQ         tailAVX2<>+0(SB), BX
 	SHLQ         $0x02, CX
 	SUBQ         CX, BX
@@ -815,7 +962,7 @@ out57:
 	VBLENDVPS    Y5, Y6, Y4, Y0
 	VADDPS       Y0, Y3, Y3
 
-end58:
+end66:
 	VEXTRACTF128 $0x01, Y3, X0
 	VADDPS       X0, X3, X1
 	VPERMILPS    $0x4e, X1, X0
@@ -926,16 +1073,6 @@ DATA c3efffffeAVX2<>+24(SB)/4, $0x3efffffe
 DATA c3efffffeAVX2<>+28(SB)/4, $0x3efffffe
 GLOBL c3efffffeAVX2<>(SB), RODATA|NOPTR, $32
 
-DATA c3f800000AVX2<>+0(SB)/4, $0x3f800000
-DATA c3f800000AVX2<>+4(SB)/4, $0x3f800000
-DATA c3f800000AVX2<>+8(SB)/4, $0x3f800000
-DATA c3f800000AVX2<>+12(SB)/4, $0x3f800000
-DATA c3f800000AVX2<>+16(SB)/4, $0x3f800000
-DATA c3f800000AVX2<>+20(SB)/4, $0x3f800000
-DATA c3f800000AVX2<>+24(SB)/4, $0x3f800000
-DATA c3f800000AVX2<>+28(SB)/4, $0x3f800000
-GLOBL c3f800000AVX2<>(SB), RODATA|NOPTR, $32
-
 DATA c0000007fAVX2<>+0(SB)/4, $0x0000007f
 DATA c0000007fAVX2<>+4(SB)/4, $0x0000007f
 DATA c0000007fAVX2<>+8(SB)/4, $0x0000007f
@@ -958,9 +1095,9 @@ TEXT ·maxOfAVX2(SB), NOSPLIT, $0-28
 	MOVQ    x_len+8(FP), CX
 	XORQ    DX, DX
 	SUBQ    $0x00000020, CX
-	JLT     out60
+	JLT     out68
 
-loop59:
+loop67:
 	VMOVUPS (AX)(DX*4), Y5
 	VMAXPS  Y1, Y5, Y1
 	VMOVUPS 32(AX)(DX*4), Y5
@@ -971,24 +1108,24 @@ loop59:
 	VMAXPS  Y4, Y5, Y4
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x00000020, CX
-	JGE     loop59
+	JGE     loop67
 
-out60:
+out68:
 	ADDQ $0x00000020, CX
 	SUBQ $0x00000008, CX
-	JLT  out62
+	JLT  out70
 
-loop61:
+loop69:
 	VMOVUPS (AX)(DX*4), Y5
 	VMAXPS  Y1, Y5, Y1
 	ADDQ    $0x00000008, DX
 	SUBQ    $0x00000008, CX
-	JGE     loop61
+	JGE     loop69
 
-out62:
+out70:
 	ADDQ       $0x00000008, CX
 	TESTQ      CX, CX
-	JZ         end63
+	JZ         end71
 	LEAQ       tailAVX2<>+0(SB), BX
 	SHLQ       $0x02, CX
 	SUBQ       CX, BX
@@ -998,7 +1135,7 @@ out62:
 	VBLENDVPS  Y5, Y6, Y0, Y0
 	VMAXPS     Y1, Y0, Y1
 
-end63:
+end71:
 	VMAXPS       Y4, Y1, Y1
 	VMAXPS       Y3, Y2, Y2
 	VMAXPS       Y2, Y1, Y1
@@ -1034,9 +1171,9 @@ TEXT ·maxAbsAVX2(SB), NOSPLIT, $0-28
 	MOVQ    x_len+8(FP), CX
 	XORQ    DX, DX
 	SUBQ    $0x00000020, CX
-	JLT     out65
+	JLT     out73
 
-loop64:
+loop72:
 	VMOVUPS (AX)(DX*4), Y5
 	VANDPS  c7fffffffAVX2<>+0(SB), Y5, Y5
 	VMAXPS  Y1, Y5, Y1
@@ -1051,25 +1188,25 @@ loop64:
 	VMAXPS  Y4, Y5, Y4
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x00000020, CX
-	JGE     loop64
+	JGE     loop72
 
-out65:
+out73:
 	ADDQ $0x00000020, CX
 	SUBQ $0x00000008, CX
-	JLT  out67
+	JLT  out75
 
-loop66:
+loop74:
 	VMOVUPS (AX)(DX*4), Y5
 	VANDPS  c7fffffffAVX2<>+0(SB), Y5, Y5
 	VMAXPS  Y1, Y5, Y1
 	ADDQ    $0x00000008, DX
 	SUBQ    $0x00000008, CX
-	JGE     loop66
+	JGE     loop74
 
-out67:
+out75:
 	ADDQ       $0x00000008, CX
 	TESTQ      CX, CX
-	JZ         end68
+	JZ         end76
 	LEAQ       tailAVX2<>+0(SB), BX
 	SHLQ       $0x02, CX
 	SUBQ       CX, BX
@@ -1080,7 +1217,7 @@ out67:
 	VBLENDVPS  Y5, Y6, Y0, Y0
 	VMAXPS     Y1, Y0, Y1
 
-end68:
+end76:
 	VMAXPS       Y4, Y1, Y1
 	VMAXPS       Y3, Y2, Y2
 	VMAXPS       Y2, Y1, Y1
@@ -1124,9 +1261,9 @@ TEXT ·expAVX2(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000008, DX
-	JLT     out70
+	JLT     out78
 
-loop69:
+loop77:
 	VMOVUPS      (CX)(BX*4), Y2
 	VMINPS       Y2, Y1, Y2
 	VMAXPS       Y2, Y0, Y2
@@ -1154,12 +1291,12 @@ loop69:
 	VMOVUPS      Y5, (AX)(BX*4)
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, DX
-	JGE          loop69
+	JGE          loop77
 
-out70:
+out78:
 	ADDQ         $0x00000008, DX
 	TESTQ        DX, DX
-	JZ           end71
+	JZ           end79
 	LEAQ         tailAVX2<>+0(SB), SI
 	SHLQ         $0x02, DX
 	SUBQ         DX, SI
@@ -1191,7 +1328,7 @@ out70:
 	VMULPS       Y0, Y4, Y4
 	VMASKMOVPS   Y4, Y2, (AX)(BX*4)
 
-end71:
+end79:
 	VZEROUPPER
 	RET
 
@@ -1216,9 +1353,9 @@ TEXT ·geluAVX2(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000008, DX
-	JLT     out73
+	JLT     out81
 
-loop72:
+loop80:
 	VMOVUPS      (CX)(BX*4), Y3
 	VMULPS       Y3, Y3, Y4
 	VFMADD132PS  c3d922279AVX2<>+0(SB), Y2, Y4
@@ -1247,12 +1384,12 @@ loop72:
 	VMOVUPS      Y7, (AX)(BX*4)
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, DX
-	JGE          loop72
+	JGE          loop80
 
-out73:
+out81:
 	ADDQ         $0x00000008, DX
 	TESTQ        DX, DX
-	JZ           end74
+	JZ           end82
 	LEAQ         tailAVX2<>+0(SB), SI
 	SHLQ         $0x02, DX
 	SUBQ         DX, SI
@@ -1285,7 +1422,7 @@ out73:
 	VDIVPS       Y5, Y4, Y5
 	VMASKMOVPS   Y5, Y3, (AX)(BX*4)
 
-end74:
+end82:
 	VZEROUPPER
 	RET
 
@@ -1334,9 +1471,9 @@ TEXT ·geluGradAVX2(SB), NOSPLIT, $0-72
 	MOVQ    dx_len+8(FP), BX
 	XORQ    SI, SI
 	SUBQ    $0x00000008, BX
-	JLT     out76
+	JLT     out84
 
-loop75:
+loop83:
 	VMOVUPS      (CX)(SI*4), Y6
 	VMINPS       Y6, Y4, Y6
 	VMAXPS       Y6, Y3, Y6
@@ -1377,12 +1514,12 @@ loop75:
 	VMOVUPS      Y6, (AX)(SI*4)
 	ADDQ         $0x00000008, SI
 	SUBQ         $0x00000008, BX
-	JGE          loop75
+	JGE          loop83
 
-out76:
+out84:
 	ADDQ         $0x00000008, BX
 	TESTQ        BX, BX
-	JZ           end77
+	JZ           end85
 	LEAQ         tailAVX2<>+0(SB), DI
 	SHLQ         $0x02, BX
 	SUBQ         BX, DI
@@ -1427,7 +1564,7 @@ out76:
 	VFMADD231PS  Y1, Y4, Y0
 	VMASKMOVPS   Y0, Y6, (AX)(SI*4)
 
-end77:
+end85:
 	VZEROUPPER
 	RET
 
@@ -1475,9 +1612,9 @@ TEXT ·geluExactAVX2(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000008, DX
-	JLT     out79
+	JLT     out87
 
-loop78:
+loop86:
 	VMOVUPS      (CX)(BX*4), Y6
 	VMINPS       Y6, Y3, Y6
 	VMAXPS       Y6, Y2, Y6
@@ -1519,12 +1656,12 @@ loop78:
 	VMOVUPS      Y7, (AX)(BX*4)
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, DX
-	JGE          loop78
+	JGE          loop86
 
-out79:
+out87:
 	ADDQ         $0x00000008, DX
 	TESTQ        DX, DX
-	JZ           end80
+	JZ           end88
 	LEAQ         tailAVX2<>+0(SB), SI
 	SHLQ         $0x02, DX
 	SUBQ         DX, SI
@@ -1570,7 +1707,7 @@ out79:
 	VMULPS       Y3, Y0, Y0
 	VMASKMOVPS   Y0, Y6, (AX)(BX*4)
 
-end80:
+end88:
 	VZEROUPPER
 	RET
 
@@ -1679,9 +1816,9 @@ TEXT ·geluExactGradAVX2(SB), NOSPLIT, $0-72
 	MOVQ    dx_len+8(FP), BX
 	XORQ    SI, SI
 	SUBQ    $0x00000008, BX
-	JLT     out82
+	JLT     out90
 
-loop81:
+loop89:
 	VMOVUPS      (CX)(SI*4), Y6
 	VMINPS       Y6, Y3, Y6
 	VMAXPS       Y6, Y2, Y6
@@ -1727,12 +1864,12 @@ loop81:
 	VMOVUPS      Y6, (AX)(SI*4)
 	ADDQ         $0x00000008, SI
 	SUBQ         $0x00000008, BX
-	JGE          loop81
+	JGE          loop89
 
-out82:
+out90:
 	ADDQ         $0x00000008, BX
 	TESTQ        BX, BX
-	JZ           end83
+	JZ           end91
 	LEAQ         tailAVX2<>+0(SB), DI
 	SHLQ         $0x02, BX
 	SUBQ         BX, DI
@@ -1782,7 +1919,7 @@ out82:
 	VFMADD231PS  Y2, Y0, Y1
 	VMASKMOVPS   Y1, Y6, (AX)(SI*4)
 
-end83:
+end91:
 	VZEROUPPER
 	RET
 
@@ -1815,20 +1952,20 @@ TEXT ·reluAVX2(SB), NOSPLIT, $0-48
 	MOVQ   dst_len+8(FP), DX
 	XORQ   BX, BX
 	SUBQ   $0x00000008, DX
-	JLT    out85
+	JLT    out93
 
-loop84:
+loop92:
 	VMOVUPS (CX)(BX*4), Y1
 	VMAXPS  Y1, Y0, Y1
 	VMOVUPS Y1, (AX)(BX*4)
 	ADDQ    $0x00000008, BX
 	SUBQ    $0x00000008, DX
-	JGE     loop84
+	JGE     loop92
 
-out85:
+out93:
 	ADDQ       $0x00000008, DX
 	TESTQ      DX, DX
-	JZ         end86
+	JZ         end94
 	LEAQ       tailAVX2<>+0(SB), SI
 	SHLQ       $0x02, DX
 	SUBQ       DX, SI
@@ -1838,7 +1975,7 @@ out85:
 	VMAXPS     Y2, Y0, Y2
 	VMASKMOVPS Y2, Y1, (AX)(BX*4)
 
-end86:
+end94:
 	VZEROUPPER
 	RET
 
@@ -1852,9 +1989,9 @@ TEXT ·reluGradAVX2(SB), NOSPLIT, $0-72
 	MOVQ   dx_len+8(FP), BX
 	XORQ   SI, SI
 	SUBQ   $0x00000010, BX
-	JLT    out88
+	JLT    out96
 
-loop87:
+loop95:
 	VMOVUPS   (CX)(SI*4), Y1
 	VMOVUPS   (DX)(SI*4), Y2
 	VCMPPS    $0x11, Y1, Y0, Y1
@@ -1871,14 +2008,14 @@ loop87:
 	VMOVUPS   Y2, 32(AX)(SI*4)
 	ADDQ      $0x00000010, SI
 	SUBQ      $0x00000010, BX
-	JGE       loop87
+	JGE       loop95
 
-out88:
+out96:
 	ADDQ $0x00000010, BX
 	SUBQ $0x00000008, BX
-	JLT  out90
+	JLT  out98
 
-loop89:
+loop97:
 	VMOVUPS   (CX)(SI*4), Y1
 	VMOVUPS   (DX)(SI*4), Y2
 	VCMPPS    $0x11, Y1, Y0, Y1
@@ -1888,12 +2025,12 @@ loop89:
 	VMOVUPS   Y2, (AX)(SI*4)
 	ADDQ      $0x00000008, SI
 	SUBQ      $0x00000008, BX
-	JGE       loop89
+	JGE       loop97
 
-out90:
+out98:
 	ADDQ       $0x00000008, BX
 	TESTQ      BX, BX
-	JZ         end91
+	JZ         end99
 	LEAQ       tailAVX2<>+0(SB), DI
 	SHLQ       $0x02, BX
 	SUBQ       BX, DI
@@ -1907,7 +2044,7 @@ out90:
 	VADDPS     Y0, Y2, Y2
 	VMASKMOVPS Y2, Y1, (AX)(SI*4)
 
-end91:
+end99:
 	VZEROUPPER
 	RET
 
@@ -1921,21 +2058,21 @@ TEXT ·relu6AVX2(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000008, DX
-	JLT     out93
+	JLT     out101
 
-loop92:
+loop100:
 	VMOVUPS (CX)(BX*4), Y2
 	VMINPS  Y2, Y1, Y2
 	VMAXPS  Y2, Y0, Y2
 	VMOVUPS Y2, (AX)(BX*4)
 	ADDQ    $0x00000008, BX
 	SUBQ    $0x00000008, DX
-	JGE     loop92
+	JGE     loop100
 
-out93:
+out101:
 	ADDQ       $0x00000008, DX
 	TESTQ      DX, DX
-	JZ         end94
+	JZ         end102
 	LEAQ       tailAVX2<>+0(SB), SI
 	SHLQ       $0x02, DX
 	SUBQ       DX, SI
@@ -1946,7 +2083,7 @@ out93:
 	VMAXPS     Y1, Y0, Y1
 	VMASKMOVPS Y1, Y2, (AX)(BX*4)
 
-end94:
+end102:
 	VZEROUPPER
 	RET
 
@@ -1970,9 +2107,9 @@ TEXT ·relu6GradAVX2(SB), NOSPLIT, $0-48
 	MOVQ    dy_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out96
+	JLT     out104
 
-loop95:
+loop103:
 	VMOVUPS   (CX)(BX*4), Y2
 	VMOVUPS   (AX)(BX*4), Y3
 	VCMPPS    $0x11, Y2, Y0, Y4
@@ -1989,14 +2126,14 @@ loop95:
 	VMOVUPS   Y2, 32(AX)(BX*4)
 	ADDQ      $0x00000010, BX
 	SUBQ      $0x00000010, DX
-	JGE       loop95
+	JGE       loop103
 
-out96:
+out104:
 	ADDQ $0x00000010, DX
 	SUBQ $0x00000008, DX
-	JLT  out98
+	JLT  out106
 
-loop97:
+loop105:
 	VMOVUPS   (CX)(BX*4), Y2
 	VMOVUPS   (AX)(BX*4), Y3
 	VCMPPS    $0x11, Y2, Y0, Y4
@@ -2006,12 +2143,12 @@ loop97:
 	VMOVUPS   Y2, (AX)(BX*4)
 	ADDQ      $0x00000008, BX
 	SUBQ      $0x00000008, DX
-	JGE       loop97
+	JGE       loop105
 
-out98:
+out106:
 	ADDQ       $0x00000008, DX
 	TESTQ      DX, DX
-	JZ         end99
+	JZ         end107
 	LEAQ       tailAVX2<>+0(SB), SI
 	SHLQ       $0x02, DX
 	SUBQ       DX, SI
@@ -2025,7 +2162,7 @@ out98:
 	VBLENDVPS  Y1, Y4, Y0, Y0
 	VMASKMOVPS Y0, Y2, (AX)(BX*4)
 
-end99:
+end107:
 	VZEROUPPER
 	RET
 
@@ -2039,9 +2176,9 @@ TEXT ·siluAVX2(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000008, DX
-	JLT     out101
+	JLT     out109
 
-loop100:
+loop108:
 	VMOVUPS      (CX)(BX*4), Y2
 	VXORPS       c80000000AVX2<>+0(SB), Y2, Y3
 	VMINPS       Y3, Y1, Y3
@@ -2067,12 +2204,12 @@ loop100:
 	VMOVUPS      Y6, (AX)(BX*4)
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, DX
-	JGE          loop100
+	JGE          loop108
 
-out101:
+out109:
 	ADDQ         $0x00000008, DX
 	TESTQ        DX, DX
-	JZ           end102
+	JZ           end110
 	LEAQ         tailAVX2<>+0(SB), SI
 	SHLQ         $0x02, DX
 	SUBQ         DX, SI
@@ -2102,7 +2239,7 @@ out101:
 	VDIVPS       Y5, Y3, Y5
 	VMASKMOVPS   Y5, Y2, (AX)(BX*4)
 
-end102:
+end110:
 	VZEROUPPER
 	RET
 
@@ -2120,9 +2257,9 @@ TEXT ·siluGradAVX2(SB), NOSPLIT, $0-72
 	MOVQ    dx_len+8(FP), BX
 	XORQ    SI, SI
 	SUBQ    $0x00000008, BX
-	JLT     out104
+	JLT     out112
 
-loop103:
+loop111:
 	VMOVUPS      (CX)(SI*4), Y5
 	VMINPS       Y5, Y4, Y5
 	VMAXPS       Y5, Y3, Y5
@@ -2156,12 +2293,12 @@ loop103:
 	VMOVUPS      Y5, (AX)(SI*4)
 	ADDQ         $0x00000008, SI
 	SUBQ         $0x00000008, BX
-	JGE          loop103
+	JGE          loop111
 
-out104:
+out112:
 	ADDQ         $0x00000008, BX
 	TESTQ        BX, BX
-	JZ           end105
+	JZ           end113
 	LEAQ         tailAVX2<>+0(SB), DI
 	SHLQ         $0x02, BX
 	SUBQ         BX, DI
@@ -2199,7 +2336,7 @@ out104:
 	VFMADD231PS  Y1, Y6, Y0
 	VMASKMOVPS   Y0, Y5, (AX)(SI*4)
 
-end105:
+end113:
 	VZEROUPPER
 	RET
 
@@ -2224,9 +2361,9 @@ TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000008, DX
-	JLT     out107
+	JLT     out115
 
-loop106:
+loop114:
 	VMOVUPS      (CX)(BX*4), Y3
 	VXORPS       c80000000AVX2<>+0(SB), Y3, Y3
 	VMINPS       Y3, Y1, Y3
@@ -2252,12 +2389,12 @@ loop106:
 	VMOVUPS      Y6, (AX)(BX*4)
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, DX
-	JGE          loop106
+	JGE          loop114
 
-out107:
+out115:
 	ADDQ         $0x00000008, DX
 	TESTQ        DX, DX
-	JZ           end108
+	JZ           end116
 	LEAQ         tailAVX2<>+0(SB), SI
 	SHLQ         $0x02, DX
 	SUBQ         DX, SI
@@ -2287,7 +2424,7 @@ out107:
 	VDIVPS       Y5, Y2, Y5
 	VMASKMOVPS   Y5, Y3, (AX)(BX*4)
 
-end108:
+end116:
 	VZEROUPPER
 	RET
 
@@ -2303,9 +2440,9 @@ TEXT ·tanhAVX2(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000008, DX
-	JLT     out110
+	JLT     out118
 
-loop109:
+loop117:
 	VMOVUPS      (CX)(BX*4), Y4
 	VMULPS       Y4, Y4, Y6
 	VANDPS       c7fffffffAVX2<>+0(SB), Y4, Y5
@@ -2346,12 +2483,12 @@ loop109:
 	VMOVUPS      Y5, (AX)(BX*4)
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, DX
-	JGE          loop109
+	JGE          loop117
 
-out110:
+out118:
 	ADDQ         $0x00000008, DX
 	TESTQ        DX, DX
-	JZ           end111
+	JZ           end119
 	LEAQ         tailAVX2<>+0(SB), SI
 	SHLQ         $0x02, DX
 	SUBQ         DX, SI
@@ -2396,7 +2533,7 @@ out110:
 	VORPS        Y5, Y0, Y0
 	VMASKMOVPS   Y0, Y4, (AX)(BX*4)
 
-end111:
+end119:
 	VZEROUPPER
 	RET
 
@@ -2482,9 +2619,9 @@ TEXT ·layerNormRowAVX2(SB), NOSPLIT, $0-112
 	XORQ   DX, DX
 	MOVQ   CX, BX
 	SUBQ   $0x00000020, BX
-	JLT    out113
+	JLT    out121
 
-loop112:
+loop120:
 	VMOVUPS (AX)(DX*4), Y4
 	VADDPS  Y4, Y0, Y0
 	VMOVUPS 32(AX)(DX*4), Y4
@@ -2495,24 +2632,24 @@ loop112:
 	VADDPS  Y4, Y3, Y3
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x00000020, BX
-	JGE     loop112
+	JGE     loop120
 
-out113:
+out121:
 	ADDQ $0x00000020, BX
 	SUBQ $0x00000008, BX
-	JLT  out115
+	JLT  out123
 
-loop114:
+loop122:
 	VMOVUPS (AX)(DX*4), Y4
 	VADDPS  Y4, Y0, Y0
 	ADDQ    $0x00000008, DX
 	SUBQ    $0x00000008, BX
-	JGE     loop114
+	JGE     loop122
 
-out115:
+out123:
 	ADDQ       $0x00000008, BX
 	TESTQ      BX, BX
-	JZ         end116
+	JZ         end124
 	LEAQ       tailAVX2<>+0(SB), SI
 	SHLQ       $0x02, BX
 	SUBQ       BX, SI
@@ -2521,7 +2658,7 @@ out115:
 	VMASKMOVPS (AX)(DX*4), Y4, Y4
 	VADDPS     Y4, Y0, Y0
 
-end116:
+end124:
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -2544,9 +2681,9 @@ end116:
 	XORQ         DX, DX
 	MOVQ         CX, BX
 	SUBQ         $0x00000020, BX
-	JLT          out118
+	JLT          out126
 
-loop117:
+loop125:
 	VMOVUPS     (AX)(DX*4), Y6
 	VSUBPS      Y0, Y6, Y6
 	VFMADD231PS Y6, Y6, Y1
@@ -2561,25 +2698,25 @@ loop117:
 	VFMADD231PS Y6, Y6, Y4
 	ADDQ        $0x00000020, DX
 	SUBQ        $0x00000020, BX
-	JGE         loop117
+	JGE         loop125
 
-out118:
+out126:
 	ADDQ $0x00000020, BX
 	SUBQ $0x00000008, BX
-	JLT  out120
+	JLT  out128
 
-loop119:
+loop127:
 	VMOVUPS     (AX)(DX*4), Y6
 	VSUBPS      Y0, Y6, Y6
 	VFMADD231PS Y6, Y6, Y1
 	ADDQ        $0x00000008, DX
 	SUBQ        $0x00000008, BX
-	JGE         loop119
+	JGE         loop127
 
-out120:
+out128:
 	ADDQ        $0x00000008, BX
 	TESTQ       BX, BX
-	JZ          end121
+	JZ          end129
 	LEAQ        tailAVX2<>+0(SB), SI
 	SHLQ        $0x02, BX
 	SUBQ        BX, SI
@@ -2590,7 +2727,7 @@ out120:
 	VBLENDVPS   Y6, Y7, Y5, Y5
 	VFMADD231PS Y5, Y5, Y1
 
-end121:
+end129:
 	VADDPS       Y4, Y1, Y1
 	VADDPS       Y3, Y2, Y2
 	VADDPS       Y2, Y1, Y1
@@ -2615,75 +2752,75 @@ end121:
 	MOVQ         b_base+72(FP), SI
 	XORQ         DI, DI
 	SUBQ         $0x00000010, CX
-	JLT          out123
+	JLT          out131
 
-loop122:
+loop130:
 	VMOVUPS (AX)(DI*4), Y2
 	VSUBPS  Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
 	TESTQ   BX, BX
-	JZ      nil124
+	JZ      nil132
 	VMOVUPS (BX)(DI*4), Y3
 	VMULPS  Y3, Y2, Y2
 
-nil124:
+nil132:
 	TESTQ   SI, SI
-	JZ      nil125
+	JZ      nil133
 	VMOVUPS (SI)(DI*4), Y3
 	VADDPS  Y3, Y2, Y2
 
-nil125:
+nil133:
 	VMOVUPS Y2, (DX)(DI*4)
 	VMOVUPS 32(AX)(DI*4), Y2
 	VSUBPS  Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
 	TESTQ   BX, BX
-	JZ      nil126
+	JZ      nil134
 	VMOVUPS 32(BX)(DI*4), Y3
 	VMULPS  Y3, Y2, Y2
 
-nil126:
+nil134:
 	TESTQ   SI, SI
-	JZ      nil127
+	JZ      nil135
 	VMOVUPS 32(SI)(DI*4), Y3
 	VADDPS  Y3, Y2, Y2
 
-nil127:
+nil135:
 	VMOVUPS Y2, 32(DX)(DI*4)
 	ADDQ    $0x00000010, DI
 	SUBQ    $0x00000010, CX
-	JGE     loop122
+	JGE     loop130
 
-out123:
+out131:
 	ADDQ $0x00000010, CX
 	SUBQ $0x00000008, CX
-	JLT  out129
+	JLT  out137
 
-loop128:
+loop136:
 	VMOVUPS (AX)(DI*4), Y2
 	VSUBPS  Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
 	TESTQ   BX, BX
-	JZ      nil130
+	JZ      nil138
 	VMOVUPS (BX)(DI*4), Y3
 	VMULPS  Y3, Y2, Y2
 
-nil130:
+nil138:
 	TESTQ   SI, SI
-	JZ      nil131
+	JZ      nil139
 	VMOVUPS (SI)(DI*4), Y3
 	VADDPS  Y3, Y2, Y2
 
-nil131:
+nil139:
 	VMOVUPS Y2, (DX)(DI*4)
 	ADDQ    $0x00000008, DI
 	SUBQ    $0x00000008, CX
-	JGE     loop128
+	JGE     loop136
 
-out129:
+out137:
 	ADDQ       $0x00000008, CX
 	TESTQ      CX, CX
-	JZ         end132
+	JZ         end140
 	LEAQ       tailAVX2<>+0(SB), R8
 	SHLQ       $0x02, CX
 	SUBQ       CX, R8
@@ -2693,20 +2830,20 @@ out129:
 	VSUBPS     Y0, Y3, Y3
 	VMULPS     Y1, Y3, Y3
 	TESTQ      BX, BX
-	JZ         nil133
+	JZ         nil141
 	VMASKMOVPS (BX)(DI*4), Y2, Y0
 	VMULPS     Y0, Y3, Y3
 
-nil133:
+nil141:
 	TESTQ      SI, SI
-	JZ         nil134
+	JZ         nil142
 	VMASKMOVPS (SI)(DI*4), Y2, Y0
 	VADDPS     Y0, Y3, Y3
 
-nil134:
+nil142:
 	VMASKMOVPS Y3, Y2, (DX)(DI*4)
 
-end132:
+end140:
 	VZEROUPPER
 	RET
 
@@ -2730,69 +2867,7 @@ TEXT ·layerNormGradRowAVX2(SB), NOSPLIT, $0-152
 	XORQ         R8, R8
 	MOVQ         DX, R9
 	SUBQ         $0x00000010, R9
-	JLT          out136
-
-loop135:
-	VMOVUPS     (AX)(R8*4), Y6
-	VMOVUPS     (CX)(R8*4), Y7
-	VSUBPS      Y0, Y6, Y6
-	VMULPS      Y1, Y6, Y6
-	TESTQ       BX, BX
-	JZ          nil137
-	VMOVUPS     (BX)(R8*4), Y8
-	VFMADD231PS Y6, Y7, Y8
-	VMOVUPS     Y8, (BX)(R8*4)
-
-nil137:
-	TESTQ   SI, SI
-	JZ      nil138
-	VMOVUPS (SI)(R8*4), Y8
-	VADDPS  Y7, Y8, Y8
-	VMOVUPS Y8, (SI)(R8*4)
-
-nil138:
-	TESTQ   DI, DI
-	JZ      nil139
-	VMOVUPS (DI)(R8*4), Y8
-	VMULPS  Y8, Y7, Y7
-
-nil139:
-	VADDPS      Y7, Y2, Y2
-	VFMADD231PS Y6, Y7, Y4
-	VMOVUPS     32(AX)(R8*4), Y6
-	VMOVUPS     32(CX)(R8*4), Y7
-	VSUBPS      Y0, Y6, Y6
-	VMULPS      Y1, Y6, Y6
-	TESTQ       BX, BX
-	JZ          nil140
-	VMOVUPS     32(BX)(R8*4), Y8
-	VFMADD231PS Y6, Y7, Y8
-	VMOVUPS     Y8, 32(BX)(R8*4)
-
-nil140:
-	TESTQ   SI, SI
-	JZ      nil141
-	VMOVUPS 32(SI)(R8*4), Y8
-	VADDPS  Y7, Y8, Y8
-	VMOVUPS Y8, 32(SI)(R8*4)
-
-nil141:
-	TESTQ   DI, DI
-	JZ      nil142
-	VMOVUPS 32(DI)(R8*4), Y8
-	VMULPS  Y8, Y7, Y7
-
-nil142:
-	VADDPS      Y7, Y3, Y3
-	VFMADD231PS Y6, Y7, Y5
-	ADDQ        $0x00000010, R8
-	SUBQ        $0x00000010, R9
-	JGE         loop135
-
-out136:
-	ADDQ $0x00000010, R9
-	SUBQ $0x00000008, R9
-	JLT  out144
+	JLT          out144
 
 loop143:
 	VMOVUPS     (AX)(R8*4), Y6
@@ -2821,14 +2896,76 @@ nil146:
 nil147:
 	VADDPS      Y7, Y2, Y2
 	VFMADD231PS Y6, Y7, Y4
-	ADDQ        $0x00000008, R8
-	SUBQ        $0x00000008, R9
+	VMOVUPS     32(AX)(R8*4), Y6
+	VMOVUPS     32(CX)(R8*4), Y7
+	VSUBPS      Y0, Y6, Y6
+	VMULPS      Y1, Y6, Y6
+	TESTQ       BX, BX
+	JZ          nil148
+	VMOVUPS     32(BX)(R8*4), Y8
+	VFMADD231PS Y6, Y7, Y8
+	VMOVUPS     Y8, 32(BX)(R8*4)
+
+nil148:
+	TESTQ   SI, SI
+	JZ      nil149
+	VMOVUPS 32(SI)(R8*4), Y8
+	VADDPS  Y7, Y8, Y8
+	VMOVUPS Y8, 32(SI)(R8*4)
+
+nil149:
+	TESTQ   DI, DI
+	JZ      nil150
+	VMOVUPS 32(DI)(R8*4), Y8
+	VMULPS  Y8, Y7, Y7
+
+nil150:
+	VADDPS      Y7, Y3, Y3
+	VFMADD231PS Y6, Y7, Y5
+	ADDQ        $0x00000010, R8
+	SUBQ        $0x00000010, R9
 	JGE         loop143
 
 out144:
+	ADDQ $0x00000010, R9
+	SUBQ $0x00000008, R9
+	JLT  out152
+
+loop151:
+	VMOVUPS     (AX)(R8*4), Y6
+	VMOVUPS     (CX)(R8*4), Y7
+	VSUBPS      Y0, Y6, Y6
+	VMULPS      Y1, Y6, Y6
+	TESTQ       BX, BX
+	JZ          nil153
+	VMOVUPS     (BX)(R8*4), Y8
+	VFMADD231PS Y6, Y7, Y8
+	VMOVUPS     Y8, (BX)(R8*4)
+
+nil153:
+	TESTQ   SI, SI
+	JZ      nil154
+	VMOVUPS (SI)(R8*4), Y8
+	VADDPS  Y7, Y8, Y8
+	VMOVUPS Y8, (SI)(R8*4)
+
+nil154:
+	TESTQ   DI, DI
+	JZ      nil155
+	VMOVUPS (DI)(R8*4), Y8
+	VMULPS  Y8, Y7, Y7
+
+nil155:
+	VADDPS      Y7, Y2, Y2
+	VFMADD231PS Y6, Y7, Y4
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R9
+	JGE         loop151
+
+out152:
 	ADDQ        $0x00000008, R9
 	TESTQ       R9, R9
-	JZ          end148
+	JZ          end156
 	LEAQ        tailAVX2<>+0(SB), R10
 	SHLQ        $0x02, R9
 	SUBQ        R9, R10
@@ -2839,32 +2976,32 @@ out144:
 	VSUBPS      Y0, Y7, Y7
 	VMULPS      Y1, Y7, Y7
 	TESTQ       BX, BX
-	JZ          nil149
+	JZ          nil157
 	VMASKMOVPS  (BX)(R8*4), Y6, Y9
 	VFMADD231PS Y7, Y8, Y9
 	VMASKMOVPS  Y9, Y6, (BX)(R8*4)
 
-nil149:
+nil157:
 	TESTQ      SI, SI
-	JZ         nil150
+	JZ         nil158
 	VMASKMOVPS (SI)(R8*4), Y6, Y9
 	VADDPS     Y8, Y9, Y9
 	VMASKMOVPS Y9, Y6, (SI)(R8*4)
 
-nil150:
+nil158:
 	TESTQ      DI, DI
-	JZ         nil151
+	JZ         nil159
 	VMASKMOVPS (DI)(R8*4), Y6, Y6
 	VMULPS     Y6, Y8, Y8
 
-nil151:
+nil159:
 	VADDPS      Y8, Y2, Y2
 	VFMADD231PS Y7, Y8, Y4
 
-end148:
+end156:
 	MOVQ         dx_base+0(FP), BX
 	TESTQ        BX, BX
-	JZ           nil152
+	JZ           nil160
 	VADDPS       Y3, Y2, Y2
 	VEXTRACTF128 $0x01, Y2, X3
 	VADDPS       X3, X2, X2
@@ -2890,17 +3027,17 @@ end148:
 	VMULPS       Y1, Y3, Y3
 	XORQ         SI, SI
 	SUBQ         $0x00000010, DX
-	JLT          out154
+	JLT          out162
 
-loop153:
+loop161:
 	VMOVUPS (AX)(SI*4), Y4
 	VMOVUPS (CX)(SI*4), Y5
 	TESTQ   DI, DI
-	JZ      nil155
+	JZ      nil163
 	VMOVUPS (DI)(SI*4), Y6
 	VMULPS  Y6, Y5, Y5
 
-nil155:
+nil163:
 	VSUBPS       Y0, Y4, Y4
 	VSUBPS       Y2, Y5, Y5
 	VFNMADD231PS Y4, Y3, Y5
@@ -2910,11 +3047,11 @@ nil155:
 	VMOVUPS      32(AX)(SI*4), Y4
 	VMOVUPS      32(CX)(SI*4), Y5
 	TESTQ        DI, DI
-	JZ           nil156
+	JZ           nil164
 	VMOVUPS      32(DI)(SI*4), Y6
 	VMULPS       Y6, Y5, Y5
 
-nil156:
+nil164:
 	VSUBPS       Y0, Y4, Y4
 	VSUBPS       Y2, Y5, Y5
 	VFNMADD231PS Y4, Y3, Y5
@@ -2923,22 +3060,22 @@ nil156:
 	VMOVUPS      Y4, 32(BX)(SI*4)
 	ADDQ         $0x00000010, SI
 	SUBQ         $0x00000010, DX
-	JGE          loop153
+	JGE          loop161
 
-out154:
+out162:
 	ADDQ $0x00000010, DX
 	SUBQ $0x00000008, DX
-	JLT  out158
+	JLT  out166
 
-loop157:
+loop165:
 	VMOVUPS (AX)(SI*4), Y4
 	VMOVUPS (CX)(SI*4), Y5
 	TESTQ   DI, DI
-	JZ      nil159
+	JZ      nil167
 	VMOVUPS (DI)(SI*4), Y6
 	VMULPS  Y6, Y5, Y5
 
-nil159:
+nil167:
 	VSUBPS       Y0, Y4, Y4
 	VSUBPS       Y2, Y5, Y5
 	VFNMADD231PS Y4, Y3, Y5
@@ -2947,12 +3084,12 @@ nil159:
 	VMOVUPS      Y4, (BX)(SI*4)
 	ADDQ         $0x00000008, SI
 	SUBQ         $0x00000008, DX
-	JGE          loop157
+	JGE          loop165
 
-out158:
+out166:
 	ADDQ       $0x00000008, DX
 	TESTQ      DX, DX
-	JZ         end160
+	JZ         end168
 	LEAQ       tailAVX2<>+0(SB), R8
 	SHLQ       $0x02, DX
 	SUBQ       DX, R8
@@ -2961,11 +3098,11 @@ out158:
 	VMASKMOVPS (AX)(SI*4), Y4, Y5
 	VMASKMOVPS (CX)(SI*4), Y4, Y6
 	TESTQ      DI, DI
-	JZ         nil161
+	JZ         nil169
 	VMASKMOVPS (DI)(SI*4), Y4, Y7
 	VMULPS     Y7, Y6, Y6
 
-nil161:
+nil169:
 	VSUBPS       Y0, Y5, Y5
 	VSUBPS       Y2, Y6, Y6
 	VFNMADD231PS Y5, Y3, Y6
@@ -2973,8 +3110,8 @@ nil161:
 	VFMADD231PS  Y6, Y1, Y0
 	VMASKMOVPS   Y0, Y4, (BX)(SI*4)
 
-end160:
-nil152:
+end168:
+nil160:
 	VZEROUPPER
 	RET
 
@@ -2990,9 +3127,9 @@ TEXT ·rmsNormRowAVX2(SB), NOSPLIT, $0-84
 	XORQ   DX, DX
 	MOVQ   CX, BX
 	SUBQ   $0x00000020, BX
-	JLT    out163
+	JLT    out171
 
-loop162:
+loop170:
 	VMOVUPS     (AX)(DX*4), Y4
 	VFMADD231PS Y4, Y4, Y0
 	VMOVUPS     32(AX)(DX*4), Y4
@@ -3003,24 +3140,24 @@ loop162:
 	VFMADD231PS Y4, Y4, Y3
 	ADDQ        $0x00000020, DX
 	SUBQ        $0x00000020, BX
-	JGE         loop162
+	JGE         loop170
 
-out163:
+out171:
 	ADDQ $0x00000020, BX
 	SUBQ $0x00000008, BX
-	JLT  out165
+	JLT  out173
 
-loop164:
+loop172:
 	VMOVUPS     (AX)(DX*4), Y4
 	VFMADD231PS Y4, Y4, Y0
 	ADDQ        $0x00000008, DX
 	SUBQ        $0x00000008, BX
-	JGE         loop164
+	JGE         loop172
 
-out165:
+out173:
 	ADDQ        $0x00000008, BX
 	TESTQ       BX, BX
-	JZ          end166
+	JZ          end174
 	LEAQ        tailAVX2<>+0(SB), SI
 	SHLQ        $0x02, BX
 	SUBQ        BX, SI
@@ -3029,7 +3166,7 @@ out165:
 	VMASKMOVPS  (AX)(DX*4), Y4, Y4
 	VFMADD231PS Y4, Y4, Y0
 
-end166:
+end174:
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -3053,54 +3190,54 @@ end166:
 	MOVQ         g_base+48(FP), BX
 	XORQ         SI, SI
 	SUBQ         $0x00000010, CX
-	JLT          out168
+	JLT          out176
 
-loop167:
+loop175:
 	VMOVUPS (AX)(SI*4), Y1
 	VMULPS  Y0, Y1, Y1
 	TESTQ   BX, BX
-	JZ      nil169
+	JZ      nil177
 	VMOVUPS (BX)(SI*4), Y2
 	VMULPS  Y2, Y1, Y1
 
-nil169:
+nil177:
 	VMOVUPS Y1, (DX)(SI*4)
 	VMOVUPS 32(AX)(SI*4), Y1
 	VMULPS  Y0, Y1, Y1
 	TESTQ   BX, BX
-	JZ      nil170
+	JZ      nil178
 	VMOVUPS 32(BX)(SI*4), Y2
 	VMULPS  Y2, Y1, Y1
 
-nil170:
+nil178:
 	VMOVUPS Y1, 32(DX)(SI*4)
 	ADDQ    $0x00000010, SI
 	SUBQ    $0x00000010, CX
-	JGE     loop167
+	JGE     loop175
 
-out168:
+out176:
 	ADDQ $0x00000010, CX
 	SUBQ $0x00000008, CX
-	JLT  out172
+	JLT  out180
 
-loop171:
+loop179:
 	VMOVUPS (AX)(SI*4), Y1
 	VMULPS  Y0, Y1, Y1
 	TESTQ   BX, BX
-	JZ      nil173
+	JZ      nil181
 	VMOVUPS (BX)(SI*4), Y2
 	VMULPS  Y2, Y1, Y1
 
-nil173:
+nil181:
 	VMOVUPS Y1, (DX)(SI*4)
 	ADDQ    $0x00000008, SI
 	SUBQ    $0x00000008, CX
-	JGE     loop171
+	JGE     loop179
 
-out172:
+out180:
 	ADDQ       $0x00000008, CX
 	TESTQ      CX, CX
-	JZ         end174
+	JZ         end182
 	LEAQ       tailAVX2<>+0(SB), DI
 	SHLQ       $0x02, CX
 	SUBQ       CX, DI
@@ -3109,14 +3246,14 @@ out172:
 	VMASKMOVPS (AX)(SI*4), Y1, Y2
 	VMULPS     Y0, Y2, Y0
 	TESTQ      BX, BX
-	JZ         nil175
+	JZ         nil183
 	VMASKMOVPS (BX)(SI*4), Y1, Y2
 	VMULPS     Y2, Y0, Y0
 
-nil175:
+nil183:
 	VMASKMOVPS Y0, Y1, (DX)(SI*4)
 
-end174:
+end182:
 	VZEROUPPER
 	RET
 
@@ -3135,78 +3272,78 @@ TEXT ·rmsNormGradRowAVX2(SB), NOSPLIT, $0-124
 	XORQ         DI, DI
 	MOVQ         DX, R8
 	SUBQ         $0x00000010, R8
-	JLT          out177
+	JLT          out185
 
-loop176:
+loop184:
 	VMOVUPS     (AX)(DI*4), Y3
 	VMOVUPS     (CX)(DI*4), Y4
 	TESTQ       BX, BX
-	JZ          nil178
+	JZ          nil186
 	VMOVUPS     (BX)(DI*4), Y5
 	VMULPS      Y0, Y3, Y6
 	VFMADD231PS Y6, Y4, Y5
 	VMOVUPS     Y5, (BX)(DI*4)
 
-nil178:
+nil186:
 	TESTQ   SI, SI
-	JZ      nil179
+	JZ      nil187
 	VMOVUPS (SI)(DI*4), Y5
 	VMULPS  Y5, Y4, Y4
 
-nil179:
+nil187:
 	VFMADD231PS Y3, Y4, Y1
 	VMOVUPS     32(AX)(DI*4), Y3
 	VMOVUPS     32(CX)(DI*4), Y4
 	TESTQ       BX, BX
-	JZ          nil180
+	JZ          nil188
 	VMOVUPS     32(BX)(DI*4), Y5
 	VMULPS      Y0, Y3, Y6
 	VFMADD231PS Y6, Y4, Y5
 	VMOVUPS     Y5, 32(BX)(DI*4)
 
-nil180:
+nil188:
 	TESTQ   SI, SI
-	JZ      nil181
+	JZ      nil189
 	VMOVUPS 32(SI)(DI*4), Y5
 	VMULPS  Y5, Y4, Y4
 
-nil181:
+nil189:
 	VFMADD231PS Y3, Y4, Y2
 	ADDQ        $0x00000010, DI
 	SUBQ        $0x00000010, R8
-	JGE         loop176
+	JGE         loop184
 
-out177:
+out185:
 	ADDQ $0x00000010, R8
 	SUBQ $0x00000008, R8
-	JLT  out183
+	JLT  out191
 
-loop182:
+loop190:
 	VMOVUPS     (AX)(DI*4), Y3
 	VMOVUPS     (CX)(DI*4), Y4
 	TESTQ       BX, BX
-	JZ          nil184
+	JZ          nil192
 	VMOVUPS     (BX)(DI*4), Y5
 	VMULPS      Y0, Y3, Y6
 	VFMADD231PS Y6, Y4, Y5
 	VMOVUPS     Y5, (BX)(DI*4)
 
-nil184:
+nil192:
 	TESTQ   SI, SI
-	JZ      nil185
+	JZ      nil193
 	VMOVUPS (SI)(DI*4), Y5
 	VMULPS  Y5, Y4, Y4
 
-nil185:
+nil193:
 	VFMADD231PS Y3, Y4, Y1
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, R8
-	JGE         loop182
+	JGE         loop190
 
-out183:
+out191:
 	ADDQ        $0x00000008, R8
 	TESTQ       R8, R8
-	JZ          end186
+	JZ          end194
 	LEAQ        tailAVX2<>+0(SB), R9
 	SHLQ        $0x02, R8
 	SUBQ        R8, R9
@@ -3215,25 +3352,25 @@ out183:
 	VMASKMOVPS  (AX)(DI*4), Y3, Y4
 	VMASKMOVPS  (CX)(DI*4), Y3, Y5
 	TESTQ       BX, BX
-	JZ          nil187
+	JZ          nil195
 	VMASKMOVPS  (BX)(DI*4), Y3, Y6
 	VMULPS      Y0, Y4, Y7
 	VFMADD231PS Y7, Y5, Y6
 	VMASKMOVPS  Y6, Y3, (BX)(DI*4)
 
-nil187:
+nil195:
 	TESTQ      SI, SI
-	JZ         nil188
+	JZ         nil196
 	VMASKMOVPS (SI)(DI*4), Y3, Y3
 	VMULPS     Y3, Y5, Y5
 
-nil188:
+nil196:
 	VFMADD231PS Y4, Y5, Y1
 
-end186:
+end194:
 	MOVQ         dx_base+0(FP), BX
 	TESTQ        BX, BX
-	JZ           nil189
+	JZ           nil197
 	VADDPS       Y2, Y1, Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPS       X2, X1, X1
@@ -3249,16 +3386,16 @@ end186:
 	VMULPS       Y0, Y1, Y1
 	XORQ         DI, DI
 	SUBQ         $0x00000010, DX
-	JLT          out191
+	JLT          out199
 
-loop190:
+loop198:
 	VMOVUPS (CX)(DI*4), Y2
 	TESTQ   SI, SI
-	JZ      nil192
+	JZ      nil200
 	VMOVUPS (SI)(DI*4), Y3
 	VMULPS  Y3, Y2, Y2
 
-nil192:
+nil200:
 	VMOVUPS      (AX)(DI*4), Y3
 	VFNMADD231PS Y3, Y1, Y2
 	VMOVUPS      (BX)(DI*4), Y3
@@ -3266,11 +3403,11 @@ nil192:
 	VMOVUPS      Y3, (BX)(DI*4)
 	VMOVUPS      32(CX)(DI*4), Y2
 	TESTQ        SI, SI
-	JZ           nil193
+	JZ           nil201
 	VMOVUPS      32(SI)(DI*4), Y3
 	VMULPS       Y3, Y2, Y2
 
-nil193:
+nil201:
 	VMOVUPS      32(AX)(DI*4), Y3
 	VFNMADD231PS Y3, Y1, Y2
 	VMOVUPS      32(BX)(DI*4), Y3
@@ -3278,21 +3415,21 @@ nil193:
 	VMOVUPS      Y3, 32(BX)(DI*4)
 	ADDQ         $0x00000010, DI
 	SUBQ         $0x00000010, DX
-	JGE          loop190
+	JGE          loop198
 
-out191:
+out199:
 	ADDQ $0x00000010, DX
 	SUBQ $0x00000008, DX
-	JLT  out195
+	JLT  out203
 
-loop194:
+loop202:
 	VMOVUPS (CX)(DI*4), Y2
 	TESTQ   SI, SI
-	JZ      nil196
+	JZ      nil204
 	VMOVUPS (SI)(DI*4), Y3
 	VMULPS  Y3, Y2, Y2
 
-nil196:
+nil204:
 	VMOVUPS      (AX)(DI*4), Y3
 	VFNMADD231PS Y3, Y1, Y2
 	VMOVUPS      (BX)(DI*4), Y3
@@ -3300,12 +3437,12 @@ nil196:
 	VMOVUPS      Y3, (BX)(DI*4)
 	ADDQ         $0x00000008, DI
 	SUBQ         $0x00000008, DX
-	JGE          loop194
+	JGE          loop202
 
-out195:
+out203:
 	ADDQ       $0x00000008, DX
 	TESTQ      DX, DX
-	JZ         end197
+	JZ         end205
 	LEAQ       tailAVX2<>+0(SB), R8
 	SHLQ       $0x02, DX
 	SUBQ       DX, R8
@@ -3313,25 +3450,25 @@ out195:
 	VMOVUPS    32(R8), Y2
 	VMASKMOVPS (CX)(DI*4), Y2, Y3
 	TESTQ      SI, SI
-	JZ         nil198
+	JZ         nil206
 	VMASKMOVPS (SI)(DI*4), Y2, Y4
 	VMULPS     Y4, Y3, Y3
 
-nil198:
+nil206:
 	VMASKMOVPS   (AX)(DI*4), Y2, Y4
 	VFNMADD231PS Y4, Y1, Y3
 	VMASKMOVPS   (BX)(DI*4), Y2, Y1
 	VFMADD231PS  Y3, Y0, Y1
 	VMASKMOVPS   Y1, Y2, (BX)(DI*4)
 
-end197:
-nil189:
+end205:
+nil197:
 	VZEROUPPER
 	RET
 
-// func softmaxRowAVX2(x []float32, scale float32)
+// func softmaxRowAVX2(x []float32, scale float32) (top float32, inv float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·softmaxRowAVX2(SB), NOSPLIT, $0-28
+TEXT ·softmaxRowAVX2(SB), NOSPLIT, $0-40
 	MOVQ         x_base+0(FP), AX
 	MOVQ         x_len+8(FP), CX
 	VMOVSS       scale+24(FP), X0
@@ -3344,9 +3481,9 @@ TEXT ·softmaxRowAVX2(SB), NOSPLIT, $0-28
 	XORQ         DX, DX
 	MOVQ         CX, BX
 	SUBQ         $0x00000020, BX
-	JLT          out200
+	JLT          out208
 
-loop199:
+loop207:
 	VMOVUPS (AX)(DX*4), Y6
 	VMULPS  Y0, Y6, Y6
 	VMAXPS  Y2, Y6, Y2
@@ -3361,25 +3498,25 @@ loop199:
 	VMAXPS  Y5, Y6, Y5
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x00000020, BX
-	JGE     loop199
+	JGE     loop207
 
-out200:
+out208:
 	ADDQ $0x00000020, BX
 	SUBQ $0x00000008, BX
-	JLT  out202
+	JLT  out210
 
-loop201:
+loop209:
 	VMOVUPS (AX)(DX*4), Y6
 	VMULPS  Y0, Y6, Y6
 	VMAXPS  Y2, Y6, Y2
 	ADDQ    $0x00000008, DX
 	SUBQ    $0x00000008, BX
-	JGE     loop201
+	JGE     loop209
 
-out202:
+out210:
 	ADDQ       $0x00000008, BX
 	TESTQ      BX, BX
-	JZ         end203
+	JZ         end211
 	LEAQ       tailAVX2<>+0(SB), SI
 	SHLQ       $0x02, BX
 	SUBQ       BX, SI
@@ -3390,7 +3527,7 @@ out202:
 	VBLENDVPS  Y6, Y7, Y1, Y1
 	VMAXPS     Y2, Y1, Y2
 
-end203:
+end211:
 	VMAXPS       Y5, Y2, Y2
 	VMAXPS       Y4, Y3, Y3
 	VMAXPS       Y3, Y2, Y2
@@ -3400,6 +3537,7 @@ end203:
 	VMAXPS       X1, X2, X2
 	VPERMILPS    $0xb1, X2, X1
 	VMAXPS       X1, X2, X2
+	VMOVSS       X2, top+32(FP)
 	VBROADCASTSS X2, Y1
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
@@ -3408,9 +3546,9 @@ end203:
 	XORQ         DX, DX
 	MOVQ         CX, BX
 	SUBQ         $0x00000008, BX
-	JLT          out205
+	JLT          out213
 
-loop204:
+loop212:
 	VMOVUPS      (AX)(DX*4), Y6
 	VFMSUB213PS  Y1, Y0, Y6
 	VMINPS       Y6, Y5, Y6
@@ -3435,12 +3573,12 @@ loop204:
 	VADDPS       Y9, Y2, Y2
 	ADDQ         $0x00000008, DX
 	SUBQ         $0x00000008, BX
-	JGE          loop204
+	JGE          loop212
 
-out205:
+out213:
 	ADDQ         $0x00000008, BX
 	TESTQ        BX, BX
-	JZ           end206
+	JZ           end214
 	LEAQ         tailAVX2<>+0(SB), SI
 	SHLQ         $0x02, BX
 	SUBQ         BX, SI
@@ -3470,7 +3608,7 @@ out205:
 	VBLENDVPS    Y6, Y5, Y3, Y0
 	VADDPS       Y0, Y2, Y2
 
-end206:
+end214:
 	VEXTRACTF128 $0x01, Y2, X0
 	VADDPS       X0, X2, X1
 	VPERMILPS    $0x4e, X1, X0
@@ -3479,12 +3617,13 @@ end206:
 	VADDPS       X0, X1, X1
 	VMOVSS       c3f800000AVX2<>+0(SB), X0
 	VDIVSS       X1, X0, X1
+	VMOVSS       X1, inv+36(FP)
 	VBROADCASTSS X1, Y0
 	XORQ         DX, DX
 	SUBQ         $0x00000020, CX
-	JLT          out208
+	JLT          out216
 
-loop207:
+loop215:
 	VMOVUPS (AX)(DX*4), Y1
 	VMULPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)(DX*4)
@@ -3499,25 +3638,25 @@ loop207:
 	VMOVUPS Y1, 96(AX)(DX*4)
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x00000020, CX
-	JGE     loop207
+	JGE     loop215
 
-out208:
+out216:
 	ADDQ $0x00000020, CX
 	SUBQ $0x00000008, CX
-	JLT  out210
+	JLT  out218
 
-loop209:
+loop217:
 	VMOVUPS (AX)(DX*4), Y1
 	VMULPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)(DX*4)
 	ADDQ    $0x00000008, DX
 	SUBQ    $0x00000008, CX
-	JGE     loop209
+	JGE     loop217
 
-out210:
+out218:
 	ADDQ       $0x00000008, CX
 	TESTQ      CX, CX
-	JZ         end211
+	JZ         end219
 	LEAQ       tailAVX2<>+0(SB), BX
 	SHLQ       $0x02, CX
 	SUBQ       CX, BX
@@ -3527,7 +3666,87 @@ out210:
 	VMULPS     Y0, Y2, Y0
 	VMASKMOVPS Y0, Y1, (AX)(DX*4)
 
-end211:
+end219:
+	VZEROUPPER
+	RET
+
+// func softmaxAgainAVX2(x []float32, scale float32, top float32, inv float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·softmaxAgainAVX2(SB), NOSPLIT, $0-36
+	MOVQ         x_base+0(FP), AX
+	VMOVSS       scale+24(FP), X0
+	VBROADCASTSS X0, Y0
+	VMOVSS       top+28(FP), X1
+	VBROADCASTSS X1, Y1
+	VMOVSS       inv+32(FP), X2
+	VBROADCASTSS X2, Y2
+	VMOVUPS      cc2b00000AVX2<>+0(SB), Y3
+	VMOVUPS      c42b20000AVX2<>+0(SB), Y4
+	MOVQ         x_len+8(FP), CX
+	XORQ         DX, DX
+	SUBQ         $0x00000008, CX
+	JLT          out221
+
+loop220:
+	VMOVUPS      (AX)(DX*4), Y5
+	VFMSUB213PS  Y1, Y0, Y5
+	VMINPS       Y5, Y4, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMULPS       c3fb8aa3bAVX2<>+0(SB), Y5, Y6
+	VCVTPS2DQ    Y6, Y6
+	VCVTDQ2PS    Y6, Y7
+	VFNMADD231PS c3f318000AVX2<>+0(SB), Y7, Y5
+	VFNMADD231PS cb95e8083AVX2<>+0(SB), Y7, Y5
+	VMOVUPS      c3ab511a9AVX2<>+0(SB), Y8
+	VFMADD213PS  c3c091d36AVX2<>+0(SB), Y5, Y8
+	VFMADD213PS  c3d2aac7aAVX2<>+0(SB), Y5, Y8
+	VFMADD213PS  c3e2aaa48AVX2<>+0(SB), Y5, Y8
+	VFMADD213PS  c3efffffeAVX2<>+0(SB), Y5, Y8
+	VMULPS       Y5, Y5, Y7
+	VFMADD213PS  Y5, Y7, Y8
+	VADDPS       c3f800000AVX2<>+0(SB), Y8, Y8
+	VPADDD       c0000007fAVX2<>+0(SB), Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VMULPS       Y6, Y8, Y8
+	VMULPS       Y2, Y8, Y5
+	VMOVUPS      Y5, (AX)(DX*4)
+	ADDQ         $0x00000008, DX
+	SUBQ         $0x00000008, CX
+	JGE          loop220
+
+out221:
+	ADDQ         $0x00000008, CX
+	TESTQ        CX, CX
+	JZ           end222
+	LEAQ         tailAVX2<>+0(SB), BX
+	SHLQ         $0x02, CX
+	SUBQ         CX, BX
+	SHRQ         $0x02, CX
+	VMOVUPS      32(BX), Y5
+	VMASKMOVPS   (AX)(DX*4), Y5, Y6
+	VFMSUB213PS  Y1, Y0, Y6
+	VMINPS       Y6, Y4, Y0
+	VMAXPS       Y0, Y3, Y0
+	VMULPS       c3fb8aa3bAVX2<>+0(SB), Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTDQ2PS    Y1, Y3
+	VFNMADD231PS c3f318000AVX2<>+0(SB), Y3, Y0
+	VFNMADD231PS cb95e8083AVX2<>+0(SB), Y3, Y0
+	VMOVUPS      c3ab511a9AVX2<>+0(SB), Y4
+	VFMADD213PS  c3c091d36AVX2<>+0(SB), Y0, Y4
+	VFMADD213PS  c3d2aac7aAVX2<>+0(SB), Y0, Y4
+	VFMADD213PS  c3e2aaa48AVX2<>+0(SB), Y0, Y4
+	VFMADD213PS  c3efffffeAVX2<>+0(SB), Y0, Y4
+	VMULPS       Y0, Y0, Y3
+	VFMADD213PS  Y0, Y3, Y4
+	VADDPS       c3f800000AVX2<>+0(SB), Y4, Y4
+	VPADDD       c0000007fAVX2<>+0(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y1, Y4, Y4
+	VMULPS       Y2, Y4, Y0
+	VMASKMOVPS   Y0, Y5, (AX)(DX*4)
+
+end222:
 	VZEROUPPER
 	RET
 
@@ -3544,9 +3763,9 @@ TEXT ·softmaxGradRowAVX2(SB), NOSPLIT, $0-76
 	XORQ   BX, BX
 	MOVQ   DX, SI
 	SUBQ   $0x00000020, SI
-	JLT    out213
+	JLT    out224
 
-loop212:
+loop223:
 	VMOVUPS     (AX)(BX*4), Y4
 	VMOVUPS     (CX)(BX*4), Y5
 	VFMADD231PS Y4, Y5, Y0
@@ -3561,25 +3780,25 @@ loop212:
 	VFMADD231PS Y4, Y5, Y3
 	ADDQ        $0x00000020, BX
 	SUBQ        $0x00000020, SI
-	JGE         loop212
+	JGE         loop223
 
-out213:
+out224:
 	ADDQ $0x00000020, SI
 	SUBQ $0x00000008, SI
-	JLT  out215
+	JLT  out226
 
-loop214:
+loop225:
 	VMOVUPS     (AX)(BX*4), Y4
 	VMOVUPS     (CX)(BX*4), Y5
 	VFMADD231PS Y4, Y5, Y0
 	ADDQ        $0x00000008, BX
 	SUBQ        $0x00000008, SI
-	JGE         loop214
+	JGE         loop225
 
-out215:
+out226:
 	ADDQ        $0x00000008, SI
 	TESTQ       SI, SI
-	JZ          end216
+	JZ          end227
 	LEAQ        tailAVX2<>+0(SB), DI
 	SHLQ        $0x02, SI
 	SUBQ        SI, DI
@@ -3589,7 +3808,7 @@ out215:
 	VMASKMOVPS  (CX)(BX*4), Y4, Y4
 	VFMADD231PS Y5, Y4, Y0
 
-end216:
+end227:
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -3605,9 +3824,9 @@ end216:
 	VBROADCASTSS X1, Y1
 	XORQ         SI, SI
 	SUBQ         $0x00000010, DX
-	JLT          out218
+	JLT          out229
 
-loop217:
+loop228:
 	VMOVUPS (CX)(SI*4), Y2
 	VMOVUPS (AX)(SI*4), Y3
 	VSUBPS  Y0, Y2, Y2
@@ -3622,14 +3841,14 @@ loop217:
 	VMOVUPS Y2, 32(BX)(SI*4)
 	ADDQ    $0x00000010, SI
 	SUBQ    $0x00000010, DX
-	JGE     loop217
+	JGE     loop228
 
-out218:
+out229:
 	ADDQ $0x00000010, DX
 	SUBQ $0x00000008, DX
-	JLT  out220
+	JLT  out231
 
-loop219:
+loop230:
 	VMOVUPS (CX)(SI*4), Y2
 	VMOVUPS (AX)(SI*4), Y3
 	VSUBPS  Y0, Y2, Y2
@@ -3638,12 +3857,12 @@ loop219:
 	VMOVUPS Y2, (BX)(SI*4)
 	ADDQ    $0x00000008, SI
 	SUBQ    $0x00000008, DX
-	JGE     loop219
+	JGE     loop230
 
-out220:
+out231:
 	ADDQ       $0x00000008, DX
 	TESTQ      DX, DX
-	JZ         end221
+	JZ         end232
 	LEAQ       tailAVX2<>+0(SB), DI
 	SHLQ       $0x02, DX
 	SUBQ       DX, DI
@@ -3656,7 +3875,7 @@ out220:
 	VMULPS     Y1, Y3, Y3
 	VMASKMOVPS Y3, Y2, (BX)(SI*4)
 
-end221:
+end232:
 	VZEROUPPER
 	RET
 
@@ -3684,9 +3903,9 @@ TEXT ·adamWAVX2(SB), NOSPLIT, $0-116
 	MOVQ         p_len+8(FP), SI
 	XORQ         DI, DI
 	SUBQ         $0x00000008, SI
-	JLT          out223
+	JLT          out234
 
-loop222:
+loop233:
 	VMOVUPS      (CX)(DI*4), Y5
 	VMOVUPS      (DX)(DI*4), Y6
 	VMOVUPS      (BX)(DI*4), Y7
@@ -3706,12 +3925,12 @@ loop222:
 	VMOVUPS      Y5, (AX)(DI*4)
 	ADDQ         $0x00000008, DI
 	SUBQ         $0x00000008, SI
-	JGE          loop222
+	JGE          loop233
 
-out223:
+out234:
 	ADDQ         $0x00000008, SI
 	TESTQ        SI, SI
-	JZ           end224
+	JZ           end235
 	LEAQ         tailAVX2<>+0(SB), R8
 	SHLQ         $0x02, SI
 	SUBQ         SI, R8
@@ -3735,7 +3954,7 @@ out223:
 	VFNMADD231PS Y7, Y1, Y0
 	VMASKMOVPS   Y0, Y5, (AX)(DI*4)
 
-end224:
+end235:
 	VZEROUPPER
 	RET
 
@@ -3750,9 +3969,9 @@ TEXT ·toBF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ    src_len+32(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000008, DX
-	JLT     out226
+	JLT     out237
 
-loop225:
+loop236:
 	VMOVUPS      (CX)(BX*4), Y3
 	VPSRLD       $0x10, Y3, Y4
 	VANDPS       Y0, Y4, Y4
@@ -3767,13 +3986,13 @@ loop225:
 	VMOVDQU      X4, (AX)(BX*2)
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, DX
-	JGE          loop225
+	JGE          loop236
 
-out226:
+out237:
 	ADDQ $0x00000008, DX
-	JZ   end228
+	JZ   end239
 
-one227:
+one238:
 	VMOVD     (CX)(BX*4), X6
 	VPSRLD    $0x10, Y6, Y3
 	VANDPS    Y0, Y3, Y3
@@ -3787,9 +4006,9 @@ one227:
 	MOVW      SI, (AX)(BX*2)
 	INCQ      BX
 	DECQ      DX
-	JNZ       one227
+	JNZ       one238
 
-end228:
+end239:
 	VZEROUPPER
 	RET
 
@@ -3831,29 +4050,29 @@ TEXT ·fromBF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ dst_len+8(FP), DX
 	XORQ BX, BX
 	SUBQ $0x00000008, DX
-	JLT  out230
+	JLT  out241
 
-loop229:
+loop240:
 	VPMOVZXWD (CX)(BX*2), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   Y0, (AX)(BX*4)
 	ADDQ      $0x00000008, BX
 	SUBQ      $0x00000008, DX
-	JGE       loop229
+	JGE       loop240
 
-out230:
+out241:
 	ADDQ $0x00000008, DX
-	JZ   end232
+	JZ   end243
 
-one231:
+one242:
 	MOVWLZX (CX)(BX*2), SI
 	SHLL    $0x10, SI
 	MOVL    SI, (AX)(BX*4)
 	INCQ    BX
 	DECQ    DX
-	JNZ     one231
+	JNZ     one242
 
-end232:
+end243:
 	VZEROUPPER
 	RET
 
@@ -3867,22 +4086,22 @@ TEXT ·dequantInt8AVX2(SB), NOSPLIT, $0-52
 	MOVQ         dst_len+8(FP), DX
 	XORQ         BX, BX
 	SUBQ         $0x00000008, DX
-	JLT          out234
+	JLT          out245
 
-loop233:
+loop244:
 	VPMOVSXBD (CX)(BX*1), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y0, Y1, Y1
 	VMOVUPS   Y1, (AX)(BX*4)
 	ADDQ      $0x00000008, BX
 	SUBQ      $0x00000008, DX
-	JGE       loop233
+	JGE       loop244
 
-out234:
+out245:
 	ADDQ $0x00000008, DX
-	JZ   end236
+	JZ   end247
 
-one235:
+one246:
 	MOVBLSX    (CX)(BX*1), SI
 	VXORPS     X1, X1, X1
 	VCVTSI2SSL SI, X1, X1
@@ -3890,9 +4109,9 @@ one235:
 	VMOVSS     X1, (AX)(BX*4)
 	INCQ       BX
 	DECQ       DX
-	JNZ        one235
+	JNZ        one246
 
-end236:
+end247:
 	VZEROUPPER
 	RET
 
@@ -3914,14 +4133,14 @@ TEXT ·packRowsAVX2(SB), NOSPLIT, $0-80
 	SHRQ    $0x02, SI
 	VMOVUPS 32(DI), Y0
 
-row237:
+row248:
 	PREFETCHT0 (CX)(BX*8)
 	VMASKMOVPS (CX), Y0, Y1
 	VMOVUPS    Y1, (AX)
 	ADDQ       BX, CX
 	ADDQ       $0x00000020, AX
 	DECQ       DX
-	JNZ        row237
+	JNZ        row248
 	JMP        done
 
 wide:
@@ -3936,7 +4155,7 @@ wide:
 	SHRQ    $0x02, SI
 	VMOVUPS 32(DI), Y0
 
-row238:
+row249:
 	PREFETCHT0 (CX)(BX*8)
 	VMOVUPS    (CX), Y1
 	VMOVUPS    Y1, (AX)
@@ -3945,7 +4164,7 @@ row238:
 	ADDQ       BX, CX
 	ADDQ       $0x00000040, AX
 	DECQ       DX
-	JNZ        row238
+	JNZ        row249
 	JMP        done
 
 half:
@@ -3956,18 +4175,18 @@ half:
 	VMOVUPS 32(DI), Y0
 	VXORPS  Y1, Y1, Y1
 
-row239:
+row250:
 	VMASKMOVPS (CX), Y0, Y2
 	VMOVUPS    Y2, (AX)
 	VMOVUPS    Y1, 32(AX)
 	ADDQ       BX, CX
 	ADDQ       $0x00000040, AX
 	DECQ       DX
-	JNZ        row239
+	JNZ        row250
 	JMP        done
 
 full:
-row240:
+row251:
 	PREFETCHT0 (CX)(BX*8)
 	VMOVUPS    (CX), Y0
 	VMOVUPS    Y0, (AX)
@@ -3976,7 +4195,7 @@ row240:
 	ADDQ       BX, CX
 	ADDQ       $0x00000040, AX
 	DECQ       DX
-	JNZ        row240
+	JNZ        row251
 
 done:
 	VZEROUPPER
@@ -4107,9 +4326,9 @@ TEXT ·depthRow3AVX2(SB), NOSPLIT, $0-96
 	MOVQ x_base+24(FP), R8
 	XORQ R9, R9
 	SUBQ $0x00000008, CX
-	JLT  out242
+	JLT  out253
 
-loop241:
+loop252:
 	MOVQ    c+80(FP), R10
 	LEAQ    (AX)(R9*4), R11
 	LEAQ    (R11)(R10*4), R12
@@ -4121,7 +4340,7 @@ loop241:
 	LEAQ    (DI)(R9*4), R11
 	MOVQ    DX, R12
 
-place243:
+place254:
 	VMOVUPS     (R11), Y3
 	VFMADD231PS (R10), Y0, Y3
 	VFMADD231PS (R10)(SI*1), Y1, Y3
@@ -4130,15 +4349,15 @@ place243:
 	ADDQ        BX, R10
 	ADDQ        SI, R11
 	DECQ        R12
-	JNZ         place243
+	JNZ         place254
 	ADDQ        $0x00000008, R9
 	SUBQ        $0x00000008, CX
-	JGE         loop241
+	JGE         loop252
 
-out242:
+out253:
 	ADDQ       $0x00000008, CX
 	TESTQ      CX, CX
-	JZ         end244
+	JZ         end255
 	LEAQ       tailAVX2<>+0(SB), R10
 	SHLQ       $0x02, CX
 	SUBQ       CX, R10
@@ -4154,7 +4373,7 @@ out242:
 	LEAQ       (R8)(R9*4), AX
 	LEAQ       (DI)(R9*4), CX
 
-place245:
+place256:
 	VMASKMOVPS  (CX), Y0, Y4
 	VMASKMOVPS  (AX), Y0, Y5
 	VFMADD231PS Y5, Y1, Y4
@@ -4166,9 +4385,9 @@ place245:
 	ADDQ        BX, AX
 	ADDQ        SI, CX
 	DECQ        DX
-	JNZ         place245
+	JNZ         place256
 
-end244:
+end255:
 	VZEROUPPER
 	RET
 
@@ -4187,9 +4406,9 @@ TEXT ·depthRow5AVX2(SB), NOSPLIT, $0-96
 	MOVQ x_base+24(FP), R9
 	XORQ R10, R10
 	SUBQ $0x00000008, CX
-	JLT  out247
+	JLT  out258
 
-loop246:
+loop257:
 	MOVQ    c+80(FP), R11
 	LEAQ    (AX)(R10*4), R12
 	LEAQ    (R12)(R11*4), R13
@@ -4205,7 +4424,7 @@ loop246:
 	LEAQ    (R8)(R10*4), R12
 	MOVQ    DX, R13
 
-place248:
+place259:
 	VMOVUPS     (R12), Y5
 	VFMADD231PS (R11), Y0, Y5
 	VFMADD231PS (R11)(SI*1), Y1, Y5
@@ -4216,15 +4435,15 @@ place248:
 	ADDQ        BX, R11
 	ADDQ        SI, R12
 	DECQ        R13
-	JNZ         place248
+	JNZ         place259
 	ADDQ        $0x00000008, R10
 	SUBQ        $0x00000008, CX
-	JGE         loop246
+	JGE         loop257
 
-out247:
+out258:
 	ADDQ       $0x00000008, CX
 	TESTQ      CX, CX
-	JZ         end249
+	JZ         end260
 	LEAQ       tailAVX2<>+0(SB), R11
 	SHLQ       $0x02, CX
 	SUBQ       CX, R11
@@ -4244,7 +4463,7 @@ out247:
 	LEAQ       (R9)(R10*4), AX
 	LEAQ       (R8)(R10*4), CX
 
-place250:
+place261:
 	VMASKMOVPS  (CX), Y0, Y6
 	VMASKMOVPS  (AX), Y0, Y7
 	VFMADD231PS Y7, Y1, Y6
@@ -4260,9 +4479,9 @@ place250:
 	ADDQ        BX, AX
 	ADDQ        SI, CX
 	DECQ        DX
-	JNZ         place250
+	JNZ         place261
 
-end249:
+end260:
 	VZEROUPPER
 	RET
 
@@ -4281,9 +4500,9 @@ TEXT ·depthSpread3AVX2(SB), NOSPLIT, $0-96
 	MOVQ dx_base+0(FP), R8
 	XORQ R9, R9
 	SUBQ $0x00000008, CX
-	JLT  out252
+	JLT  out263
 
-loop251:
+loop262:
 	MOVQ    c+80(FP), R10
 	LEAQ    (AX)(R9*4), R11
 	LEAQ    (R11)(R10*4), R12
@@ -4295,7 +4514,7 @@ loop251:
 	LEAQ    (DI)(R9*4), R11
 	MOVQ    DX, R12
 
-place253:
+place264:
 	VMOVUPS     (R11), Y3
 	VMOVUPS     (R10), Y4
 	VFMADD231PS Y3, Y0, Y4
@@ -4309,15 +4528,15 @@ place253:
 	ADDQ        BX, R10
 	ADDQ        SI, R11
 	DECQ        R12
-	JNZ         place253
+	JNZ         place264
 	ADDQ        $0x00000008, R9
 	SUBQ        $0x00000008, CX
-	JGE         loop251
+	JGE         loop262
 
-out252:
+out263:
 	ADDQ       $0x00000008, CX
 	TESTQ      CX, CX
-	JZ         end254
+	JZ         end265
 	LEAQ       tailAVX2<>+0(SB), R10
 	SHLQ       $0x02, CX
 	SUBQ       CX, R10
@@ -4333,7 +4552,7 @@ out252:
 	LEAQ       (R8)(R9*4), AX
 	LEAQ       (DI)(R9*4), CX
 
-place255:
+place266:
 	VMASKMOVPS  (CX), Y0, Y4
 	VMASKMOVPS  (AX), Y0, Y5
 	VFMADD231PS Y4, Y1, Y5
@@ -4347,9 +4566,9 @@ place255:
 	ADDQ        BX, AX
 	ADDQ        SI, CX
 	DECQ        DX
-	JNZ         place255
+	JNZ         place266
 
-end254:
+end265:
 	VZEROUPPER
 	RET
 
@@ -4368,9 +4587,9 @@ TEXT ·depthSpread5AVX2(SB), NOSPLIT, $0-96
 	MOVQ dx_base+0(FP), R9
 	XORQ R10, R10
 	SUBQ $0x00000008, CX
-	JLT  out257
+	JLT  out268
 
-loop256:
+loop267:
 	MOVQ    c+80(FP), R11
 	LEAQ    (AX)(R10*4), R12
 	LEAQ    (R12)(R11*4), R13
@@ -4386,7 +4605,7 @@ loop256:
 	LEAQ    (R8)(R10*4), R12
 	MOVQ    DX, R13
 
-place258:
+place269:
 	VMOVUPS     (R12), Y5
 	VMOVUPS     (R11), Y6
 	VFMADD231PS Y5, Y0, Y6
@@ -4406,15 +4625,15 @@ place258:
 	ADDQ        BX, R11
 	ADDQ        SI, R12
 	DECQ        R13
-	JNZ         place258
+	JNZ         place269
 	ADDQ        $0x00000008, R10
 	SUBQ        $0x00000008, CX
-	JGE         loop256
+	JGE         loop267
 
-out257:
+out268:
 	ADDQ       $0x00000008, CX
 	TESTQ      CX, CX
-	JZ         end259
+	JZ         end270
 	LEAQ       tailAVX2<>+0(SB), R11
 	SHLQ       $0x02, CX
 	SUBQ       CX, R11
@@ -4434,7 +4653,7 @@ out257:
 	LEAQ       (R9)(R10*4), AX
 	LEAQ       (R8)(R10*4), CX
 
-place260:
+place271:
 	VMASKMOVPS  (CX), Y0, Y6
 	VMASKMOVPS  (AX), Y0, Y7
 	VFMADD231PS Y6, Y1, Y7
@@ -4454,9 +4673,9 @@ place260:
 	ADDQ        BX, AX
 	ADDQ        SI, CX
 	DECQ        DX
-	JNZ         place260
+	JNZ         place271
 
-end259:
+end270:
 	VZEROUPPER
 	RET
 
@@ -4475,9 +4694,9 @@ TEXT ·depthGrad3AVX2(SB), NOSPLIT, $0-96
 	MOVQ x_base+24(FP), R8
 	XORQ R9, R9
 	SUBQ $0x00000008, CX
-	JLT  out262
+	JLT  out273
 
-loop261:
+loop272:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -4485,7 +4704,7 @@ loop261:
 	LEAQ   (DI)(R9*4), R11
 	MOVQ   DX, R12
 
-place263:
+place274:
 	VMOVUPS     (R11), Y3
 	VFMADD231PS (R10), Y3, Y0
 	VFMADD231PS (R10)(SI*1), Y3, Y1
@@ -4493,7 +4712,7 @@ place263:
 	ADDQ        BX, R10
 	ADDQ        SI, R11
 	DECQ        R12
-	JNZ         place263
+	JNZ         place274
 	MOVQ        c+80(FP), R10
 	LEAQ        (AX)(R9*4), R11
 	LEAQ        (R11)(R10*4), R12
@@ -4509,12 +4728,12 @@ place263:
 	VMOVUPS     Y2, (R10)
 	ADDQ        $0x00000008, R9
 	SUBQ        $0x00000008, CX
-	JGE         loop261
+	JGE         loop272
 
-out262:
+out273:
 	ADDQ    $0x00000008, CX
 	TESTQ   CX, CX
-	JZ      end264
+	JZ      end275
 	LEAQ    tailAVX2<>+0(SB), R10
 	SHLQ    $0x02, CX
 	SUBQ    CX, R10
@@ -4526,7 +4745,7 @@ out262:
 	LEAQ    (R8)(R9*4), CX
 	LEAQ    (DI)(R9*4), DI
 
-place265:
+place276:
 	VMASKMOVPS  (DI), Y0, Y4
 	VMASKMOVPS  (CX), Y0, Y5
 	VFMADD231PS Y5, Y4, Y1
@@ -4537,7 +4756,7 @@ place265:
 	ADDQ        BX, CX
 	ADDQ        SI, DI
 	DECQ        DX
-	JNZ         place265
+	JNZ         place276
 	MOVQ        c+80(FP), CX
 	LEAQ        (AX)(R9*4), AX
 	LEAQ        (AX)(CX*4), DX
@@ -4552,7 +4771,7 @@ place265:
 	VADDPS      Y1, Y3, Y3
 	VMASKMOVPS  Y3, Y0, (CX)
 
-end264:
+end275:
 	VZEROUPPER
 	RET
 
@@ -4571,9 +4790,9 @@ TEXT ·depthGrad5AVX2(SB), NOSPLIT, $0-96
 	MOVQ x_base+24(FP), R9
 	XORQ R10, R10
 	SUBQ $0x00000008, CX
-	JLT  out267
+	JLT  out278
 
-loop266:
+loop277:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -4583,7 +4802,7 @@ loop266:
 	LEAQ   (R8)(R10*4), R12
 	MOVQ   DX, R13
 
-place268:
+place279:
 	VMOVUPS     (R12), Y5
 	VFMADD231PS (R11), Y5, Y0
 	VFMADD231PS (R11)(SI*1), Y5, Y1
@@ -4593,7 +4812,7 @@ place268:
 	ADDQ        BX, R11
 	ADDQ        SI, R12
 	DECQ        R13
-	JNZ         place268
+	JNZ         place279
 	MOVQ        c+80(FP), R11
 	LEAQ        (AX)(R10*4), R12
 	LEAQ        (R12)(R11*4), R13
@@ -4617,12 +4836,12 @@ place268:
 	VMOVUPS     Y4, (R11)
 	ADDQ        $0x00000008, R10
 	SUBQ        $0x00000008, CX
-	JGE         loop266
+	JGE         loop277
 
-out267:
+out278:
 	ADDQ    $0x00000008, CX
 	TESTQ   CX, CX
-	JZ      end269
+	JZ      end280
 	LEAQ    tailAVX2<>+0(SB), R11
 	SHLQ    $0x02, CX
 	SUBQ    CX, R11
@@ -4636,7 +4855,7 @@ out267:
 	LEAQ    (R9)(R10*4), CX
 	LEAQ    (R8)(R10*4), R8
 
-place270:
+place281:
 	VMASKMOVPS  (R8), Y0, Y6
 	VMASKMOVPS  (CX), Y0, Y7
 	VFMADD231PS Y7, Y6, Y1
@@ -4651,7 +4870,7 @@ place270:
 	ADDQ        BX, CX
 	ADDQ        SI, R8
 	DECQ        DX
-	JNZ         place270
+	JNZ         place281
 	MOVQ        c+80(FP), CX
 	LEAQ        (AX)(R10*4), AX
 	LEAQ        (AX)(CX*4), DX
@@ -4674,7 +4893,7 @@ place270:
 	VADDPS      Y1, Y5, Y5
 	VMASKMOVPS  Y5, Y0, (CX)
 
-end269:
+end280:
 	VZEROUPPER
 	RET
 
@@ -4719,18 +4938,18 @@ k1x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial1x1
 	TESTQ        R9, R9
-	JZ           nobias271
+	JZ           nobias282
 	VMOVUPS      (R9), Y1
 	VADDPS       Y1, Y0, Y0
 
-nobias271:
+nobias282:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta272
+	JEQ    nobeta283
 	MOVQ   DI, R9
 	VADDPS (R9), Y0, Y0
 	ADDQ   R8, R9
 
-nobeta272:
+nobeta283:
 	VMOVUPS Y0, (DI)
 	ADDQ    R8, DI
 	JMP     next1x1
@@ -4744,19 +4963,19 @@ partial1x1:
 	SHRQ       $0x02, R10
 	VMOVUPS    32(R11), Y1
 	TESTQ      R9, R9
-	JZ         nobias273
+	JZ         nobias284
 	VMASKMOVPS (R9), Y1, Y2
 	VADDPS     Y2, Y0, Y0
 
-nobias273:
+nobias284:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta274
+	JEQ        nobeta285
 	MOVQ       DI, R9
 	VMASKMOVPS (R9), Y1, Y2
 	VADDPS     Y2, Y0, Y0
 	ADDQ       R8, R9
 
-nobeta274:
+nobeta285:
 	VMASKMOVPS Y0, Y1, (DI)
 	ADDQ       R8, DI
 
@@ -4814,21 +5033,21 @@ k2x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial2x1
 	TESTQ        R10, R10
-	JZ           nobias275
+	JZ           nobias286
 	VMOVUPS      (R10), Y2
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y2, Y1, Y1
 
-nobias275:
+nobias286:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta276
+	JEQ    nobeta287
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
 	VADDPS (R10), Y1, Y1
 	ADDQ   R9, R10
 
-nobeta276:
+nobeta287:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -4844,14 +5063,14 @@ partial2x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y2
 	TESTQ      R10, R10
-	JZ         nobias277
+	JZ         nobias288
 	VMASKMOVPS (R10), Y2, Y3
 	VADDPS     Y3, Y0, Y0
 	VADDPS     Y3, Y1, Y1
 
-nobias277:
+nobias288:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta278
+	JEQ        nobeta289
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y2, Y3
 	VADDPS     Y3, Y0, Y0
@@ -4860,7 +5079,7 @@ nobias277:
 	VADDPS     Y3, Y1, Y1
 	ADDQ       R9, R10
 
-nobeta278:
+nobeta289:
 	VMASKMOVPS Y0, Y2, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y2, (R8)
@@ -4923,15 +5142,15 @@ k3x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial3x1
 	TESTQ        R10, R10
-	JZ           nobias279
+	JZ           nobias290
 	VMOVUPS      (R10), Y3
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y3, Y1, Y1
 	VADDPS       Y3, Y2, Y2
 
-nobias279:
+nobias290:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta280
+	JEQ    nobeta291
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -4940,7 +5159,7 @@ nobias279:
 	VADDPS (R10), Y2, Y2
 	ADDQ   R9, R10
 
-nobeta280:
+nobeta291:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -4958,15 +5177,15 @@ partial3x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y3
 	TESTQ      R10, R10
-	JZ         nobias281
+	JZ         nobias292
 	VMASKMOVPS (R10), Y3, Y4
 	VADDPS     Y4, Y0, Y0
 	VADDPS     Y4, Y1, Y1
 	VADDPS     Y4, Y2, Y2
 
-nobias281:
+nobias292:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta282
+	JEQ        nobeta293
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y3, Y4
 	VADDPS     Y4, Y0, Y0
@@ -4978,7 +5197,7 @@ nobias281:
 	VADDPS     Y4, Y2, Y2
 	ADDQ       R9, R10
 
-nobeta282:
+nobeta293:
 	VMASKMOVPS Y0, Y3, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y3, (R8)
@@ -5049,16 +5268,16 @@ k4x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial4x1
 	TESTQ        R10, R10
-	JZ           nobias283
+	JZ           nobias294
 	VMOVUPS      (R10), Y4
 	VADDPS       Y4, Y0, Y0
 	VADDPS       Y4, Y1, Y1
 	VADDPS       Y4, Y2, Y2
 	VADDPS       Y4, Y3, Y3
 
-nobias283:
+nobias294:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta284
+	JEQ    nobeta295
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -5069,7 +5288,7 @@ nobias283:
 	VADDPS (R10), Y3, Y3
 	ADDQ   R9, R10
 
-nobeta284:
+nobeta295:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -5089,16 +5308,16 @@ partial4x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y4
 	TESTQ      R10, R10
-	JZ         nobias285
+	JZ         nobias296
 	VMASKMOVPS (R10), Y4, Y5
 	VADDPS     Y5, Y0, Y0
 	VADDPS     Y5, Y1, Y1
 	VADDPS     Y5, Y2, Y2
 	VADDPS     Y5, Y3, Y3
 
-nobias285:
+nobias296:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta286
+	JEQ        nobeta297
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y4, Y5
 	VADDPS     Y5, Y0, Y0
@@ -5113,7 +5332,7 @@ nobias285:
 	VADDPS     Y5, Y3, Y3
 	ADDQ       R9, R10
 
-nobeta286:
+nobeta297:
 	VMASKMOVPS Y0, Y4, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y4, (R8)
@@ -5189,7 +5408,7 @@ k5x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial5x1
 	TESTQ        R10, R10
-	JZ           nobias287
+	JZ           nobias298
 	VMOVUPS      (R10), Y5
 	VADDPS       Y5, Y0, Y0
 	VADDPS       Y5, Y1, Y1
@@ -5197,9 +5416,9 @@ k5x1:
 	VADDPS       Y5, Y3, Y3
 	VADDPS       Y5, Y4, Y4
 
-nobias287:
+nobias298:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta288
+	JEQ    nobeta299
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -5212,7 +5431,7 @@ nobias287:
 	VADDPS (R10), Y4, Y4
 	ADDQ   R9, R10
 
-nobeta288:
+nobeta299:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -5234,7 +5453,7 @@ partial5x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y5
 	TESTQ      R10, R10
-	JZ         nobias289
+	JZ         nobias300
 	VMASKMOVPS (R10), Y5, Y6
 	VADDPS     Y6, Y0, Y0
 	VADDPS     Y6, Y1, Y1
@@ -5242,9 +5461,9 @@ partial5x1:
 	VADDPS     Y6, Y3, Y3
 	VADDPS     Y6, Y4, Y4
 
-nobias289:
+nobias300:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta290
+	JEQ        nobeta301
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y5, Y6
 	VADDPS     Y6, Y0, Y0
@@ -5262,7 +5481,7 @@ nobias289:
 	VADDPS     Y6, Y4, Y4
 	ADDQ       R9, R10
 
-nobeta290:
+nobeta301:
 	VMASKMOVPS Y0, Y5, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y5, (R8)
@@ -5343,7 +5562,7 @@ k6x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial6x1
 	TESTQ        R10, R10
-	JZ           nobias291
+	JZ           nobias302
 	VMOVUPS      (R10), Y6
 	VADDPS       Y6, Y0, Y0
 	VADDPS       Y6, Y1, Y1
@@ -5352,9 +5571,9 @@ k6x1:
 	VADDPS       Y6, Y4, Y4
 	VADDPS       Y6, Y5, Y5
 
-nobias291:
+nobias302:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta292
+	JEQ    nobeta303
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -5369,7 +5588,7 @@ nobias291:
 	VADDPS (R10), Y5, Y5
 	ADDQ   R9, R10
 
-nobeta292:
+nobeta303:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -5393,7 +5612,7 @@ partial6x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y6
 	TESTQ      R10, R10
-	JZ         nobias293
+	JZ         nobias304
 	VMASKMOVPS (R10), Y6, Y7
 	VADDPS     Y7, Y0, Y0
 	VADDPS     Y7, Y1, Y1
@@ -5402,9 +5621,9 @@ partial6x1:
 	VADDPS     Y7, Y4, Y4
 	VADDPS     Y7, Y5, Y5
 
-nobias293:
+nobias304:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta294
+	JEQ        nobeta305
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y6, Y7
 	VADDPS     Y7, Y0, Y0
@@ -5425,7 +5644,7 @@ nobias293:
 	VADDPS     Y7, Y5, Y5
 	ADDQ       R9, R10
 
-nobeta294:
+nobeta305:
 	VMASKMOVPS Y0, Y6, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y6, (R8)
@@ -5493,21 +5712,21 @@ k1x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial1x2
 	TESTQ        R9, R9
-	JZ           nobias295
+	JZ           nobias306
 	VMOVUPS      (R9), Y2
 	VADDPS       Y2, Y0, Y0
 	VMOVUPS      32(R9), Y2
 	VADDPS       Y2, Y1, Y1
 
-nobias295:
+nobias306:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta296
+	JEQ    nobeta307
 	MOVQ   DI, R9
 	VADDPS (R9), Y0, Y0
 	VADDPS 32(R9), Y1, Y1
 	ADDQ   R8, R9
 
-nobeta296:
+nobeta307:
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	ADDQ    R8, DI
@@ -5522,22 +5741,22 @@ partial1x2:
 	SHRQ       $0x02, R10
 	VMOVUPS    32(R11), Y2
 	TESTQ      R9, R9
-	JZ         nobias297
+	JZ         nobias308
 	VMOVUPS    (R9), Y3
 	VADDPS     Y3, Y0, Y0
 	VMASKMOVPS 32(R9), Y2, Y3
 	VADDPS     Y3, Y1, Y1
 
-nobias297:
+nobias308:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta298
+	JEQ        nobeta309
 	MOVQ       DI, R9
 	VADDPS     (R9), Y0, Y0
 	VMASKMOVPS 32(R9), Y2, Y3
 	VADDPS     Y3, Y1, Y1
 	ADDQ       R8, R9
 
-nobeta298:
+nobeta309:
 	VMOVUPS    Y0, (DI)
 	VMASKMOVPS Y1, Y2, 32(DI)
 	ADDQ       R8, DI
@@ -5601,7 +5820,7 @@ k2x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial2x2
 	TESTQ        R10, R10
-	JZ           nobias299
+	JZ           nobias310
 	VMOVUPS      (R10), Y4
 	VADDPS       Y4, Y0, Y0
 	VADDPS       Y4, Y2, Y2
@@ -5609,9 +5828,9 @@ k2x2:
 	VADDPS       Y4, Y1, Y1
 	VADDPS       Y4, Y3, Y3
 
-nobias299:
+nobias310:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta300
+	JEQ    nobeta311
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -5620,7 +5839,7 @@ nobias299:
 	VADDPS 32(R10), Y3, Y3
 	ADDQ   R9, R10
 
-nobeta300:
+nobeta311:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -5638,7 +5857,7 @@ partial2x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y4
 	TESTQ      R10, R10
-	JZ         nobias301
+	JZ         nobias312
 	VMOVUPS    (R10), Y5
 	VADDPS     Y5, Y0, Y0
 	VADDPS     Y5, Y2, Y2
@@ -5646,9 +5865,9 @@ partial2x2:
 	VADDPS     Y5, Y1, Y1
 	VADDPS     Y5, Y3, Y3
 
-nobias301:
+nobias312:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta302
+	JEQ        nobeta313
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y4, Y5
@@ -5659,7 +5878,7 @@ nobias301:
 	VADDPS     Y5, Y3, Y3
 	ADDQ       R9, R10
 
-nobeta302:
+nobeta313:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y4, 32(R8)
 	ADDQ       R9, R8
@@ -5731,7 +5950,7 @@ k3x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial3x2
 	TESTQ        R10, R10
-	JZ           nobias303
+	JZ           nobias314
 	VMOVUPS      (R10), Y6
 	VADDPS       Y6, Y0, Y0
 	VADDPS       Y6, Y2, Y2
@@ -5741,9 +5960,9 @@ k3x2:
 	VADDPS       Y6, Y3, Y3
 	VADDPS       Y6, Y5, Y5
 
-nobias303:
+nobias314:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta304
+	JEQ    nobeta315
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -5755,7 +5974,7 @@ nobias303:
 	VADDPS 32(R10), Y5, Y5
 	ADDQ   R9, R10
 
-nobeta304:
+nobeta315:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -5776,7 +5995,7 @@ partial3x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y6
 	TESTQ      R10, R10
-	JZ         nobias305
+	JZ         nobias316
 	VMOVUPS    (R10), Y7
 	VADDPS     Y7, Y0, Y0
 	VADDPS     Y7, Y2, Y2
@@ -5786,9 +6005,9 @@ partial3x2:
 	VADDPS     Y7, Y3, Y3
 	VADDPS     Y7, Y5, Y5
 
-nobias305:
+nobias316:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta306
+	JEQ        nobeta317
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y6, Y7
@@ -5803,7 +6022,7 @@ nobias305:
 	VADDPS     Y7, Y5, Y5
 	ADDQ       R9, R10
 
-nobeta306:
+nobeta317:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y6, 32(R8)
 	ADDQ       R9, R8
@@ -5886,7 +6105,7 @@ k4x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial4x2
 	TESTQ        R10, R10
-	JZ           nobias307
+	JZ           nobias318
 	VMOVUPS      (R10), Y8
 	VADDPS       Y8, Y0, Y0
 	VADDPS       Y8, Y2, Y2
@@ -5898,9 +6117,9 @@ k4x2:
 	VADDPS       Y8, Y5, Y5
 	VADDPS       Y8, Y7, Y7
 
-nobias307:
+nobias318:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta308
+	JEQ    nobeta319
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -5915,7 +6134,7 @@ nobias307:
 	VADDPS 32(R10), Y7, Y7
 	ADDQ   R9, R10
 
-nobeta308:
+nobeta319:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -5939,7 +6158,7 @@ partial4x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y8
 	TESTQ      R10, R10
-	JZ         nobias309
+	JZ         nobias320
 	VMOVUPS    (R10), Y9
 	VADDPS     Y9, Y0, Y0
 	VADDPS     Y9, Y2, Y2
@@ -5951,9 +6170,9 @@ partial4x2:
 	VADDPS     Y9, Y5, Y5
 	VADDPS     Y9, Y7, Y7
 
-nobias309:
+nobias320:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta310
+	JEQ        nobeta321
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y8, Y9
@@ -5972,7 +6191,7 @@ nobias309:
 	VADDPS     Y9, Y7, Y7
 	ADDQ       R9, R10
 
-nobeta310:
+nobeta321:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y8, 32(R8)
 	ADDQ       R9, R8
@@ -6063,7 +6282,7 @@ k5x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial5x2
 	TESTQ        R10, R10
-	JZ           nobias311
+	JZ           nobias322
 	VMOVUPS      (R10), Y10
 	VADDPS       Y10, Y0, Y0
 	VADDPS       Y10, Y2, Y2
@@ -6077,9 +6296,9 @@ k5x2:
 	VADDPS       Y10, Y7, Y7
 	VADDPS       Y10, Y9, Y9
 
-nobias311:
+nobias322:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta312
+	JEQ    nobeta323
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -6097,7 +6316,7 @@ nobias311:
 	VADDPS 32(R10), Y9, Y9
 	ADDQ   R9, R10
 
-nobeta312:
+nobeta323:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -6124,7 +6343,7 @@ partial5x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y10
 	TESTQ      R10, R10
-	JZ         nobias313
+	JZ         nobias324
 	VMOVUPS    (R10), Y11
 	VADDPS     Y11, Y0, Y0
 	VADDPS     Y11, Y2, Y2
@@ -6138,9 +6357,9 @@ partial5x2:
 	VADDPS     Y11, Y7, Y7
 	VADDPS     Y11, Y9, Y9
 
-nobias313:
+nobias324:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta314
+	JEQ        nobeta325
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y10, Y11
@@ -6163,7 +6382,7 @@ nobias313:
 	VADDPS     Y11, Y9, Y9
 	ADDQ       R9, R10
 
-nobeta314:
+nobeta325:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y10, 32(R8)
 	ADDQ       R9, R8
@@ -6262,7 +6481,7 @@ k6x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial6x2
 	TESTQ        R10, R10
-	JZ           nobias315
+	JZ           nobias326
 	VMOVUPS      (R10), Y12
 	VADDPS       Y12, Y0, Y0
 	VADDPS       Y12, Y2, Y2
@@ -6278,9 +6497,9 @@ k6x2:
 	VADDPS       Y12, Y9, Y9
 	VADDPS       Y12, Y11, Y11
 
-nobias315:
+nobias326:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta316
+	JEQ    nobeta327
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -6301,7 +6520,7 @@ nobias315:
 	VADDPS 32(R10), Y11, Y11
 	ADDQ   R9, R10
 
-nobeta316:
+nobeta327:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -6331,7 +6550,7 @@ partial6x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y12
 	TESTQ      R10, R10
-	JZ         nobias317
+	JZ         nobias328
 	VMOVUPS    (R10), Y13
 	VADDPS     Y13, Y0, Y0
 	VADDPS     Y13, Y2, Y2
@@ -6347,9 +6566,9 @@ partial6x2:
 	VADDPS     Y13, Y9, Y9
 	VADDPS     Y13, Y11, Y11
 
-nobias317:
+nobias328:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta318
+	JEQ        nobeta329
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y12, Y13
@@ -6376,7 +6595,7 @@ nobias317:
 	VADDPS     Y13, Y11, Y11
 	ADDQ       R9, R10
 
-nobeta318:
+nobeta329:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y12, 32(R8)
 	ADDQ       R9, R8
@@ -6429,7 +6648,7 @@ TEXT ·peakAVX2(SB), NOSPLIT, $0-8
 	VXORPS Y11, Y11, Y11
 	VXORPS Y12, Y12, Y12
 
-peak319:
+peak330:
 	VFMADD231PS Y12, Y12, Y0
 	VFMADD231PS Y12, Y12, Y1
 	VFMADD231PS Y12, Y12, Y2
@@ -6443,6 +6662,6 @@ peak319:
 	VFMADD231PS Y12, Y12, Y10
 	VFMADD231PS Y12, Y12, Y11
 	DECQ        AX
-	JNZ         peak319
+	JNZ         peak330
 	VZEROUPPER
 	RET

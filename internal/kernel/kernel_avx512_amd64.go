@@ -23,6 +23,12 @@ func mulAVX512(dst []float32, a []float32, b []float32)
 func mulToAVX512(dst []float32, a []float32, b []float32)
 
 //go:noescape
+func maxToAVX512(dst []float32, a []float32)
+
+//go:noescape
+func maxGradAVX512(dx []float32, given []float32, x []float32, y []float32, dy []float32)
+
+//go:noescape
 func lerpAVX512(dst []float32, src []float32, t float32)
 
 //go:noescape
@@ -98,7 +104,10 @@ func rmsNormRowAVX512(y []float32, x []float32, g []float32, eps float32) (rstd 
 func rmsNormGradRowAVX512(dx []float32, dg []float32, dy []float32, x []float32, g []float32, rstd float32)
 
 //go:noescape
-func softmaxRowAVX512(x []float32, scale float32)
+func softmaxRowAVX512(x []float32, scale float32) (top float32, inv float32)
+
+//go:noescape
+func softmaxAgainAVX512(x []float32, scale float32, top float32, inv float32)
 
 //go:noescape
 func softmaxGradRowAVX512(ds []float32, p []float32, dp []float32, scale float32)

@@ -377,6 +377,157 @@ end30:
 	VZEROUPPER
 	RET
 
+// func maxToAVX512(dst []float32, a []float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·maxToAVX512(SB), NOSPLIT, $0-48
+	MOVQ dst_base+0(FP), AX
+	MOVQ a_base+24(FP), CX
+	MOVQ dst_len+8(FP), DX
+	XORQ BX, BX
+	SUBQ $0x00000040, DX
+	JLT  out32
+
+loop31:
+	VMOVUPS   (AX)(BX*4), Z0
+	VMOVUPS   (CX)(BX*4), Z1
+	VMAXPS    Z0, Z1, Z0
+	VCMPPS    $0x03, Z1, Z1, K1
+	VBLENDMPS Z1, Z0, K1, Z2
+	VMOVUPS   Z2, (AX)(BX*4)
+	VMOVUPS   64(AX)(BX*4), Z0
+	VMOVUPS   64(CX)(BX*4), Z1
+	VMAXPS    Z0, Z1, Z0
+	VCMPPS    $0x03, Z1, Z1, K1
+	VBLENDMPS Z1, Z0, K1, Z3
+	VMOVUPS   Z3, 64(AX)(BX*4)
+	VMOVUPS   128(AX)(BX*4), Z0
+	VMOVUPS   128(CX)(BX*4), Z1
+	VMAXPS    Z0, Z1, Z0
+	VCMPPS    $0x03, Z1, Z1, K1
+	VBLENDMPS Z1, Z0, K1, Z4
+	VMOVUPS   Z4, 128(AX)(BX*4)
+	VMOVUPS   192(AX)(BX*4), Z0
+	VMOVUPS   192(CX)(BX*4), Z1
+	VMAXPS    Z0, Z1, Z0
+	VCMPPS    $0x03, Z1, Z1, K1
+	VBLENDMPS Z1, Z0, K1, Z5
+	VMOVUPS   Z5, 192(AX)(BX*4)
+	ADDQ      $0x00000040, BX
+	SUBQ      $0x00000040, DX
+	JGE       loop31
+
+out32:
+	ADDQ $0x00000040, DX
+	SUBQ $0x00000010, DX
+	JLT  out34
+
+loop33:
+	VMOVUPS   (AX)(BX*4), Z0
+	VMOVUPS   (CX)(BX*4), Z1
+	VMAXPS    Z0, Z1, Z0
+	VCMPPS    $0x03, Z1, Z1, K1
+	VBLENDMPS Z1, Z0, K1, Z6
+	VMOVUPS   Z6, (AX)(BX*4)
+	ADDQ      $0x00000010, BX
+	SUBQ      $0x00000010, DX
+	JGE       loop33
+
+out34:
+	ADDQ      $0x00000010, DX
+	TESTQ     DX, DX
+	JZ        end35
+	MOVL      $0xffffffff, SI
+	BZHIL     DX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (AX)(BX*4), K1, Z0
+	VMOVUPS.Z (CX)(BX*4), K1, Z1
+	VMAXPS    Z0, Z1, Z0
+	VCMPPS    $0x03, Z1, Z1, K2
+	VBLENDMPS Z1, Z0, K2, Z7
+	VMOVUPS   Z7, K1, (AX)(BX*4)
+
+end35:
+	VZEROUPPER
+	RET
+
+// func maxGradAVX512(dx []float32, given []float32, x []float32, y []float32, dy []float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·maxGradAVX512(SB), NOSPLIT, $0-120
+	MOVQ    dx_base+0(FP), AX
+	MOVQ    given_base+24(FP), CX
+	MOVQ    x_base+48(FP), DX
+	MOVQ    y_base+72(FP), BX
+	MOVQ    dy_base+96(FP), SI
+	VXORPS  Z0, Z0, Z0
+	VMOVUPS c3f800000AVX512<>+0(SB), Z1
+	MOVQ    dx_len+8(FP), DI
+	XORQ    R8, R8
+	SUBQ    $0x00000010, DI
+	JLT     out37
+
+loop36:
+	VMOVUPS   (DX)(R8*4), Z2
+	VMOVUPS   (BX)(R8*4), Z3
+	VMOVUPS   (CX)(R8*4), Z4
+	VMOVUPS   (SI)(R8*4), Z5
+	VCMPPS    $0x00, Z3, Z2, K1
+	VBLENDMPS Z5, Z0, K1, Z6
+	VMOVUPS   (AX)(R8*4), Z5
+	VCMPPS    $0x00, Z0, Z4, K1
+	VBLENDMPS Z6, Z0, K1, Z7
+	VADDPS    Z7, Z5, Z5
+	VMOVUPS   Z5, (AX)(R8*4)
+	VCMPPS    $0x00, Z3, Z2, K1
+	VBLENDMPS Z1, Z4, K1, Z8
+	VMOVUPS   Z8, (CX)(R8*4)
+	ADDQ      $0x00000010, R8
+	SUBQ      $0x00000010, DI
+	JGE       loop36
+
+out37:
+	ADDQ      $0x00000010, DI
+	TESTQ     DI, DI
+	JZ        end38
+	MOVL      $0xffffffff, R9
+	BZHIL     DI, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (DX)(R8*4), K1, Z2
+	VMOVUPS.Z (BX)(R8*4), K1, Z3
+	VMOVUPS.Z (CX)(R8*4), K1, Z4
+	VMOVUPS.Z (SI)(R8*4), K1, Z5
+	VCMPPS    $0x00, Z3, Z2, K2
+	VBLENDMPS Z5, Z0, K2, Z9
+	VMOVUPS.Z (AX)(R8*4), K1, Z5
+	VCMPPS    $0x00, Z0, Z4, K2
+	VBLENDMPS Z9, Z0, K2, Z10
+	VADDPS    Z10, Z5, Z0
+	VMOVUPS   Z0, K1, (AX)(R8*4)
+	VCMPPS    $0x00, Z3, Z2, K2
+	VBLENDMPS Z1, Z4, K2, Z11
+	VMOVUPS   Z11, K1, (CX)(R8*4)
+
+end38:
+	VZEROUPPER
+	RET
+
+DATA c3f800000AVX512<>+0(SB)/4, $0x3f800000
+DATA c3f800000AVX512<>+4(SB)/4, $0x3f800000
+DATA c3f800000AVX512<>+8(SB)/4, $0x3f800000
+DATA c3f800000AVX512<>+12(SB)/4, $0x3f800000
+DATA c3f800000AVX512<>+16(SB)/4, $0x3f800000
+DATA c3f800000AVX512<>+20(SB)/4, $0x3f800000
+DATA c3f800000AVX512<>+24(SB)/4, $0x3f800000
+DATA c3f800000AVX512<>+28(SB)/4, $0x3f800000
+DATA c3f800000AVX512<>+32(SB)/4, $0x3f800000
+DATA c3f800000AVX512<>+36(SB)/4, $0x3f800000
+DATA c3f800000AVX512<>+40(SB)/4, $0x3f800000
+DATA c3f800000AVX512<>+44(SB)/4, $0x3f800000
+DATA c3f800000AVX512<>+48(SB)/4, $0x3f800000
+DATA c3f800000AVX512<>+52(SB)/4, $0x3f800000
+DATA c3f800000AVX512<>+56(SB)/4, $0x3f800000
+DATA c3f800000AVX512<>+60(SB)/4, $0x3f800000
+GLOBL c3f800000AVX512<>(SB), RODATA|NOPTR, $64
+
 // func lerpAVX512(dst []float32, src []float32, t float32)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·lerpAVX512(SB), NOSPLIT, $0-52
@@ -387,9 +538,9 @@ TEXT ·lerpAVX512(SB), NOSPLIT, $0-52
 	MOVQ         dst_len+8(FP), DX
 	XORQ         BX, BX
 	SUBQ         $0x00000040, DX
-	JLT          out32
+	JLT          out40
 
-loop31:
+loop39:
 	VMOVUPS     (AX)(BX*4), Z1
 	VMOVUPS     (CX)(BX*4), Z2
 	VSUBPS      Z1, Z2, Z2
@@ -412,14 +563,14 @@ loop31:
 	VMOVUPS     Z1, 192(AX)(BX*4)
 	ADDQ        $0x00000040, BX
 	SUBQ        $0x00000040, DX
-	JGE         loop31
+	JGE         loop39
 
-out32:
+out40:
 	ADDQ $0x00000040, DX
 	SUBQ $0x00000010, DX
-	JLT  out34
+	JLT  out42
 
-loop33:
+loop41:
 	VMOVUPS     (AX)(BX*4), Z1
 	VMOVUPS     (CX)(BX*4), Z2
 	VSUBPS      Z1, Z2, Z2
@@ -427,12 +578,12 @@ loop33:
 	VMOVUPS     Z1, (AX)(BX*4)
 	ADDQ        $0x00000010, BX
 	SUBQ        $0x00000010, DX
-	JGE         loop33
+	JGE         loop41
 
-out34:
+out42:
 	ADDQ        $0x00000010, DX
 	TESTQ       DX, DX
-	JZ          end35
+	JZ          end43
 	MOVL        $0xffffffff, SI
 	BZHIL       DX, SI, SI
 	KMOVW       SI, K1
@@ -442,7 +593,7 @@ out34:
 	VFMADD231PS Z2, Z0, Z1
 	VMOVUPS     Z1, K1, (AX)(BX*4)
 
-end35:
+end43:
 	VZEROUPPER
 	RET
 
@@ -458,9 +609,9 @@ TEXT ·dotAVX512(SB), NOSPLIT, $0-52
 	MOVQ   x_len+8(FP), DX
 	XORQ   BX, BX
 	SUBQ   $0x00000040, DX
-	JLT    out37
+	JLT    out45
 
-loop36:
+loop44:
 	VMOVUPS     (CX)(BX*4), Z4
 	VMOVUPS     (AX)(BX*4), Z5
 	VFMADD231PS Z5, Z4, Z0
@@ -475,25 +626,25 @@ loop36:
 	VFMADD231PS Z5, Z4, Z3
 	ADDQ        $0x00000040, BX
 	SUBQ        $0x00000040, DX
-	JGE         loop36
+	JGE         loop44
 
-out37:
+out45:
 	ADDQ $0x00000040, DX
 	SUBQ $0x00000010, DX
-	JLT  out39
+	JLT  out47
 
-loop38:
+loop46:
 	VMOVUPS     (CX)(BX*4), Z4
 	VMOVUPS     (AX)(BX*4), Z5
 	VFMADD231PS Z5, Z4, Z0
 	ADDQ        $0x00000010, BX
 	SUBQ        $0x00000010, DX
-	JGE         loop38
+	JGE         loop46
 
-out39:
+out47:
 	ADDQ        $0x00000010, DX
 	TESTQ       DX, DX
-	JZ          end40
+	JZ          end48
 	MOVL        $0xffffffff, SI
 	BZHIL       DX, SI, SI
 	KMOVW       SI, K1
@@ -501,7 +652,7 @@ out39:
 	VMOVUPS.Z   (AX)(BX*4), K1, Z5
 	VFMADD231PS Z5, Z4, Z0
 
-end40:
+end48:
 	VADDPS        Z3, Z0, Z0
 	VADDPS        Z2, Z1, Z1
 	VADDPS        Z1, Z0, Z0
@@ -528,9 +679,9 @@ TEXT ·sumAVX512(SB), NOSPLIT, $0-28
 	MOVQ   x_len+8(FP), CX
 	XORQ   DX, DX
 	SUBQ   $0x00000040, CX
-	JLT    out42
+	JLT    out50
 
-loop41:
+loop49:
 	VMOVUPS (AX)(DX*4), Z4
 	VADDPS  Z4, Z0, Z0
 	VMOVUPS 64(AX)(DX*4), Z4
@@ -541,31 +692,31 @@ loop41:
 	VADDPS  Z4, Z3, Z3
 	ADDQ    $0x00000040, DX
 	SUBQ    $0x00000040, CX
-	JGE     loop41
+	JGE     loop49
 
-out42:
+out50:
 	ADDQ $0x00000040, CX
 	SUBQ $0x00000010, CX
-	JLT  out44
+	JLT  out52
 
-loop43:
+loop51:
 	VMOVUPS (AX)(DX*4), Z4
 	VADDPS  Z4, Z0, Z0
 	ADDQ    $0x00000010, DX
 	SUBQ    $0x00000010, CX
-	JGE     loop43
+	JGE     loop51
 
-out44:
+out52:
 	ADDQ      $0x00000010, CX
 	TESTQ     CX, CX
-	JZ        end45
+	JZ        end53
 	MOVL      $0xffffffff, BX
 	BZHIL     CX, BX, BX
 	KMOVW     BX, K1
 	VMOVUPS.Z (AX)(DX*4), K1, Z4
 	VADDPS    Z4, Z0, Z0
 
-end45:
+end53:
 	VADDPS        Z3, Z0, Z0
 	VADDPS        Z2, Z1, Z1
 	VADDPS        Z1, Z0, Z0
@@ -592,9 +743,9 @@ TEXT ·sumSqAVX512(SB), NOSPLIT, $0-28
 	MOVQ   x_len+8(FP), CX
 	XORQ   DX, DX
 	SUBQ   $0x00000040, CX
-	JLT    out47
+	JLT    out55
 
-loop46:
+loop54:
 	VMOVUPS     (AX)(DX*4), Z4
 	VFMADD231PS Z4, Z4, Z0
 	VMOVUPS     64(AX)(DX*4), Z4
@@ -605,31 +756,31 @@ loop46:
 	VFMADD231PS Z4, Z4, Z3
 	ADDQ        $0x00000040, DX
 	SUBQ        $0x00000040, CX
-	JGE         loop46
+	JGE         loop54
 
-out47:
+out55:
 	ADDQ $0x00000040, CX
 	SUBQ $0x00000010, CX
-	JLT  out49
+	JLT  out57
 
-loop48:
+loop56:
 	VMOVUPS     (AX)(DX*4), Z4
 	VFMADD231PS Z4, Z4, Z0
 	ADDQ        $0x00000010, DX
 	SUBQ        $0x00000010, CX
-	JGE         loop48
+	JGE         loop56
 
-out49:
+out57:
 	ADDQ        $0x00000010, CX
 	TESTQ       CX, CX
-	JZ          end50
+	JZ          end58
 	MOVL        $0xffffffff, BX
 	BZHIL       CX, BX, BX
 	KMOVW       BX, K1
 	VMOVUPS.Z   (AX)(DX*4), K1, Z4
 	VFMADD231PS Z4, Z4, Z0
 
-end50:
+end58:
 	VADDPS        Z3, Z0, Z0
 	VADDPS        Z2, Z1, Z1
 	VADDPS        Z1, Z0, Z0
@@ -657,9 +808,9 @@ TEXT ·sumZeroAVX512(SB), NOSPLIT, $0-28
 	MOVQ   x_len+8(FP), CX
 	XORQ   DX, DX
 	SUBQ   $0x00000040, CX
-	JLT    out52
+	JLT    out60
 
-loop51:
+loop59:
 	VMOVUPS     (AX)(DX*4), Z5
 	VFMADD231PS Z0, Z5, Z1
 	VMOVUPS     64(AX)(DX*4), Z5
@@ -670,31 +821,31 @@ loop51:
 	VFMADD231PS Z0, Z5, Z4
 	ADDQ        $0x00000040, DX
 	SUBQ        $0x00000040, CX
-	JGE         loop51
+	JGE         loop59
 
-out52:
+out60:
 	ADDQ $0x00000040, CX
 	SUBQ $0x00000010, CX
-	JLT  out54
+	JLT  out62
 
-loop53:
+loop61:
 	VMOVUPS     (AX)(DX*4), Z5
 	VFMADD231PS Z0, Z5, Z1
 	ADDQ        $0x00000010, DX
 	SUBQ        $0x00000010, CX
-	JGE         loop53
+	JGE         loop61
 
-out54:
+out62:
 	ADDQ        $0x00000010, CX
 	TESTQ       CX, CX
-	JZ          end55
+	JZ          end63
 	MOVL        $0xffffffff, BX
 	BZHIL       CX, BX, BX
 	KMOVW       BX, K1
 	VMOVUPS.Z   (AX)(DX*4), K1, Z5
 	VFMADD231PS Z0, Z5, Z1
 
-end55:
+end63:
 	VADDPS        Z4, Z1, Z1
 	VADDPS        Z3, Z2, Z2
 	VADDPS        Z2, Z1, Z1
@@ -723,9 +874,9 @@ TEXT ·sumExpAVX512(SB), NOSPLIT, $0-36
 	MOVQ         x_len+8(FP), CX
 	XORQ         DX, DX
 	SUBQ         $0x00000010, CX
-	JLT          out57
+	JLT          out65
 
-loop56:
+loop64:
 	VMOVUPS      (AX)(DX*4), Z6
 	VSUBPS       Z0, Z6, Z6
 	VMINPS       Z6, Z3, Z6
@@ -749,12 +900,12 @@ loop56:
 	VADDPS       Z9, Z4, Z4
 	ADDQ         $0x00000010, DX
 	SUBQ         $0x00000010, CX
-	JGE          loop56
+	JGE          loop64
 
-out57:
+out65:
 	ADDQ         $0x00000010, CX
 	TESTQ        CX, CX
-	JZ           end58
+	JZ           end66
 	MOVL         $0xffffffff, BX
 	BZHIL        CX, BX, BX
 	KMOVW        BX, K1
@@ -781,7 +932,7 @@ out57:
 	VBLENDMPS    Z6, Z5, K1, Z1
 	VADDPS       Z1, Z4, Z4
 
-end58:
+end66:
 	VEXTRACTF32X8 $0x01, Z4, Y0
 	VADDPS        Y0, Y4, Y0
 	VEXTRACTF128  $0x01, Y0, X1
@@ -974,24 +1125,6 @@ DATA c3efffffeAVX512<>+56(SB)/4, $0x3efffffe
 DATA c3efffffeAVX512<>+60(SB)/4, $0x3efffffe
 GLOBL c3efffffeAVX512<>(SB), RODATA|NOPTR, $64
 
-DATA c3f800000AVX512<>+0(SB)/4, $0x3f800000
-DATA c3f800000AVX512<>+4(SB)/4, $0x3f800000
-DATA c3f800000AVX512<>+8(SB)/4, $0x3f800000
-DATA c3f800000AVX512<>+12(SB)/4, $0x3f800000
-DATA c3f800000AVX512<>+16(SB)/4, $0x3f800000
-DATA c3f800000AVX512<>+20(SB)/4, $0x3f800000
-DATA c3f800000AVX512<>+24(SB)/4, $0x3f800000
-DATA c3f800000AVX512<>+28(SB)/4, $0x3f800000
-DATA c3f800000AVX512<>+32(SB)/4, $0x3f800000
-DATA c3f800000AVX512<>+36(SB)/4, $0x3f800000
-DATA c3f800000AVX512<>+40(SB)/4, $0x3f800000
-DATA c3f800000AVX512<>+44(SB)/4, $0x3f800000
-DATA c3f800000AVX512<>+48(SB)/4, $0x3f800000
-DATA c3f800000AVX512<>+52(SB)/4, $0x3f800000
-DATA c3f800000AVX512<>+56(SB)/4, $0x3f800000
-DATA c3f800000AVX512<>+60(SB)/4, $0x3f800000
-GLOBL c3f800000AVX512<>(SB), RODATA|NOPTR, $64
-
 DATA c0000007fAVX512<>+0(SB)/4, $0x0000007f
 DATA c0000007fAVX512<>+4(SB)/4, $0x0000007f
 DATA c0000007fAVX512<>+8(SB)/4, $0x0000007f
@@ -1022,9 +1155,9 @@ TEXT ·maxOfAVX512(SB), NOSPLIT, $0-28
 	MOVQ    x_len+8(FP), CX
 	XORQ    DX, DX
 	SUBQ    $0x00000040, CX
-	JLT     out60
+	JLT     out68
 
-loop59:
+loop67:
 	VMOVUPS (AX)(DX*4), Z5
 	VMAXPS  Z1, Z5, Z1
 	VMOVUPS 64(AX)(DX*4), Z5
@@ -1035,24 +1168,24 @@ loop59:
 	VMAXPS  Z4, Z5, Z4
 	ADDQ    $0x00000040, DX
 	SUBQ    $0x00000040, CX
-	JGE     loop59
+	JGE     loop67
 
-out60:
+out68:
 	ADDQ $0x00000040, CX
 	SUBQ $0x00000010, CX
-	JLT  out62
+	JLT  out70
 
-loop61:
+loop69:
 	VMOVUPS (AX)(DX*4), Z5
 	VMAXPS  Z1, Z5, Z1
 	ADDQ    $0x00000010, DX
 	SUBQ    $0x00000010, CX
-	JGE     loop61
+	JGE     loop69
 
-out62:
+out70:
 	ADDQ      $0x00000010, CX
 	TESTQ     CX, CX
-	JZ        end63
+	JZ        end71
 	MOVL      $0xffffffff, BX
 	BZHIL     CX, BX, BX
 	KMOVW     BX, K1
@@ -1060,7 +1193,7 @@ out62:
 	VBLENDMPS Z5, Z0, K1, Z6
 	VMAXPS    Z1, Z6, Z1
 
-end63:
+end71:
 	VMAXPS        Z4, Z1, Z1
 	VMAXPS        Z3, Z2, Z2
 	VMAXPS        Z2, Z1, Z1
@@ -1106,9 +1239,9 @@ TEXT ·maxAbsAVX512(SB), NOSPLIT, $0-28
 	MOVQ    x_len+8(FP), CX
 	XORQ    DX, DX
 	SUBQ    $0x00000040, CX
-	JLT     out65
+	JLT     out73
 
-loop64:
+loop72:
 	VMOVUPS (AX)(DX*4), Z5
 	VANDPS  c7fffffffAVX512<>+0(SB), Z5, Z5
 	VMAXPS  Z1, Z5, Z1
@@ -1123,25 +1256,25 @@ loop64:
 	VMAXPS  Z4, Z5, Z4
 	ADDQ    $0x00000040, DX
 	SUBQ    $0x00000040, CX
-	JGE     loop64
+	JGE     loop72
 
-out65:
+out73:
 	ADDQ $0x00000040, CX
 	SUBQ $0x00000010, CX
-	JLT  out67
+	JLT  out75
 
-loop66:
+loop74:
 	VMOVUPS (AX)(DX*4), Z5
 	VANDPS  c7fffffffAVX512<>+0(SB), Z5, Z5
 	VMAXPS  Z1, Z5, Z1
 	ADDQ    $0x00000010, DX
 	SUBQ    $0x00000010, CX
-	JGE     loop66
+	JGE     loop74
 
-out67:
+out75:
 	ADDQ      $0x00000010, CX
 	TESTQ     CX, CX
-	JZ        end68
+	JZ        end76
 	MOVL      $0xffffffff, BX
 	BZHIL     CX, BX, BX
 	KMOVW     BX, K1
@@ -1150,7 +1283,7 @@ out67:
 	VBLENDMPS Z5, Z0, K1, Z6
 	VMAXPS    Z1, Z6, Z1
 
-end68:
+end76:
 	VMAXPS        Z4, Z1, Z1
 	VMAXPS        Z3, Z2, Z2
 	VMAXPS        Z2, Z1, Z1
@@ -1212,9 +1345,9 @@ TEXT ·expAVX512(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out70
+	JLT     out78
 
-loop69:
+loop77:
 	VMOVUPS      (CX)(BX*4), Z2
 	VMINPS       Z2, Z1, Z2
 	VMAXPS       Z2, Z0, Z2
@@ -1242,12 +1375,12 @@ loop69:
 	VMOVUPS      Z5, (AX)(BX*4)
 	ADDQ         $0x00000010, BX
 	SUBQ         $0x00000010, DX
-	JGE          loop69
+	JGE          loop77
 
-out70:
+out78:
 	ADDQ         $0x00000010, DX
 	TESTQ        DX, DX
-	JZ           end71
+	JZ           end79
 	MOVL         $0xffffffff, SI
 	BZHIL        DX, SI, SI
 	KMOVW        SI, K1
@@ -1277,7 +1410,7 @@ out70:
 	VMULPS       Z0, Z3, Z3
 	VMOVUPS      Z3, K1, (AX)(BX*4)
 
-end71:
+end79:
 	VZEROUPPER
 	RET
 
@@ -1310,9 +1443,9 @@ TEXT ·geluAVX512(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out73
+	JLT     out81
 
-loop72:
+loop80:
 	VMOVUPS      (CX)(BX*4), Z3
 	VMULPS       Z3, Z3, Z4
 	VFMADD132PS  c3d922279AVX512<>+0(SB), Z2, Z4
@@ -1341,12 +1474,12 @@ loop72:
 	VMOVUPS      Z7, (AX)(BX*4)
 	ADDQ         $0x00000010, BX
 	SUBQ         $0x00000010, DX
-	JGE          loop72
+	JGE          loop80
 
-out73:
+out81:
 	ADDQ         $0x00000010, DX
 	TESTQ        DX, DX
-	JZ           end74
+	JZ           end82
 	MOVL         $0xffffffff, SI
 	BZHIL        DX, SI, SI
 	KMOVW        SI, K1
@@ -1377,7 +1510,7 @@ out73:
 	VDIVPS       Z4, Z3, Z4
 	VMOVUPS      Z4, K1, (AX)(BX*4)
 
-end74:
+end82:
 	VZEROUPPER
 	RET
 
@@ -1450,9 +1583,9 @@ TEXT ·geluGradAVX512(SB), NOSPLIT, $0-72
 	MOVQ    dx_len+8(FP), BX
 	XORQ    SI, SI
 	SUBQ    $0x00000010, BX
-	JLT     out76
+	JLT     out84
 
-loop75:
+loop83:
 	VMOVUPS      (CX)(SI*4), Z6
 	VMINPS       Z6, Z4, Z6
 	VMAXPS       Z6, Z3, Z6
@@ -1493,12 +1626,12 @@ loop75:
 	VMOVUPS      Z6, (AX)(SI*4)
 	ADDQ         $0x00000010, SI
 	SUBQ         $0x00000010, BX
-	JGE          loop75
+	JGE          loop83
 
-out76:
+out84:
 	ADDQ         $0x00000010, BX
 	TESTQ        BX, BX
-	JZ           end77
+	JZ           end85
 	MOVL         $0xffffffff, DI
 	BZHIL        BX, DI, DI
 	KMOVW        DI, K1
@@ -1541,7 +1674,7 @@ out76:
 	VFMADD231PS  Z1, Z4, Z0
 	VMOVUPS      Z0, K1, (AX)(SI*4)
 
-end77:
+end85:
 	VZEROUPPER
 	RET
 
@@ -1613,9 +1746,9 @@ TEXT ·geluExactAVX512(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out79
+	JLT     out87
 
-loop78:
+loop86:
 	VMOVUPS      (CX)(BX*4), Z6
 	VMINPS       Z6, Z3, Z6
 	VMAXPS       Z6, Z2, Z6
@@ -1657,12 +1790,12 @@ loop78:
 	VMOVUPS      Z7, (AX)(BX*4)
 	ADDQ         $0x00000010, BX
 	SUBQ         $0x00000010, DX
-	JGE          loop78
+	JGE          loop86
 
-out79:
+out87:
 	ADDQ         $0x00000010, DX
 	TESTQ        DX, DX
-	JZ           end80
+	JZ           end88
 	MOVL         $0xffffffff, SI
 	BZHIL        DX, SI, SI
 	KMOVW        SI, K1
@@ -1706,7 +1839,7 @@ out79:
 	VMULPS       Z3, Z8, Z8
 	VMOVUPS      Z8, K1, (AX)(BX*4)
 
-end80:
+end88:
 	VZEROUPPER
 	RET
 
@@ -1887,9 +2020,9 @@ TEXT ·geluExactGradAVX512(SB), NOSPLIT, $0-72
 	MOVQ    dx_len+8(FP), BX
 	XORQ    SI, SI
 	SUBQ    $0x00000010, BX
-	JLT     out82
+	JLT     out90
 
-loop81:
+loop89:
 	VMOVUPS      (CX)(SI*4), Z6
 	VMINPS       Z6, Z3, Z6
 	VMAXPS       Z6, Z2, Z6
@@ -1935,12 +2068,12 @@ loop81:
 	VMOVUPS      Z6, (AX)(SI*4)
 	ADDQ         $0x00000010, SI
 	SUBQ         $0x00000010, BX
-	JGE          loop81
+	JGE          loop89
 
-out82:
+out90:
 	ADDQ         $0x00000010, BX
 	TESTQ        BX, BX
-	JZ           end83
+	JZ           end91
 	MOVL         $0xffffffff, DI
 	BZHIL        BX, DI, DI
 	KMOVW        DI, K1
@@ -1988,7 +2121,7 @@ out82:
 	VFMADD231PS  Z1, Z8, Z0
 	VMOVUPS      Z0, K1, (AX)(SI*4)
 
-end83:
+end91:
 	VZEROUPPER
 	RET
 
@@ -2037,20 +2170,20 @@ TEXT ·reluAVX512(SB), NOSPLIT, $0-48
 	MOVQ   dst_len+8(FP), DX
 	XORQ   BX, BX
 	SUBQ   $0x00000010, DX
-	JLT    out85
+	JLT    out93
 
-loop84:
+loop92:
 	VMOVUPS (CX)(BX*4), Z1
 	VMAXPS  Z1, Z0, Z1
 	VMOVUPS Z1, (AX)(BX*4)
 	ADDQ    $0x00000010, BX
 	SUBQ    $0x00000010, DX
-	JGE     loop84
+	JGE     loop92
 
-out85:
+out93:
 	ADDQ      $0x00000010, DX
 	TESTQ     DX, DX
-	JZ        end86
+	JZ        end94
 	MOVL      $0xffffffff, SI
 	BZHIL     DX, SI, SI
 	KMOVW     SI, K1
@@ -2058,7 +2191,7 @@ out85:
 	VMAXPS    Z1, Z0, Z1
 	VMOVUPS   Z1, K1, (AX)(BX*4)
 
-end86:
+end94:
 	VZEROUPPER
 	RET
 
@@ -2072,9 +2205,9 @@ TEXT ·reluGradAVX512(SB), NOSPLIT, $0-72
 	MOVQ   dx_len+8(FP), BX
 	XORQ   SI, SI
 	SUBQ   $0x00000020, BX
-	JLT    out88
+	JLT    out96
 
-loop87:
+loop95:
 	VMOVUPS   (CX)(SI*4), Z1
 	VMOVUPS   (DX)(SI*4), Z2
 	VCMPPS    $0x11, Z1, Z0, K1
@@ -2091,14 +2224,14 @@ loop87:
 	VMOVUPS   Z1, 64(AX)(SI*4)
 	ADDQ      $0x00000020, SI
 	SUBQ      $0x00000020, BX
-	JGE       loop87
+	JGE       loop95
 
-out88:
+out96:
 	ADDQ $0x00000020, BX
 	SUBQ $0x00000010, BX
-	JLT  out90
+	JLT  out98
 
-loop89:
+loop97:
 	VMOVUPS   (CX)(SI*4), Z1
 	VMOVUPS   (DX)(SI*4), Z2
 	VCMPPS    $0x11, Z1, Z0, K1
@@ -2108,12 +2241,12 @@ loop89:
 	VMOVUPS   Z1, (AX)(SI*4)
 	ADDQ      $0x00000010, SI
 	SUBQ      $0x00000010, BX
-	JGE       loop89
+	JGE       loop97
 
-out90:
+out98:
 	ADDQ      $0x00000010, BX
 	TESTQ     BX, BX
-	JZ        end91
+	JZ        end99
 	MOVL      $0xffffffff, DI
 	BZHIL     BX, DI, DI
 	KMOVW     DI, K1
@@ -2125,7 +2258,7 @@ out90:
 	VADDPS    Z6, Z0, Z0
 	VMOVUPS   Z0, K1, (AX)(SI*4)
 
-end91:
+end99:
 	VZEROUPPER
 	RET
 
@@ -2139,21 +2272,21 @@ TEXT ·relu6AVX512(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out93
+	JLT     out101
 
-loop92:
+loop100:
 	VMOVUPS (CX)(BX*4), Z2
 	VMINPS  Z2, Z1, Z2
 	VMAXPS  Z2, Z0, Z2
 	VMOVUPS Z2, (AX)(BX*4)
 	ADDQ    $0x00000010, BX
 	SUBQ    $0x00000010, DX
-	JGE     loop92
+	JGE     loop100
 
-out93:
+out101:
 	ADDQ      $0x00000010, DX
 	TESTQ     DX, DX
-	JZ        end94
+	JZ        end102
 	MOVL      $0xffffffff, SI
 	BZHIL     DX, SI, SI
 	KMOVW     SI, K1
@@ -2162,7 +2295,7 @@ out93:
 	VMAXPS    Z1, Z0, Z1
 	VMOVUPS   Z1, K1, (AX)(BX*4)
 
-end94:
+end102:
 	VZEROUPPER
 	RET
 
@@ -2194,9 +2327,9 @@ TEXT ·relu6GradAVX512(SB), NOSPLIT, $0-48
 	MOVQ    dy_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000020, DX
-	JLT     out96
+	JLT     out104
 
-loop95:
+loop103:
 	VMOVUPS   (CX)(BX*4), Z2
 	VMOVUPS   (AX)(BX*4), Z3
 	VCMPPS    $0x11, Z2, Z0, K1
@@ -2213,14 +2346,14 @@ loop95:
 	VMOVUPS   Z7, 64(AX)(BX*4)
 	ADDQ      $0x00000020, BX
 	SUBQ      $0x00000020, DX
-	JGE       loop95
+	JGE       loop103
 
-out96:
+out104:
 	ADDQ $0x00000020, DX
 	SUBQ $0x00000010, DX
-	JLT  out98
+	JLT  out106
 
-loop97:
+loop105:
 	VMOVUPS   (CX)(BX*4), Z2
 	VMOVUPS   (AX)(BX*4), Z3
 	VCMPPS    $0x11, Z2, Z0, K1
@@ -2230,12 +2363,12 @@ loop97:
 	VMOVUPS   Z9, (AX)(BX*4)
 	ADDQ      $0x00000010, BX
 	SUBQ      $0x00000010, DX
-	JGE       loop97
+	JGE       loop105
 
-out98:
+out106:
 	ADDQ      $0x00000010, DX
 	TESTQ     DX, DX
-	JZ        end99
+	JZ        end107
 	MOVL      $0xffffffff, SI
 	BZHIL     DX, SI, SI
 	KMOVW     SI, K1
@@ -2247,7 +2380,7 @@ out98:
 	VBLENDMPS Z10, Z0, K2, Z11
 	VMOVUPS   Z11, K1, (AX)(BX*4)
 
-end99:
+end107:
 	VZEROUPPER
 	RET
 
@@ -2261,9 +2394,9 @@ TEXT ·siluAVX512(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out101
+	JLT     out109
 
-loop100:
+loop108:
 	VMOVUPS      (CX)(BX*4), Z2
 	VXORPS       c80000000AVX512<>+0(SB), Z2, Z3
 	VMINPS       Z3, Z1, Z3
@@ -2289,12 +2422,12 @@ loop100:
 	VMOVUPS      Z6, (AX)(BX*4)
 	ADDQ         $0x00000010, BX
 	SUBQ         $0x00000010, DX
-	JGE          loop100
+	JGE          loop108
 
-out101:
+out109:
 	ADDQ         $0x00000010, DX
 	TESTQ        DX, DX
-	JZ           end102
+	JZ           end110
 	MOVL         $0xffffffff, SI
 	BZHIL        DX, SI, SI
 	KMOVW        SI, K1
@@ -2322,7 +2455,7 @@ out101:
 	VDIVPS       Z4, Z2, Z4
 	VMOVUPS      Z4, K1, (AX)(BX*4)
 
-end102:
+end110:
 	VZEROUPPER
 	RET
 
@@ -2340,9 +2473,9 @@ TEXT ·siluGradAVX512(SB), NOSPLIT, $0-72
 	MOVQ    dx_len+8(FP), BX
 	XORQ    SI, SI
 	SUBQ    $0x00000010, BX
-	JLT     out104
+	JLT     out112
 
-loop103:
+loop111:
 	VMOVUPS      (CX)(SI*4), Z5
 	VMINPS       Z5, Z4, Z5
 	VMAXPS       Z5, Z3, Z5
@@ -2376,12 +2509,12 @@ loop103:
 	VMOVUPS      Z5, (AX)(SI*4)
 	ADDQ         $0x00000010, SI
 	SUBQ         $0x00000010, BX
-	JGE          loop103
+	JGE          loop111
 
-out104:
+out112:
 	ADDQ         $0x00000010, BX
 	TESTQ        BX, BX
-	JZ           end105
+	JZ           end113
 	MOVL         $0xffffffff, DI
 	BZHIL        BX, DI, DI
 	KMOVW        DI, K1
@@ -2417,7 +2550,7 @@ out104:
 	VFMADD231PS  Z1, Z5, Z0
 	VMOVUPS      Z0, K1, (AX)(SI*4)
 
-end105:
+end113:
 	VZEROUPPER
 	RET
 
@@ -2450,9 +2583,9 @@ TEXT ·sigmoidAVX512(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out107
+	JLT     out115
 
-loop106:
+loop114:
 	VMOVUPS      (CX)(BX*4), Z3
 	VXORPS       c80000000AVX512<>+0(SB), Z3, Z3
 	VMINPS       Z3, Z1, Z3
@@ -2478,12 +2611,12 @@ loop106:
 	VMOVUPS      Z6, (AX)(BX*4)
 	ADDQ         $0x00000010, BX
 	SUBQ         $0x00000010, DX
-	JGE          loop106
+	JGE          loop114
 
-out107:
+out115:
 	ADDQ         $0x00000010, DX
 	TESTQ        DX, DX
-	JZ           end108
+	JZ           end116
 	MOVL         $0xffffffff, SI
 	BZHIL        DX, SI, SI
 	KMOVW        SI, K1
@@ -2511,7 +2644,7 @@ out107:
 	VDIVPS       Z4, Z2, Z4
 	VMOVUPS      Z4, K1, (AX)(BX*4)
 
-end108:
+end116:
 	VZEROUPPER
 	RET
 
@@ -2527,9 +2660,9 @@ TEXT ·tanhAVX512(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out110
+	JLT     out118
 
-loop109:
+loop117:
 	VMOVUPS      (CX)(BX*4), Z4
 	VMULPS       Z4, Z4, Z6
 	VANDPS       c7fffffffAVX512<>+0(SB), Z4, Z5
@@ -2570,12 +2703,12 @@ loop109:
 	VMOVUPS      Z7, (AX)(BX*4)
 	ADDQ         $0x00000010, BX
 	SUBQ         $0x00000010, DX
-	JGE          loop109
+	JGE          loop117
 
-out110:
+out118:
 	ADDQ         $0x00000010, DX
 	TESTQ        DX, DX
-	JZ           end111
+	JZ           end119
 	MOVL         $0xffffffff, SI
 	BZHIL        DX, SI, SI
 	KMOVW        SI, K1
@@ -2618,7 +2751,7 @@ out110:
 	VORPS        Z4, Z8, Z8
 	VMOVUPS      Z8, K1, (AX)(BX*4)
 
-end111:
+end119:
 	VZEROUPPER
 	RET
 
@@ -2760,9 +2893,9 @@ TEXT ·layerNormRowAVX512(SB), NOSPLIT, $0-112
 	XORQ   DX, DX
 	MOVQ   CX, BX
 	SUBQ   $0x00000040, BX
-	JLT    out113
+	JLT    out121
 
-loop112:
+loop120:
 	VMOVUPS (AX)(DX*4), Z4
 	VADDPS  Z4, Z0, Z0
 	VMOVUPS 64(AX)(DX*4), Z4
@@ -2773,31 +2906,31 @@ loop112:
 	VADDPS  Z4, Z3, Z3
 	ADDQ    $0x00000040, DX
 	SUBQ    $0x00000040, BX
-	JGE     loop112
+	JGE     loop120
 
-out113:
+out121:
 	ADDQ $0x00000040, BX
 	SUBQ $0x00000010, BX
-	JLT  out115
+	JLT  out123
 
-loop114:
+loop122:
 	VMOVUPS (AX)(DX*4), Z4
 	VADDPS  Z4, Z0, Z0
 	ADDQ    $0x00000010, DX
 	SUBQ    $0x00000010, BX
-	JGE     loop114
+	JGE     loop122
 
-out115:
+out123:
 	ADDQ      $0x00000010, BX
 	TESTQ     BX, BX
-	JZ        end116
+	JZ        end124
 	MOVL      $0xffffffff, SI
 	BZHIL     BX, SI, SI
 	KMOVW     SI, K1
 	VMOVUPS.Z (AX)(DX*4), K1, Z4
 	VADDPS    Z4, Z0, Z0
 
-end116:
+end124:
 	VADDPS        Z3, Z0, Z0
 	VADDPS        Z2, Z1, Z1
 	VADDPS        Z1, Z0, Z0
@@ -2822,9 +2955,9 @@ end116:
 	XORQ          DX, DX
 	MOVQ          CX, BX
 	SUBQ          $0x00000040, BX
-	JLT           out118
+	JLT           out126
 
-loop117:
+loop125:
 	VMOVUPS     (AX)(DX*4), Z7
 	VSUBPS      Z0, Z7, Z7
 	VFMADD231PS Z7, Z7, Z1
@@ -2839,25 +2972,25 @@ loop117:
 	VFMADD231PS Z7, Z7, Z4
 	ADDQ        $0x00000040, DX
 	SUBQ        $0x00000040, BX
-	JGE         loop117
+	JGE         loop125
 
-out118:
+out126:
 	ADDQ $0x00000040, BX
 	SUBQ $0x00000010, BX
-	JLT  out120
+	JLT  out128
 
-loop119:
+loop127:
 	VMOVUPS     (AX)(DX*4), Z7
 	VSUBPS      Z0, Z7, Z7
 	VFMADD231PS Z7, Z7, Z1
 	ADDQ        $0x00000010, DX
 	SUBQ        $0x00000010, BX
-	JGE         loop119
+	JGE         loop127
 
-out120:
+out128:
 	ADDQ        $0x00000010, BX
 	TESTQ       BX, BX
-	JZ          end121
+	JZ          end129
 	MOVL        $0xffffffff, SI
 	BZHIL       BX, SI, SI
 	KMOVW       SI, K1
@@ -2866,7 +2999,7 @@ out120:
 	VBLENDMPS   Z7, Z6, K1, Z5
 	VFMADD231PS Z5, Z5, Z1
 
-end121:
+end129:
 	VADDPS        Z4, Z1, Z1
 	VADDPS        Z3, Z2, Z2
 	VADDPS        Z2, Z1, Z1
@@ -2893,75 +3026,75 @@ end121:
 	MOVQ          b_base+72(FP), SI
 	XORQ          DI, DI
 	SUBQ          $0x00000020, CX
-	JLT           out123
+	JLT           out131
 
-loop122:
+loop130:
 	VMOVUPS (AX)(DI*4), Z2
 	VSUBPS  Z0, Z2, Z2
 	VMULPS  Z1, Z2, Z2
 	TESTQ   BX, BX
-	JZ      nil124
+	JZ      nil132
 	VMOVUPS (BX)(DI*4), Z3
 	VMULPS  Z3, Z2, Z2
 
-nil124:
+nil132:
 	TESTQ   SI, SI
-	JZ      nil125
+	JZ      nil133
 	VMOVUPS (SI)(DI*4), Z3
 	VADDPS  Z3, Z2, Z2
 
-nil125:
+nil133:
 	VMOVUPS Z2, (DX)(DI*4)
 	VMOVUPS 64(AX)(DI*4), Z2
 	VSUBPS  Z0, Z2, Z2
 	VMULPS  Z1, Z2, Z2
 	TESTQ   BX, BX
-	JZ      nil126
+	JZ      nil134
 	VMOVUPS 64(BX)(DI*4), Z3
 	VMULPS  Z3, Z2, Z2
 
-nil126:
+nil134:
 	TESTQ   SI, SI
-	JZ      nil127
+	JZ      nil135
 	VMOVUPS 64(SI)(DI*4), Z3
 	VADDPS  Z3, Z2, Z2
 
-nil127:
+nil135:
 	VMOVUPS Z2, 64(DX)(DI*4)
 	ADDQ    $0x00000020, DI
 	SUBQ    $0x00000020, CX
-	JGE     loop122
+	JGE     loop130
 
-out123:
+out131:
 	ADDQ $0x00000020, CX
 	SUBQ $0x00000010, CX
-	JLT  out129
+	JLT  out137
 
-loop128:
+loop136:
 	VMOVUPS (AX)(DI*4), Z2
 	VSUBPS  Z0, Z2, Z2
 	VMULPS  Z1, Z2, Z2
 	TESTQ   BX, BX
-	JZ      nil130
+	JZ      nil138
 	VMOVUPS (BX)(DI*4), Z3
 	VMULPS  Z3, Z2, Z2
 
-nil130:
+nil138:
 	TESTQ   SI, SI
-	JZ      nil131
+	JZ      nil139
 	VMOVUPS (SI)(DI*4), Z3
 	VADDPS  Z3, Z2, Z2
 
-nil131:
+nil139:
 	VMOVUPS Z2, (DX)(DI*4)
 	ADDQ    $0x00000010, DI
 	SUBQ    $0x00000010, CX
-	JGE     loop128
+	JGE     loop136
 
-out129:
+out137:
 	ADDQ      $0x00000010, CX
 	TESTQ     CX, CX
-	JZ        end132
+	JZ        end140
 	MOVL      $0xffffffff, R8
 	BZHIL     CX, R8, R8
 	KMOVW     R8, K1
@@ -2969,20 +3102,20 @@ out129:
 	VSUBPS    Z0, Z2, Z2
 	VMULPS    Z1, Z2, Z2
 	TESTQ     BX, BX
-	JZ        nil133
+	JZ        nil141
 	VMOVUPS.Z (BX)(DI*4), K1, Z0
 	VMULPS    Z0, Z2, Z2
 
-nil133:
+nil141:
 	TESTQ     SI, SI
-	JZ        nil134
+	JZ        nil142
 	VMOVUPS.Z (SI)(DI*4), K1, Z0
 	VADDPS    Z0, Z2, Z2
 
-nil134:
+nil142:
 	VMOVUPS Z2, K1, (DX)(DI*4)
 
-end132:
+end140:
 	VZEROUPPER
 	RET
 
@@ -3006,69 +3139,7 @@ TEXT ·layerNormGradRowAVX512(SB), NOSPLIT, $0-152
 	XORQ         R8, R8
 	MOVQ         DX, R9
 	SUBQ         $0x00000020, R9
-	JLT          out136
-
-loop135:
-	VMOVUPS     (AX)(R8*4), Z6
-	VMOVUPS     (CX)(R8*4), Z7
-	VSUBPS      Z0, Z6, Z6
-	VMULPS      Z1, Z6, Z6
-	TESTQ       BX, BX
-	JZ          nil137
-	VMOVUPS     (BX)(R8*4), Z8
-	VFMADD231PS Z6, Z7, Z8
-	VMOVUPS     Z8, (BX)(R8*4)
-
-nil137:
-	TESTQ   SI, SI
-	JZ      nil138
-	VMOVUPS (SI)(R8*4), Z8
-	VADDPS  Z7, Z8, Z8
-	VMOVUPS Z8, (SI)(R8*4)
-
-nil138:
-	TESTQ   DI, DI
-	JZ      nil139
-	VMOVUPS (DI)(R8*4), Z8
-	VMULPS  Z8, Z7, Z7
-
-nil139:
-	VADDPS      Z7, Z2, Z2
-	VFMADD231PS Z6, Z7, Z4
-	VMOVUPS     64(AX)(R8*4), Z6
-	VMOVUPS     64(CX)(R8*4), Z7
-	VSUBPS      Z0, Z6, Z6
-	VMULPS      Z1, Z6, Z6
-	TESTQ       BX, BX
-	JZ          nil140
-	VMOVUPS     64(BX)(R8*4), Z8
-	VFMADD231PS Z6, Z7, Z8
-	VMOVUPS     Z8, 64(BX)(R8*4)
-
-nil140:
-	TESTQ   SI, SI
-	JZ      nil141
-	VMOVUPS 64(SI)(R8*4), Z8
-	VADDPS  Z7, Z8, Z8
-	VMOVUPS Z8, 64(SI)(R8*4)
-
-nil141:
-	TESTQ   DI, DI
-	JZ      nil142
-	VMOVUPS 64(DI)(R8*4), Z8
-	VMULPS  Z8, Z7, Z7
-
-nil142:
-	VADDPS      Z7, Z3, Z3
-	VFMADD231PS Z6, Z7, Z5
-	ADDQ        $0x00000020, R8
-	SUBQ        $0x00000020, R9
-	JGE         loop135
-
-out136:
-	ADDQ $0x00000020, R9
-	SUBQ $0x00000010, R9
-	JLT  out144
+	JLT          out144
 
 loop143:
 	VMOVUPS     (AX)(R8*4), Z6
@@ -3097,14 +3168,76 @@ nil146:
 nil147:
 	VADDPS      Z7, Z2, Z2
 	VFMADD231PS Z6, Z7, Z4
-	ADDQ        $0x00000010, R8
-	SUBQ        $0x00000010, R9
+	VMOVUPS     64(AX)(R8*4), Z6
+	VMOVUPS     64(CX)(R8*4), Z7
+	VSUBPS      Z0, Z6, Z6
+	VMULPS      Z1, Z6, Z6
+	TESTQ       BX, BX
+	JZ          nil148
+	VMOVUPS     64(BX)(R8*4), Z8
+	VFMADD231PS Z6, Z7, Z8
+	VMOVUPS     Z8, 64(BX)(R8*4)
+
+nil148:
+	TESTQ   SI, SI
+	JZ      nil149
+	VMOVUPS 64(SI)(R8*4), Z8
+	VADDPS  Z7, Z8, Z8
+	VMOVUPS Z8, 64(SI)(R8*4)
+
+nil149:
+	TESTQ   DI, DI
+	JZ      nil150
+	VMOVUPS 64(DI)(R8*4), Z8
+	VMULPS  Z8, Z7, Z7
+
+nil150:
+	VADDPS      Z7, Z3, Z3
+	VFMADD231PS Z6, Z7, Z5
+	ADDQ        $0x00000020, R8
+	SUBQ        $0x00000020, R9
 	JGE         loop143
 
 out144:
+	ADDQ $0x00000020, R9
+	SUBQ $0x00000010, R9
+	JLT  out152
+
+loop151:
+	VMOVUPS     (AX)(R8*4), Z6
+	VMOVUPS     (CX)(R8*4), Z7
+	VSUBPS      Z0, Z6, Z6
+	VMULPS      Z1, Z6, Z6
+	TESTQ       BX, BX
+	JZ          nil153
+	VMOVUPS     (BX)(R8*4), Z8
+	VFMADD231PS Z6, Z7, Z8
+	VMOVUPS     Z8, (BX)(R8*4)
+
+nil153:
+	TESTQ   SI, SI
+	JZ      nil154
+	VMOVUPS (SI)(R8*4), Z8
+	VADDPS  Z7, Z8, Z8
+	VMOVUPS Z8, (SI)(R8*4)
+
+nil154:
+	TESTQ   DI, DI
+	JZ      nil155
+	VMOVUPS (DI)(R8*4), Z8
+	VMULPS  Z8, Z7, Z7
+
+nil155:
+	VADDPS      Z7, Z2, Z2
+	VFMADD231PS Z6, Z7, Z4
+	ADDQ        $0x00000010, R8
+	SUBQ        $0x00000010, R9
+	JGE         loop151
+
+out152:
 	ADDQ        $0x00000010, R9
 	TESTQ       R9, R9
-	JZ          end148
+	JZ          end156
 	MOVL        $0xffffffff, R10
 	BZHIL       R9, R10, R10
 	KMOVW       R10, K1
@@ -3113,32 +3246,32 @@ out144:
 	VSUBPS      Z0, Z6, Z6
 	VMULPS      Z1, Z6, Z6
 	TESTQ       BX, BX
-	JZ          nil149
+	JZ          nil157
 	VMOVUPS.Z   (BX)(R8*4), K1, Z8
 	VFMADD231PS Z6, Z7, Z8
 	VMOVUPS     Z8, K1, (BX)(R8*4)
 
-nil149:
+nil157:
 	TESTQ     SI, SI
-	JZ        nil150
+	JZ        nil158
 	VMOVUPS.Z (SI)(R8*4), K1, Z8
 	VADDPS    Z7, Z8, Z8
 	VMOVUPS   Z8, K1, (SI)(R8*4)
 
-nil150:
+nil158:
 	TESTQ     DI, DI
-	JZ        nil151
+	JZ        nil159
 	VMOVUPS.Z (DI)(R8*4), K1, Z8
 	VMULPS    Z8, Z7, Z7
 
-nil151:
+nil159:
 	VADDPS      Z7, Z2, Z2
 	VFMADD231PS Z6, Z7, Z4
 
-end148:
+end156:
 	MOVQ          dx_base+0(FP), BX
 	TESTQ         BX, BX
-	JZ            nil152
+	JZ            nil160
 	VADDPS        Z3, Z2, Z2
 	VEXTRACTF32X8 $0x01, Z2, Y3
 	VADDPS        Y3, Y2, Y2
@@ -3168,17 +3301,17 @@ end148:
 	VMULPS        Z1, Z3, Z3
 	XORQ          SI, SI
 	SUBQ          $0x00000020, DX
-	JLT           out154
+	JLT           out162
 
-loop153:
+loop161:
 	VMOVUPS (AX)(SI*4), Z4
 	VMOVUPS (CX)(SI*4), Z5
 	TESTQ   DI, DI
-	JZ      nil155
+	JZ      nil163
 	VMOVUPS (DI)(SI*4), Z6
 	VMULPS  Z6, Z5, Z5
 
-nil155:
+nil163:
 	VSUBPS       Z0, Z4, Z4
 	VSUBPS       Z2, Z5, Z5
 	VFNMADD231PS Z4, Z3, Z5
@@ -3188,11 +3321,11 @@ nil155:
 	VMOVUPS      64(AX)(SI*4), Z4
 	VMOVUPS      64(CX)(SI*4), Z5
 	TESTQ        DI, DI
-	JZ           nil156
+	JZ           nil164
 	VMOVUPS      64(DI)(SI*4), Z6
 	VMULPS       Z6, Z5, Z5
 
-nil156:
+nil164:
 	VSUBPS       Z0, Z4, Z4
 	VSUBPS       Z2, Z5, Z5
 	VFNMADD231PS Z4, Z3, Z5
@@ -3201,22 +3334,22 @@ nil156:
 	VMOVUPS      Z4, 64(BX)(SI*4)
 	ADDQ         $0x00000020, SI
 	SUBQ         $0x00000020, DX
-	JGE          loop153
+	JGE          loop161
 
-out154:
+out162:
 	ADDQ $0x00000020, DX
 	SUBQ $0x00000010, DX
-	JLT  out158
+	JLT  out166
 
-loop157:
+loop165:
 	VMOVUPS (AX)(SI*4), Z4
 	VMOVUPS (CX)(SI*4), Z5
 	TESTQ   DI, DI
-	JZ      nil159
+	JZ      nil167
 	VMOVUPS (DI)(SI*4), Z6
 	VMULPS  Z6, Z5, Z5
 
-nil159:
+nil167:
 	VSUBPS       Z0, Z4, Z4
 	VSUBPS       Z2, Z5, Z5
 	VFNMADD231PS Z4, Z3, Z5
@@ -3225,23 +3358,23 @@ nil159:
 	VMOVUPS      Z4, (BX)(SI*4)
 	ADDQ         $0x00000010, SI
 	SUBQ         $0x00000010, DX
-	JGE          loop157
+	JGE          loop165
 
-out158:
+out166:
 	ADDQ      $0x00000010, DX
 	TESTQ     DX, DX
-	JZ        end160
+	JZ        end168
 	MOVL      $0xffffffff, R8
 	BZHIL     DX, R8, R8
 	KMOVW     R8, K1
 	VMOVUPS.Z (AX)(SI*4), K1, Z4
 	VMOVUPS.Z (CX)(SI*4), K1, Z5
 	TESTQ     DI, DI
-	JZ        nil161
+	JZ        nil169
 	VMOVUPS.Z (DI)(SI*4), K1, Z6
 	VMULPS    Z6, Z5, Z5
 
-nil161:
+nil169:
 	VSUBPS       Z0, Z4, Z4
 	VSUBPS       Z2, Z5, Z5
 	VFNMADD231PS Z4, Z3, Z5
@@ -3249,8 +3382,8 @@ nil161:
 	VFMADD231PS  Z5, Z1, Z0
 	VMOVUPS      Z0, K1, (BX)(SI*4)
 
-end160:
-nil152:
+end168:
+nil160:
 	VZEROUPPER
 	RET
 
@@ -3266,9 +3399,9 @@ TEXT ·rmsNormRowAVX512(SB), NOSPLIT, $0-84
 	XORQ   DX, DX
 	MOVQ   CX, BX
 	SUBQ   $0x00000040, BX
-	JLT    out163
+	JLT    out171
 
-loop162:
+loop170:
 	VMOVUPS     (AX)(DX*4), Z4
 	VFMADD231PS Z4, Z4, Z0
 	VMOVUPS     64(AX)(DX*4), Z4
@@ -3279,31 +3412,31 @@ loop162:
 	VFMADD231PS Z4, Z4, Z3
 	ADDQ        $0x00000040, DX
 	SUBQ        $0x00000040, BX
-	JGE         loop162
+	JGE         loop170
 
-out163:
+out171:
 	ADDQ $0x00000040, BX
 	SUBQ $0x00000010, BX
-	JLT  out165
+	JLT  out173
 
-loop164:
+loop172:
 	VMOVUPS     (AX)(DX*4), Z4
 	VFMADD231PS Z4, Z4, Z0
 	ADDQ        $0x00000010, DX
 	SUBQ        $0x00000010, BX
-	JGE         loop164
+	JGE         loop172
 
-out165:
+out173:
 	ADDQ        $0x00000010, BX
 	TESTQ       BX, BX
-	JZ          end166
+	JZ          end174
 	MOVL        $0xffffffff, SI
 	BZHIL       BX, SI, SI
 	KMOVW       SI, K1
 	VMOVUPS.Z   (AX)(DX*4), K1, Z4
 	VFMADD231PS Z4, Z4, Z0
 
-end166:
+end174:
 	VADDPS        Z3, Z0, Z0
 	VADDPS        Z2, Z1, Z1
 	VADDPS        Z1, Z0, Z0
@@ -3329,68 +3462,68 @@ end166:
 	MOVQ          g_base+48(FP), BX
 	XORQ          SI, SI
 	SUBQ          $0x00000020, CX
-	JLT           out168
+	JLT           out176
 
-loop167:
+loop175:
 	VMOVUPS (AX)(SI*4), Z1
 	VMULPS  Z0, Z1, Z1
 	TESTQ   BX, BX
-	JZ      nil169
+	JZ      nil177
 	VMOVUPS (BX)(SI*4), Z2
 	VMULPS  Z2, Z1, Z1
 
-nil169:
+nil177:
 	VMOVUPS Z1, (DX)(SI*4)
 	VMOVUPS 64(AX)(SI*4), Z1
 	VMULPS  Z0, Z1, Z1
 	TESTQ   BX, BX
-	JZ      nil170
+	JZ      nil178
 	VMOVUPS 64(BX)(SI*4), Z2
 	VMULPS  Z2, Z1, Z1
 
-nil170:
+nil178:
 	VMOVUPS Z1, 64(DX)(SI*4)
 	ADDQ    $0x00000020, SI
 	SUBQ    $0x00000020, CX
-	JGE     loop167
+	JGE     loop175
 
-out168:
+out176:
 	ADDQ $0x00000020, CX
 	SUBQ $0x00000010, CX
-	JLT  out172
+	JLT  out180
 
-loop171:
+loop179:
 	VMOVUPS (AX)(SI*4), Z1
 	VMULPS  Z0, Z1, Z1
 	TESTQ   BX, BX
-	JZ      nil173
+	JZ      nil181
 	VMOVUPS (BX)(SI*4), Z2
 	VMULPS  Z2, Z1, Z1
 
-nil173:
+nil181:
 	VMOVUPS Z1, (DX)(SI*4)
 	ADDQ    $0x00000010, SI
 	SUBQ    $0x00000010, CX
-	JGE     loop171
+	JGE     loop179
 
-out172:
+out180:
 	ADDQ      $0x00000010, CX
 	TESTQ     CX, CX
-	JZ        end174
+	JZ        end182
 	MOVL      $0xffffffff, DI
 	BZHIL     CX, DI, DI
 	KMOVW     DI, K1
 	VMOVUPS.Z (AX)(SI*4), K1, Z1
 	VMULPS    Z0, Z1, Z0
 	TESTQ     BX, BX
-	JZ        nil175
+	JZ        nil183
 	VMOVUPS.Z (BX)(SI*4), K1, Z1
 	VMULPS    Z1, Z0, Z0
 
-nil175:
+nil183:
 	VMOVUPS Z0, K1, (DX)(SI*4)
 
-end174:
+end182:
 	VZEROUPPER
 	RET
 
@@ -3409,103 +3542,103 @@ TEXT ·rmsNormGradRowAVX512(SB), NOSPLIT, $0-124
 	XORQ         DI, DI
 	MOVQ         DX, R8
 	SUBQ         $0x00000020, R8
-	JLT          out177
+	JLT          out185
 
-loop176:
+loop184:
 	VMOVUPS     (AX)(DI*4), Z3
 	VMOVUPS     (CX)(DI*4), Z4
 	TESTQ       BX, BX
-	JZ          nil178
+	JZ          nil186
 	VMOVUPS     (BX)(DI*4), Z5
 	VMULPS      Z0, Z3, Z6
 	VFMADD231PS Z6, Z4, Z5
 	VMOVUPS     Z5, (BX)(DI*4)
 
-nil178:
+nil186:
 	TESTQ   SI, SI
-	JZ      nil179
+	JZ      nil187
 	VMOVUPS (SI)(DI*4), Z5
 	VMULPS  Z5, Z4, Z4
 
-nil179:
+nil187:
 	VFMADD231PS Z3, Z4, Z1
 	VMOVUPS     64(AX)(DI*4), Z3
 	VMOVUPS     64(CX)(DI*4), Z4
 	TESTQ       BX, BX
-	JZ          nil180
+	JZ          nil188
 	VMOVUPS     64(BX)(DI*4), Z5
 	VMULPS      Z0, Z3, Z6
 	VFMADD231PS Z6, Z4, Z5
 	VMOVUPS     Z5, 64(BX)(DI*4)
 
-nil180:
+nil188:
 	TESTQ   SI, SI
-	JZ      nil181
+	JZ      nil189
 	VMOVUPS 64(SI)(DI*4), Z5
 	VMULPS  Z5, Z4, Z4
 
-nil181:
+nil189:
 	VFMADD231PS Z3, Z4, Z2
 	ADDQ        $0x00000020, DI
 	SUBQ        $0x00000020, R8
-	JGE         loop176
+	JGE         loop184
 
-out177:
+out185:
 	ADDQ $0x00000020, R8
 	SUBQ $0x00000010, R8
-	JLT  out183
+	JLT  out191
 
-loop182:
+loop190:
 	VMOVUPS     (AX)(DI*4), Z3
 	VMOVUPS     (CX)(DI*4), Z4
 	TESTQ       BX, BX
-	JZ          nil184
+	JZ          nil192
 	VMOVUPS     (BX)(DI*4), Z5
 	VMULPS      Z0, Z3, Z6
 	VFMADD231PS Z6, Z4, Z5
 	VMOVUPS     Z5, (BX)(DI*4)
 
-nil184:
+nil192:
 	TESTQ   SI, SI
-	JZ      nil185
+	JZ      nil193
 	VMOVUPS (SI)(DI*4), Z5
 	VMULPS  Z5, Z4, Z4
 
-nil185:
+nil193:
 	VFMADD231PS Z3, Z4, Z1
 	ADDQ        $0x00000010, DI
 	SUBQ        $0x00000010, R8
-	JGE         loop182
+	JGE         loop190
 
-out183:
+out191:
 	ADDQ        $0x00000010, R8
 	TESTQ       R8, R8
-	JZ          end186
+	JZ          end194
 	MOVL        $0xffffffff, R9
 	BZHIL       R8, R9, R9
 	KMOVW       R9, K1
 	VMOVUPS.Z   (AX)(DI*4), K1, Z3
 	VMOVUPS.Z   (CX)(DI*4), K1, Z4
 	TESTQ       BX, BX
-	JZ          nil187
+	JZ          nil195
 	VMOVUPS.Z   (BX)(DI*4), K1, Z5
 	VMULPS      Z0, Z3, Z6
 	VFMADD231PS Z6, Z4, Z5
 	VMOVUPS     Z5, K1, (BX)(DI*4)
 
-nil187:
+nil195:
 	TESTQ     SI, SI
-	JZ        nil188
+	JZ        nil196
 	VMOVUPS.Z (SI)(DI*4), K1, Z5
 	VMULPS    Z5, Z4, Z4
 
-nil188:
+nil196:
 	VFMADD231PS Z3, Z4, Z1
 
-end186:
+end194:
 	MOVQ          dx_base+0(FP), BX
 	TESTQ         BX, BX
-	JZ            nil189
+	JZ            nil197
 	VADDPS        Z2, Z1, Z1
 	VEXTRACTF32X8 $0x01, Z1, Y2
 	VADDPS        Y2, Y1, Y1
@@ -3523,16 +3656,16 @@ end186:
 	VMULPS        Z0, Z1, Z1
 	XORQ          DI, DI
 	SUBQ          $0x00000020, DX
-	JLT           out191
+	JLT           out199
 
-loop190:
+loop198:
 	VMOVUPS (CX)(DI*4), Z2
 	TESTQ   SI, SI
-	JZ      nil192
+	JZ      nil200
 	VMOVUPS (SI)(DI*4), Z3
 	VMULPS  Z3, Z2, Z2
 
-nil192:
+nil200:
 	VMOVUPS      (AX)(DI*4), Z3
 	VFNMADD231PS Z3, Z1, Z2
 	VMOVUPS      (BX)(DI*4), Z3
@@ -3540,11 +3673,11 @@ nil192:
 	VMOVUPS      Z3, (BX)(DI*4)
 	VMOVUPS      64(CX)(DI*4), Z2
 	TESTQ        SI, SI
-	JZ           nil193
+	JZ           nil201
 	VMOVUPS      64(SI)(DI*4), Z3
 	VMULPS       Z3, Z2, Z2
 
-nil193:
+nil201:
 	VMOVUPS      64(AX)(DI*4), Z3
 	VFNMADD231PS Z3, Z1, Z2
 	VMOVUPS      64(BX)(DI*4), Z3
@@ -3552,21 +3685,21 @@ nil193:
 	VMOVUPS      Z3, 64(BX)(DI*4)
 	ADDQ         $0x00000020, DI
 	SUBQ         $0x00000020, DX
-	JGE          loop190
+	JGE          loop198
 
-out191:
+out199:
 	ADDQ $0x00000020, DX
 	SUBQ $0x00000010, DX
-	JLT  out195
+	JLT  out203
 
-loop194:
+loop202:
 	VMOVUPS (CX)(DI*4), Z2
 	TESTQ   SI, SI
-	JZ      nil196
+	JZ      nil204
 	VMOVUPS (SI)(DI*4), Z3
 	VMULPS  Z3, Z2, Z2
 
-nil196:
+nil204:
 	VMOVUPS      (AX)(DI*4), Z3
 	VFNMADD231PS Z3, Z1, Z2
 	VMOVUPS      (BX)(DI*4), Z3
@@ -3574,36 +3707,36 @@ nil196:
 	VMOVUPS      Z3, (BX)(DI*4)
 	ADDQ         $0x00000010, DI
 	SUBQ         $0x00000010, DX
-	JGE          loop194
+	JGE          loop202
 
-out195:
+out203:
 	ADDQ      $0x00000010, DX
 	TESTQ     DX, DX
-	JZ        end197
+	JZ        end205
 	MOVL      $0xffffffff, R8
 	BZHIL     DX, R8, R8
 	KMOVW     R8, K1
 	VMOVUPS.Z (CX)(DI*4), K1, Z2
 	TESTQ     SI, SI
-	JZ        nil198
+	JZ        nil206
 	VMOVUPS.Z (SI)(DI*4), K1, Z3
 	VMULPS    Z3, Z2, Z2
 
-nil198:
+nil206:
 	VMOVUPS.Z    (AX)(DI*4), K1, Z3
 	VFNMADD231PS Z3, Z1, Z2
 	VMOVUPS.Z    (BX)(DI*4), K1, Z1
 	VFMADD231PS  Z2, Z0, Z1
 	VMOVUPS      Z1, K1, (BX)(DI*4)
 
-end197:
-nil189:
+end205:
+nil197:
 	VZEROUPPER
 	RET
 
-// func softmaxRowAVX512(x []float32, scale float32)
+// func softmaxRowAVX512(x []float32, scale float32) (top float32, inv float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·softmaxRowAVX512(SB), NOSPLIT, $0-28
+TEXT ·softmaxRowAVX512(SB), NOSPLIT, $0-40
 	MOVQ         x_base+0(FP), AX
 	MOVQ         x_len+8(FP), CX
 	VMOVSS       scale+24(FP), X0
@@ -3616,9 +3749,9 @@ TEXT ·softmaxRowAVX512(SB), NOSPLIT, $0-28
 	XORQ         DX, DX
 	MOVQ         CX, BX
 	SUBQ         $0x00000040, BX
-	JLT          out200
+	JLT          out208
 
-loop199:
+loop207:
 	VMOVUPS (AX)(DX*4), Z8
 	VMULPS  Z0, Z8, Z8
 	VMAXPS  Z4, Z8, Z4
@@ -3633,25 +3766,25 @@ loop199:
 	VMAXPS  Z7, Z8, Z7
 	ADDQ    $0x00000040, DX
 	SUBQ    $0x00000040, BX
-	JGE     loop199
+	JGE     loop207
 
-out200:
+out208:
 	ADDQ $0x00000040, BX
 	SUBQ $0x00000010, BX
-	JLT  out202
+	JLT  out210
 
-loop201:
+loop209:
 	VMOVUPS (AX)(DX*4), Z8
 	VMULPS  Z0, Z8, Z8
 	VMAXPS  Z4, Z8, Z4
 	ADDQ    $0x00000010, DX
 	SUBQ    $0x00000010, BX
-	JGE     loop201
+	JGE     loop209
 
-out202:
+out210:
 	ADDQ      $0x00000010, BX
 	TESTQ     BX, BX
-	JZ        end203
+	JZ        end211
 	MOVL      $0xffffffff, SI
 	BZHIL     BX, SI, SI
 	KMOVW     SI, K1
@@ -3660,7 +3793,7 @@ out202:
 	VBLENDMPS Z8, Z3, K1, Z1
 	VMAXPS    Z4, Z1, Z4
 
-end203:
+end211:
 	VMAXPS        Z7, Z4, Z4
 	VMAXPS        Z6, Z5, Z5
 	VMAXPS        Z5, Z4, Z4
@@ -3672,6 +3805,7 @@ end203:
 	VMAXPS        X3, X1, X1
 	VPERMILPS     $0xb1, X1, X3
 	VMAXPS        X3, X1, X1
+	VMOVSS        X1, top+32(FP)
 	VBROADCASTSS  X1, Z1
 	VXORPS        Z3, Z3, Z3
 	VXORPS        Z4, Z4, Z4
@@ -3680,9 +3814,9 @@ end203:
 	XORQ          DX, DX
 	MOVQ          CX, BX
 	SUBQ          $0x00000010, BX
-	JLT           out205
+	JLT           out213
 
-loop204:
+loop212:
 	VMOVUPS      (AX)(DX*4), Z7
 	VFMSUB213PS  Z1, Z0, Z7
 	VMINPS       Z7, Z6, Z7
@@ -3707,12 +3841,12 @@ loop204:
 	VADDPS       Z10, Z3, Z3
 	ADDQ         $0x00000010, DX
 	SUBQ         $0x00000010, BX
-	JGE          loop204
+	JGE          loop212
 
-out205:
+out213:
 	ADDQ         $0x00000010, BX
 	TESTQ        BX, BX
-	JZ           end206
+	JZ           end214
 	MOVL         $0xffffffff, SI
 	BZHIL        BX, SI, SI
 	KMOVW        SI, K1
@@ -3740,7 +3874,7 @@ out205:
 	VBLENDMPS    Z6, Z4, K1, Z2
 	VADDPS       Z2, Z3, Z3
 
-end206:
+end214:
 	VEXTRACTF32X8 $0x01, Z3, Y0
 	VADDPS        Y0, Y3, Y0
 	VEXTRACTF128  $0x01, Y0, X1
@@ -3751,12 +3885,13 @@ end206:
 	VADDPS        X1, X0, X0
 	VMOVSS        c3f800000AVX512<>+0(SB), X1
 	VDIVSS        X0, X1, X0
+	VMOVSS        X0, inv+36(FP)
 	VBROADCASTSS  X0, Z0
 	XORQ          DX, DX
 	SUBQ          $0x00000040, CX
-	JLT           out208
+	JLT           out216
 
-loop207:
+loop215:
 	VMOVUPS (AX)(DX*4), Z1
 	VMULPS  Z0, Z1, Z1
 	VMOVUPS Z1, (AX)(DX*4)
@@ -3771,25 +3906,25 @@ loop207:
 	VMOVUPS Z1, 192(AX)(DX*4)
 	ADDQ    $0x00000040, DX
 	SUBQ    $0x00000040, CX
-	JGE     loop207
+	JGE     loop215
 
-out208:
+out216:
 	ADDQ $0x00000040, CX
 	SUBQ $0x00000010, CX
-	JLT  out210
+	JLT  out218
 
-loop209:
+loop217:
 	VMOVUPS (AX)(DX*4), Z1
 	VMULPS  Z0, Z1, Z1
 	VMOVUPS Z1, (AX)(DX*4)
 	ADDQ    $0x00000010, DX
 	SUBQ    $0x00000010, CX
-	JGE     loop209
+	JGE     loop217
 
-out210:
+out218:
 	ADDQ      $0x00000010, CX
 	TESTQ     CX, CX
-	JZ        end211
+	JZ        end219
 	MOVL      $0xffffffff, BX
 	BZHIL     CX, BX, BX
 	KMOVW     BX, K1
@@ -3797,7 +3932,85 @@ out210:
 	VMULPS    Z0, Z1, Z0
 	VMOVUPS   Z0, K1, (AX)(DX*4)
 
-end211:
+end219:
+	VZEROUPPER
+	RET
+
+// func softmaxAgainAVX512(x []float32, scale float32, top float32, inv float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·softmaxAgainAVX512(SB), NOSPLIT, $0-36
+	MOVQ         x_base+0(FP), AX
+	VMOVSS       scale+24(FP), X0
+	VBROADCASTSS X0, Z0
+	VMOVSS       top+28(FP), X1
+	VBROADCASTSS X1, Z1
+	VMOVSS       inv+32(FP), X2
+	VBROADCASTSS X2, Z2
+	VMOVUPS      cc2b00000AVX512<>+0(SB), Z3
+	VMOVUPS      c42b20000AVX512<>+0(SB), Z4
+	MOVQ         x_len+8(FP), CX
+	XORQ         DX, DX
+	SUBQ         $0x00000010, CX
+	JLT          out221
+
+loop220:
+	VMOVUPS      (AX)(DX*4), Z5
+	VFMSUB213PS  Z1, Z0, Z5
+	VMINPS       Z5, Z4, Z5
+	VMAXPS       Z5, Z3, Z5
+	VMULPS       c3fb8aa3bAVX512<>+0(SB), Z5, Z6
+	VCVTPS2DQ    Z6, Z6
+	VCVTDQ2PS    Z6, Z7
+	VFNMADD231PS c3f318000AVX512<>+0(SB), Z7, Z5
+	VFNMADD231PS cb95e8083AVX512<>+0(SB), Z7, Z5
+	VMOVUPS      c3ab511a9AVX512<>+0(SB), Z8
+	VFMADD213PS  c3c091d36AVX512<>+0(SB), Z5, Z8
+	VFMADD213PS  c3d2aac7aAVX512<>+0(SB), Z5, Z8
+	VFMADD213PS  c3e2aaa48AVX512<>+0(SB), Z5, Z8
+	VFMADD213PS  c3efffffeAVX512<>+0(SB), Z5, Z8
+	VMULPS       Z5, Z5, Z7
+	VFMADD213PS  Z5, Z7, Z8
+	VADDPS       c3f800000AVX512<>+0(SB), Z8, Z8
+	VPADDD       c0000007fAVX512<>+0(SB), Z6, Z6
+	VPSLLD       $0x17, Z6, Z6
+	VMULPS       Z6, Z8, Z8
+	VMULPS       Z2, Z8, Z5
+	VMOVUPS      Z5, (AX)(DX*4)
+	ADDQ         $0x00000010, DX
+	SUBQ         $0x00000010, CX
+	JGE          loop220
+
+out221:
+	ADDQ         $0x00000010, CX
+	TESTQ        CX, CX
+	JZ           end222
+	MOVL         $0xffffffff, BX
+	BZHIL        CX, BX, BX
+	KMOVW        BX, K1
+	VMOVUPS.Z    (AX)(DX*4), K1, Z5
+	VFMSUB213PS  Z1, Z0, Z5
+	VMINPS       Z5, Z4, Z0
+	VMAXPS       Z0, Z3, Z0
+	VMULPS       c3fb8aa3bAVX512<>+0(SB), Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTDQ2PS    Z1, Z3
+	VFNMADD231PS c3f318000AVX512<>+0(SB), Z3, Z0
+	VFNMADD231PS cb95e8083AVX512<>+0(SB), Z3, Z0
+	VMOVUPS      c3ab511a9AVX512<>+0(SB), Z4
+	VFMADD213PS  c3c091d36AVX512<>+0(SB), Z0, Z4
+	VFMADD213PS  c3d2aac7aAVX512<>+0(SB), Z0, Z4
+	VFMADD213PS  c3e2aaa48AVX512<>+0(SB), Z0, Z4
+	VFMADD213PS  c3efffffeAVX512<>+0(SB), Z0, Z4
+	VMULPS       Z0, Z0, Z3
+	VFMADD213PS  Z0, Z3, Z4
+	VADDPS       c3f800000AVX512<>+0(SB), Z4, Z4
+	VPADDD       c0000007fAVX512<>+0(SB), Z1, Z1
+	VPSLLD       $0x17, Z1, Z1
+	VMULPS       Z1, Z4, Z4
+	VMULPS       Z2, Z4, Z0
+	VMOVUPS      Z0, K1, (AX)(DX*4)
+
+end222:
 	VZEROUPPER
 	RET
 
@@ -3814,9 +4027,9 @@ TEXT ·softmaxGradRowAVX512(SB), NOSPLIT, $0-76
 	XORQ   BX, BX
 	MOVQ   DX, SI
 	SUBQ   $0x00000040, SI
-	JLT    out213
+	JLT    out224
 
-loop212:
+loop223:
 	VMOVUPS     (AX)(BX*4), Z4
 	VMOVUPS     (CX)(BX*4), Z5
 	VFMADD231PS Z4, Z5, Z0
@@ -3831,25 +4044,25 @@ loop212:
 	VFMADD231PS Z4, Z5, Z3
 	ADDQ        $0x00000040, BX
 	SUBQ        $0x00000040, SI
-	JGE         loop212
+	JGE         loop223
 
-out213:
+out224:
 	ADDQ $0x00000040, SI
 	SUBQ $0x00000010, SI
-	JLT  out215
+	JLT  out226
 
-loop214:
+loop225:
 	VMOVUPS     (AX)(BX*4), Z4
 	VMOVUPS     (CX)(BX*4), Z5
 	VFMADD231PS Z4, Z5, Z0
 	ADDQ        $0x00000010, BX
 	SUBQ        $0x00000010, SI
-	JGE         loop214
+	JGE         loop225
 
-out215:
+out226:
 	ADDQ        $0x00000010, SI
 	TESTQ       SI, SI
-	JZ          end216
+	JZ          end227
 	MOVL        $0xffffffff, DI
 	BZHIL       SI, DI, DI
 	KMOVW       DI, K1
@@ -3857,7 +4070,7 @@ out215:
 	VMOVUPS.Z   (CX)(BX*4), K1, Z5
 	VFMADD231PS Z4, Z5, Z0
 
-end216:
+end227:
 	VADDPS        Z3, Z0, Z0
 	VADDPS        Z2, Z1, Z1
 	VADDPS        Z1, Z0, Z0
@@ -3875,9 +4088,9 @@ end216:
 	VBROADCASTSS  X1, Z1
 	XORQ          SI, SI
 	SUBQ          $0x00000020, DX
-	JLT           out218
+	JLT           out229
 
-loop217:
+loop228:
 	VMOVUPS (CX)(SI*4), Z2
 	VMOVUPS (AX)(SI*4), Z3
 	VSUBPS  Z0, Z2, Z2
@@ -3892,14 +4105,14 @@ loop217:
 	VMOVUPS Z2, 64(BX)(SI*4)
 	ADDQ    $0x00000020, SI
 	SUBQ    $0x00000020, DX
-	JGE     loop217
+	JGE     loop228
 
-out218:
+out229:
 	ADDQ $0x00000020, DX
 	SUBQ $0x00000010, DX
-	JLT  out220
+	JLT  out231
 
-loop219:
+loop230:
 	VMOVUPS (CX)(SI*4), Z2
 	VMOVUPS (AX)(SI*4), Z3
 	VSUBPS  Z0, Z2, Z2
@@ -3908,12 +4121,12 @@ loop219:
 	VMOVUPS Z2, (BX)(SI*4)
 	ADDQ    $0x00000010, SI
 	SUBQ    $0x00000010, DX
-	JGE     loop219
+	JGE     loop230
 
-out220:
+out231:
 	ADDQ      $0x00000010, DX
 	TESTQ     DX, DX
-	JZ        end221
+	JZ        end232
 	MOVL      $0xffffffff, DI
 	BZHIL     DX, DI, DI
 	KMOVW     DI, K1
@@ -3924,7 +4137,7 @@ out220:
 	VMULPS    Z1, Z2, Z2
 	VMOVUPS   Z2, K1, (BX)(SI*4)
 
-end221:
+end232:
 	VZEROUPPER
 	RET
 
@@ -3952,9 +4165,9 @@ TEXT ·adamWAVX512(SB), NOSPLIT, $0-116
 	MOVQ         p_len+8(FP), SI
 	XORQ         DI, DI
 	SUBQ         $0x00000010, SI
-	JLT          out223
+	JLT          out234
 
-loop222:
+loop233:
 	VMOVUPS      (CX)(DI*4), Z5
 	VMOVUPS      (DX)(DI*4), Z6
 	VMOVUPS      (BX)(DI*4), Z7
@@ -3974,12 +4187,12 @@ loop222:
 	VMOVUPS      Z5, (AX)(DI*4)
 	ADDQ         $0x00000010, DI
 	SUBQ         $0x00000010, SI
-	JGE          loop222
+	JGE          loop233
 
-out223:
+out234:
 	ADDQ         $0x00000010, SI
 	TESTQ        SI, SI
-	JZ           end224
+	JZ           end235
 	MOVL         $0xffffffff, R8
 	BZHIL        SI, R8, R8
 	KMOVW        R8, K1
@@ -4001,7 +4214,7 @@ out223:
 	VFNMADD231PS Z6, Z1, Z0
 	VMOVUPS      Z0, K1, (AX)(DI*4)
 
-end224:
+end235:
 	VZEROUPPER
 	RET
 
@@ -4016,9 +4229,9 @@ TEXT ·toBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ    src_len+32(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out226
+	JLT     out237
 
-loop225:
+loop236:
 	VMOVUPS   (CX)(BX*4), Z3
 	VPSRLD    $0x10, Z3, Z4
 	VANDPS    Z0, Z4, Z4
@@ -4031,13 +4244,13 @@ loop225:
 	VPMOVDW   Z6, (AX)(BX*2)
 	ADDQ      $0x00000010, BX
 	SUBQ      $0x00000010, DX
-	JGE       loop225
+	JGE       loop236
 
-out226:
+out237:
 	ADDQ $0x00000010, DX
-	JZ   end228
+	JZ   end239
 
-one227:
+one238:
 	VMOVD     (CX)(BX*4), X7
 	VPSRLD    $0x10, Z7, Z3
 	VANDPS    Z0, Z3, Z3
@@ -4051,9 +4264,9 @@ one227:
 	MOVW      SI, (AX)(BX*2)
 	INCQ      BX
 	DECQ      DX
-	JNZ       one227
+	JNZ       one238
 
-end228:
+end239:
 	VZEROUPPER
 	RET
 
@@ -4119,29 +4332,29 @@ TEXT ·fromBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ dst_len+8(FP), DX
 	XORQ BX, BX
 	SUBQ $0x00000010, DX
-	JLT  out230
+	JLT  out241
 
-loop229:
+loop240:
 	VPMOVZXWD (CX)(BX*2), Z0
 	VPSLLD    $0x10, Z0, Z0
 	VMOVUPS   Z0, (AX)(BX*4)
 	ADDQ      $0x00000010, BX
 	SUBQ      $0x00000010, DX
-	JGE       loop229
+	JGE       loop240
 
-out230:
+out241:
 	ADDQ $0x00000010, DX
-	JZ   end232
+	JZ   end243
 
-one231:
+one242:
 	MOVWLZX (CX)(BX*2), SI
 	SHLL    $0x10, SI
 	MOVL    SI, (AX)(BX*4)
 	INCQ    BX
 	DECQ    DX
-	JNZ     one231
+	JNZ     one242
 
-end232:
+end243:
 	VZEROUPPER
 	RET
 
@@ -4155,22 +4368,22 @@ TEXT ·dequantInt8AVX512(SB), NOSPLIT, $0-52
 	MOVQ         dst_len+8(FP), DX
 	XORQ         BX, BX
 	SUBQ         $0x00000010, DX
-	JLT          out234
+	JLT          out245
 
-loop233:
+loop244:
 	VPMOVSXBD (CX)(BX*1), Z1
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z0, Z1, Z1
 	VMOVUPS   Z1, (AX)(BX*4)
 	ADDQ      $0x00000010, BX
 	SUBQ      $0x00000010, DX
-	JGE       loop233
+	JGE       loop244
 
-out234:
+out245:
 	ADDQ $0x00000010, DX
-	JZ   end236
+	JZ   end247
 
-one235:
+one246:
 	MOVBLSX    (CX)(BX*1), SI
 	VXORPS     X1, X1, X1
 	VCVTSI2SSL SI, X1, X1
@@ -4178,9 +4391,9 @@ one235:
 	VMOVSS     X1, (AX)(BX*4)
 	INCQ       BX
 	DECQ       DX
-	JNZ        one235
+	JNZ        one246
 
-end236:
+end247:
 	VZEROUPPER
 	RET
 
@@ -4200,14 +4413,14 @@ TEXT ·packRowsAVX512(SB), NOSPLIT, $0-80
 	BZHIL SI, DI, DI
 	KMOVW DI, K1
 
-row237:
+row248:
 	PREFETCHT0 (CX)(BX*8)
 	VMOVUPS.Z  (CX), K1, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       BX, CX
 	ADDQ       $0x00000040, AX
 	DECQ       DX
-	JNZ        row237
+	JNZ        row248
 	JMP        done
 
 wide:
@@ -4220,7 +4433,7 @@ wide:
 	BZHIL SI, DI, DI
 	KMOVW DI, K1
 
-row238:
+row249:
 	PREFETCHT0 (CX)(BX*8)
 	VMOVUPS    (CX), Z0
 	VMOVUPS    Z0, (AX)
@@ -4229,7 +4442,7 @@ row238:
 	ADDQ       BX, CX
 	ADDQ       $0x00000080, AX
 	DECQ       DX
-	JNZ        row238
+	JNZ        row249
 	JMP        done
 
 half:
@@ -4238,18 +4451,18 @@ half:
 	KMOVW  DI, K1
 	VXORPS Z0, Z0, Z0
 
-row239:
+row250:
 	VMOVUPS.Z (CX), K1, Z1
 	VMOVUPS   Z1, (AX)
 	VMOVUPS   Z0, 64(AX)
 	ADDQ      BX, CX
 	ADDQ      $0x00000080, AX
 	DECQ      DX
-	JNZ       row239
+	JNZ       row250
 	JMP       done
 
 full:
-row240:
+row251:
 	PREFETCHT0 (CX)(BX*8)
 	VMOVUPS    (CX), Z0
 	VMOVUPS    Z0, (AX)
@@ -4258,7 +4471,7 @@ row240:
 	ADDQ       BX, CX
 	ADDQ       $0x00000080, AX
 	DECQ       DX
-	JNZ        row240
+	JNZ        row251
 
 done:
 	VZEROUPPER
@@ -4389,9 +4602,9 @@ TEXT ·depthRow3AVX512(SB), NOSPLIT, $0-96
 	MOVQ x_base+24(FP), R8
 	XORQ R9, R9
 	SUBQ $0x00000010, CX
-	JLT  out242
+	JLT  out253
 
-loop241:
+loop252:
 	MOVQ    c+80(FP), R10
 	LEAQ    (AX)(R9*4), R11
 	LEAQ    (R11)(R10*4), R12
@@ -4403,7 +4616,7 @@ loop241:
 	LEAQ    (DI)(R9*4), R11
 	MOVQ    DX, R12
 
-place243:
+place254:
 	VMOVUPS     (R11), Z3
 	VFMADD231PS (R10), Z0, Z3
 	VFMADD231PS (R10)(SI*1), Z1, Z3
@@ -4412,15 +4625,15 @@ place243:
 	ADDQ        BX, R10
 	ADDQ        SI, R11
 	DECQ        R12
-	JNZ         place243
+	JNZ         place254
 	ADDQ        $0x00000010, R9
 	SUBQ        $0x00000010, CX
-	JGE         loop241
+	JGE         loop252
 
-out242:
+out253:
 	ADDQ      $0x00000010, CX
 	TESTQ     CX, CX
-	JZ        end244
+	JZ        end255
 	MOVL      $0xffffffff, R10
 	BZHIL     CX, R10, R10
 	KMOVW     R10, K1
@@ -4434,7 +4647,7 @@ out242:
 	LEAQ      (R8)(R9*4), AX
 	LEAQ      (DI)(R9*4), CX
 
-place245:
+place256:
 	VMOVUPS.Z   (CX), K1, Z3
 	VMOVUPS.Z   (AX), K1, Z4
 	VFMADD231PS Z4, Z0, Z3
@@ -4446,9 +4659,9 @@ place245:
 	ADDQ        BX, AX
 	ADDQ        SI, CX
 	DECQ        DX
-	JNZ         place245
+	JNZ         place256
 
-end244:
+end255:
 	VZEROUPPER
 	RET
 
@@ -4467,9 +4680,9 @@ TEXT ·depthRow5AVX512(SB), NOSPLIT, $0-96
 	MOVQ x_base+24(FP), R9
 	XORQ R10, R10
 	SUBQ $0x00000010, CX
-	JLT  out247
+	JLT  out258
 
-loop246:
+loop257:
 	MOVQ    c+80(FP), R11
 	LEAQ    (AX)(R10*4), R12
 	LEAQ    (R12)(R11*4), R13
@@ -4485,7 +4698,7 @@ loop246:
 	LEAQ    (R8)(R10*4), R12
 	MOVQ    DX, R13
 
-place248:
+place259:
 	VMOVUPS     (R12), Z5
 	VFMADD231PS (R11), Z0, Z5
 	VFMADD231PS (R11)(SI*1), Z1, Z5
@@ -4496,15 +4709,15 @@ place248:
 	ADDQ        BX, R11
 	ADDQ        SI, R12
 	DECQ        R13
-	JNZ         place248
+	JNZ         place259
 	ADDQ        $0x00000010, R10
 	SUBQ        $0x00000010, CX
-	JGE         loop246
+	JGE         loop257
 
-out247:
+out258:
 	ADDQ      $0x00000010, CX
 	TESTQ     CX, CX
-	JZ        end249
+	JZ        end260
 	MOVL      $0xffffffff, R11
 	BZHIL     CX, R11, R11
 	KMOVW     R11, K1
@@ -4522,7 +4735,7 @@ out247:
 	LEAQ      (R9)(R10*4), AX
 	LEAQ      (R8)(R10*4), CX
 
-place250:
+place261:
 	VMOVUPS.Z   (CX), K1, Z5
 	VMOVUPS.Z   (AX), K1, Z6
 	VFMADD231PS Z6, Z0, Z5
@@ -4538,9 +4751,9 @@ place250:
 	ADDQ        BX, AX
 	ADDQ        SI, CX
 	DECQ        DX
-	JNZ         place250
+	JNZ         place261
 
-end249:
+end260:
 	VZEROUPPER
 	RET
 
@@ -4559,9 +4772,9 @@ TEXT ·depthSpread3AVX512(SB), NOSPLIT, $0-96
 	MOVQ dx_base+0(FP), R8
 	XORQ R9, R9
 	SUBQ $0x00000010, CX
-	JLT  out252
+	JLT  out263
 
-loop251:
+loop262:
 	MOVQ    c+80(FP), R10
 	LEAQ    (AX)(R9*4), R11
 	LEAQ    (R11)(R10*4), R12
@@ -4573,7 +4786,7 @@ loop251:
 	LEAQ    (DI)(R9*4), R11
 	MOVQ    DX, R12
 
-place253:
+place264:
 	VMOVUPS     (R11), Z3
 	VMOVUPS     (R10), Z4
 	VFMADD231PS Z3, Z0, Z4
@@ -4587,15 +4800,15 @@ place253:
 	ADDQ        BX, R10
 	ADDQ        SI, R11
 	DECQ        R12
-	JNZ         place253
+	JNZ         place264
 	ADDQ        $0x00000010, R9
 	SUBQ        $0x00000010, CX
-	JGE         loop251
+	JGE         loop262
 
-out252:
+out263:
 	ADDQ      $0x00000010, CX
 	TESTQ     CX, CX
-	JZ        end254
+	JZ        end265
 	MOVL      $0xffffffff, R10
 	BZHIL     CX, R10, R10
 	KMOVW     R10, K1
@@ -4609,7 +4822,7 @@ out252:
 	LEAQ      (R8)(R9*4), AX
 	LEAQ      (DI)(R9*4), CX
 
-place255:
+place266:
 	VMOVUPS.Z   (CX), K1, Z3
 	VMOVUPS.Z   (AX), K1, Z4
 	VFMADD231PS Z3, Z0, Z4
@@ -4623,9 +4836,9 @@ place255:
 	ADDQ        BX, AX
 	ADDQ        SI, CX
 	DECQ        DX
-	JNZ         place255
+	JNZ         place266
 
-end254:
+end265:
 	VZEROUPPER
 	RET
 
@@ -4644,9 +4857,9 @@ TEXT ·depthSpread5AVX512(SB), NOSPLIT, $0-96
 	MOVQ dx_base+0(FP), R9
 	XORQ R10, R10
 	SUBQ $0x00000010, CX
-	JLT  out257
+	JLT  out268
 
-loop256:
+loop267:
 	MOVQ    c+80(FP), R11
 	LEAQ    (AX)(R10*4), R12
 	LEAQ    (R12)(R11*4), R13
@@ -4662,7 +4875,7 @@ loop256:
 	LEAQ    (R8)(R10*4), R12
 	MOVQ    DX, R13
 
-place258:
+place269:
 	VMOVUPS     (R12), Z5
 	VMOVUPS     (R11), Z6
 	VFMADD231PS Z5, Z0, Z6
@@ -4682,15 +4895,15 @@ place258:
 	ADDQ        BX, R11
 	ADDQ        SI, R12
 	DECQ        R13
-	JNZ         place258
+	JNZ         place269
 	ADDQ        $0x00000010, R10
 	SUBQ        $0x00000010, CX
-	JGE         loop256
+	JGE         loop267
 
-out257:
+out268:
 	ADDQ      $0x00000010, CX
 	TESTQ     CX, CX
-	JZ        end259
+	JZ        end270
 	MOVL      $0xffffffff, R11
 	BZHIL     CX, R11, R11
 	KMOVW     R11, K1
@@ -4708,7 +4921,7 @@ out257:
 	LEAQ      (R9)(R10*4), AX
 	LEAQ      (R8)(R10*4), CX
 
-place260:
+place271:
 	VMOVUPS.Z   (CX), K1, Z5
 	VMOVUPS.Z   (AX), K1, Z6
 	VFMADD231PS Z5, Z0, Z6
@@ -4728,9 +4941,9 @@ place260:
 	ADDQ        BX, AX
 	ADDQ        SI, CX
 	DECQ        DX
-	JNZ         place260
+	JNZ         place271
 
-end259:
+end270:
 	VZEROUPPER
 	RET
 
@@ -4749,9 +4962,9 @@ TEXT ·depthGrad3AVX512(SB), NOSPLIT, $0-96
 	MOVQ x_base+24(FP), R8
 	XORQ R9, R9
 	SUBQ $0x00000010, CX
-	JLT  out262
+	JLT  out273
 
-loop261:
+loop272:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -4759,7 +4972,7 @@ loop261:
 	LEAQ   (DI)(R9*4), R11
 	MOVQ   DX, R12
 
-place263:
+place274:
 	VMOVUPS     (R11), Z3
 	VFMADD231PS (R10), Z3, Z0
 	VFMADD231PS (R10)(SI*1), Z3, Z1
@@ -4767,7 +4980,7 @@ place263:
 	ADDQ        BX, R10
 	ADDQ        SI, R11
 	DECQ        R12
-	JNZ         place263
+	JNZ         place274
 	MOVQ        c+80(FP), R10
 	LEAQ        (AX)(R9*4), R11
 	LEAQ        (R11)(R10*4), R12
@@ -4783,12 +4996,12 @@ place263:
 	VMOVUPS     Z2, (R10)
 	ADDQ        $0x00000010, R9
 	SUBQ        $0x00000010, CX
-	JGE         loop261
+	JGE         loop272
 
-out262:
+out273:
 	ADDQ   $0x00000010, CX
 	TESTQ  CX, CX
-	JZ     end264
+	JZ     end275
 	MOVL   $0xffffffff, R10
 	BZHIL  CX, R10, R10
 	KMOVW  R10, K1
@@ -4798,7 +5011,7 @@ out262:
 	LEAQ   (R8)(R9*4), CX
 	LEAQ   (DI)(R9*4), DI
 
-place265:
+place276:
 	VMOVUPS.Z   (DI), K1, Z3
 	VMOVUPS.Z   (CX), K1, Z4
 	VFMADD231PS Z4, Z3, Z0
@@ -4809,7 +5022,7 @@ place265:
 	ADDQ        BX, CX
 	ADDQ        SI, DI
 	DECQ        DX
-	JNZ         place265
+	JNZ         place276
 	MOVQ        c+80(FP), CX
 	LEAQ        (AX)(R9*4), AX
 	LEAQ        (AX)(CX*4), DX
@@ -4824,7 +5037,7 @@ place265:
 	VADDPS      Z0, Z2, Z2
 	VMOVUPS     Z2, K1, (CX)
 
-end264:
+end275:
 	VZEROUPPER
 	RET
 
@@ -4843,9 +5056,9 @@ TEXT ·depthGrad5AVX512(SB), NOSPLIT, $0-96
 	MOVQ x_base+24(FP), R9
 	XORQ R10, R10
 	SUBQ $0x00000010, CX
-	JLT  out267
+	JLT  out278
 
-loop266:
+loop277:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -4855,7 +5068,7 @@ loop266:
 	LEAQ   (R8)(R10*4), R12
 	MOVQ   DX, R13
 
-place268:
+place279:
 	VMOVUPS     (R12), Z5
 	VFMADD231PS (R11), Z5, Z0
 	VFMADD231PS (R11)(SI*1), Z5, Z1
@@ -4865,7 +5078,7 @@ place268:
 	ADDQ        BX, R11
 	ADDQ        SI, R12
 	DECQ        R13
-	JNZ         place268
+	JNZ         place279
 	MOVQ        c+80(FP), R11
 	LEAQ        (AX)(R10*4), R12
 	LEAQ        (R12)(R11*4), R13
@@ -4889,12 +5102,12 @@ place268:
 	VMOVUPS     Z4, (R11)
 	ADDQ        $0x00000010, R10
 	SUBQ        $0x00000010, CX
-	JGE         loop266
+	JGE         loop277
 
-out267:
+out278:
 	ADDQ   $0x00000010, CX
 	TESTQ  CX, CX
-	JZ     end269
+	JZ     end280
 	MOVL   $0xffffffff, R11
 	BZHIL  CX, R11, R11
 	KMOVW  R11, K1
@@ -4906,7 +5119,7 @@ out267:
 	LEAQ   (R9)(R10*4), CX
 	LEAQ   (R8)(R10*4), R8
 
-place270:
+place281:
 	VMOVUPS.Z   (R8), K1, Z5
 	VMOVUPS.Z   (CX), K1, Z6
 	VFMADD231PS Z6, Z5, Z0
@@ -4921,7 +5134,7 @@ place270:
 	ADDQ        BX, CX
 	ADDQ        SI, R8
 	DECQ        DX
-	JNZ         place270
+	JNZ         place281
 	MOVQ        c+80(FP), CX
 	LEAQ        (AX)(R10*4), AX
 	LEAQ        (AX)(CX*4), DX
@@ -4944,7 +5157,7 @@ place270:
 	VADDPS      Z0, Z4, Z4
 	VMOVUPS     Z4, K1, (CX)
 
-end269:
+end280:
 	VZEROUPPER
 	RET
 
@@ -4993,18 +5206,18 @@ k1x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial1x1
 	TESTQ        R9, R9
-	JZ           nobias271
+	JZ           nobias282
 	VMOVUPS      (R9), Z1
 	VADDPS       Z1, Z0, Z0
 
-nobias271:
+nobias282:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta272
+	JEQ    nobeta283
 	MOVQ   DI, R9
 	VADDPS (R9), Z0, Z0
 	ADDQ   R8, R9
 
-nobeta272:
+nobeta283:
 	VMOVUPS Z0, (DI)
 	ADDQ    R8, DI
 	JMP     next1x1
@@ -5016,19 +5229,19 @@ partial1x1:
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
 	TESTQ     R9, R9
-	JZ        nobias273
+	JZ        nobias284
 	VMOVUPS.Z (R9), K1, Z1
 	VADDPS    Z1, Z0, Z0
 
-nobias273:
+nobias284:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta274
+	JEQ       nobeta285
 	MOVQ      DI, R9
 	VMOVUPS.Z (R9), K1, Z1
 	VADDPS    Z1, Z0, Z0
 	ADDQ      R8, R9
 
-nobeta274:
+nobeta285:
 	VMOVUPS Z0, K1, (DI)
 	ADDQ    R8, DI
 
@@ -5092,21 +5305,21 @@ k2x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial2x1
 	TESTQ        R10, R10
-	JZ           nobias275
+	JZ           nobias286
 	VMOVUPS      (R10), Z2
 	VADDPS       Z2, Z0, Z0
 	VADDPS       Z2, Z1, Z1
 
-nobias275:
+nobias286:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta276
+	JEQ    nobeta287
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
 	VADDPS (R10), Z1, Z1
 	ADDQ   R9, R10
 
-nobeta276:
+nobeta287:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -5120,14 +5333,14 @@ partial2x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias277
+	JZ        nobias288
 	VMOVUPS.Z (R10), K1, Z2
 	VADDPS    Z2, Z0, Z0
 	VADDPS    Z2, Z1, Z1
 
-nobias277:
+nobias288:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta278
+	JEQ       nobeta289
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z2
 	VADDPS    Z2, Z0, Z0
@@ -5136,7 +5349,7 @@ nobias277:
 	VADDPS    Z2, Z1, Z1
 	ADDQ      R9, R10
 
-nobeta278:
+nobeta289:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -5207,15 +5420,15 @@ k3x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial3x1
 	TESTQ        R10, R10
-	JZ           nobias279
+	JZ           nobias290
 	VMOVUPS      (R10), Z3
 	VADDPS       Z3, Z0, Z0
 	VADDPS       Z3, Z1, Z1
 	VADDPS       Z3, Z2, Z2
 
-nobias279:
+nobias290:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta280
+	JEQ    nobeta291
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -5224,7 +5437,7 @@ nobias279:
 	VADDPS (R10), Z2, Z2
 	ADDQ   R9, R10
 
-nobeta280:
+nobeta291:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -5240,15 +5453,15 @@ partial3x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias281
+	JZ        nobias292
 	VMOVUPS.Z (R10), K1, Z3
 	VADDPS    Z3, Z0, Z0
 	VADDPS    Z3, Z1, Z1
 	VADDPS    Z3, Z2, Z2
 
-nobias281:
+nobias292:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta282
+	JEQ       nobeta293
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z3
 	VADDPS    Z3, Z0, Z0
@@ -5260,7 +5473,7 @@ nobias281:
 	VADDPS    Z3, Z2, Z2
 	ADDQ      R9, R10
 
-nobeta282:
+nobeta293:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -5341,16 +5554,16 @@ k4x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial4x1
 	TESTQ        R10, R10
-	JZ           nobias283
+	JZ           nobias294
 	VMOVUPS      (R10), Z4
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z4, Z1, Z1
 	VADDPS       Z4, Z2, Z2
 	VADDPS       Z4, Z3, Z3
 
-nobias283:
+nobias294:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta284
+	JEQ    nobeta295
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -5361,7 +5574,7 @@ nobias283:
 	VADDPS (R10), Z3, Z3
 	ADDQ   R9, R10
 
-nobeta284:
+nobeta295:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -5379,16 +5592,16 @@ partial4x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias285
+	JZ        nobias296
 	VMOVUPS.Z (R10), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VADDPS    Z4, Z1, Z1
 	VADDPS    Z4, Z2, Z2
 	VADDPS    Z4, Z3, Z3
 
-nobias285:
+nobias296:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta286
+	JEQ       nobeta297
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z4
 	VADDPS    Z4, Z0, Z0
@@ -5403,7 +5616,7 @@ nobias285:
 	VADDPS    Z4, Z3, Z3
 	ADDQ      R9, R10
 
-nobeta286:
+nobeta297:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -5491,7 +5704,7 @@ k5x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial5x1
 	TESTQ        R10, R10
-	JZ           nobias287
+	JZ           nobias298
 	VMOVUPS      (R10), Z5
 	VADDPS       Z5, Z0, Z0
 	VADDPS       Z5, Z1, Z1
@@ -5499,9 +5712,9 @@ k5x1:
 	VADDPS       Z5, Z3, Z3
 	VADDPS       Z5, Z4, Z4
 
-nobias287:
+nobias298:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta288
+	JEQ    nobeta299
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -5514,7 +5727,7 @@ nobias287:
 	VADDPS (R10), Z4, Z4
 	ADDQ   R9, R10
 
-nobeta288:
+nobeta299:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -5534,7 +5747,7 @@ partial5x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias289
+	JZ        nobias300
 	VMOVUPS.Z (R10), K1, Z5
 	VADDPS    Z5, Z0, Z0
 	VADDPS    Z5, Z1, Z1
@@ -5542,9 +5755,9 @@ partial5x1:
 	VADDPS    Z5, Z3, Z3
 	VADDPS    Z5, Z4, Z4
 
-nobias289:
+nobias300:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta290
+	JEQ       nobeta301
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z5
 	VADDPS    Z5, Z0, Z0
@@ -5562,7 +5775,7 @@ nobias289:
 	VADDPS    Z5, Z4, Z4
 	ADDQ      R9, R10
 
-nobeta290:
+nobeta301:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -5657,7 +5870,7 @@ k6x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial6x1
 	TESTQ        R10, R10
-	JZ           nobias291
+	JZ           nobias302
 	VMOVUPS      (R10), Z6
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z6, Z1, Z1
@@ -5666,9 +5879,9 @@ k6x1:
 	VADDPS       Z6, Z4, Z4
 	VADDPS       Z6, Z5, Z5
 
-nobias291:
+nobias302:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta292
+	JEQ    nobeta303
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -5683,7 +5896,7 @@ nobias291:
 	VADDPS (R10), Z5, Z5
 	ADDQ   R9, R10
 
-nobeta292:
+nobeta303:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -5705,7 +5918,7 @@ partial6x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias293
+	JZ        nobias304
 	VMOVUPS.Z (R10), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z1, Z1
@@ -5714,9 +5927,9 @@ partial6x1:
 	VADDPS    Z6, Z4, Z4
 	VADDPS    Z6, Z5, Z5
 
-nobias293:
+nobias304:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta294
+	JEQ       nobeta305
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z6
 	VADDPS    Z6, Z0, Z0
@@ -5737,7 +5950,7 @@ nobias293:
 	VADDPS    Z6, Z5, Z5
 	ADDQ      R9, R10
 
-nobeta294:
+nobeta305:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -5842,7 +6055,7 @@ k7x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial7x1
 	TESTQ        R10, R10
-	JZ           nobias295
+	JZ           nobias306
 	VMOVUPS      (R10), Z7
 	VADDPS       Z7, Z0, Z0
 	VADDPS       Z7, Z1, Z1
@@ -5852,9 +6065,9 @@ k7x1:
 	VADDPS       Z7, Z5, Z5
 	VADDPS       Z7, Z6, Z6
 
-nobias295:
+nobias306:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta296
+	JEQ    nobeta307
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -5871,7 +6084,7 @@ nobias295:
 	VADDPS (R10), Z6, Z6
 	ADDQ   R9, R10
 
-nobeta296:
+nobeta307:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -5895,7 +6108,7 @@ partial7x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias297
+	JZ        nobias308
 	VMOVUPS.Z (R10), K1, Z7
 	VADDPS    Z7, Z0, Z0
 	VADDPS    Z7, Z1, Z1
@@ -5905,9 +6118,9 @@ partial7x1:
 	VADDPS    Z7, Z5, Z5
 	VADDPS    Z7, Z6, Z6
 
-nobias297:
+nobias308:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta298
+	JEQ       nobeta309
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z7
 	VADDPS    Z7, Z0, Z0
@@ -5931,7 +6144,7 @@ nobias297:
 	VADDPS    Z7, Z6, Z6
 	ADDQ      R9, R10
 
-nobeta298:
+nobeta309:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -6043,7 +6256,7 @@ k8x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial8x1
 	TESTQ        R10, R10
-	JZ           nobias299
+	JZ           nobias310
 	VMOVUPS      (R10), Z8
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z8, Z1, Z1
@@ -6054,9 +6267,9 @@ k8x1:
 	VADDPS       Z8, Z6, Z6
 	VADDPS       Z8, Z7, Z7
 
-nobias299:
+nobias310:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta300
+	JEQ    nobeta311
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -6075,7 +6288,7 @@ nobias299:
 	VADDPS (R10), Z7, Z7
 	ADDQ   R9, R10
 
-nobeta300:
+nobeta311:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -6101,7 +6314,7 @@ partial8x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias301
+	JZ        nobias312
 	VMOVUPS.Z (R10), K1, Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z1, Z1
@@ -6112,9 +6325,9 @@ partial8x1:
 	VADDPS    Z8, Z6, Z6
 	VADDPS    Z8, Z7, Z7
 
-nobias301:
+nobias312:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta302
+	JEQ       nobeta313
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z8
 	VADDPS    Z8, Z0, Z0
@@ -6141,7 +6354,7 @@ nobias301:
 	VADDPS    Z8, Z7, Z7
 	ADDQ      R9, R10
 
-nobeta302:
+nobeta313:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -6260,7 +6473,7 @@ k9x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial9x1
 	TESTQ        R10, R10
-	JZ           nobias303
+	JZ           nobias314
 	VMOVUPS      (R10), Z9
 	VADDPS       Z9, Z0, Z0
 	VADDPS       Z9, Z1, Z1
@@ -6272,9 +6485,9 @@ k9x1:
 	VADDPS       Z9, Z7, Z7
 	VADDPS       Z9, Z8, Z8
 
-nobias303:
+nobias314:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta304
+	JEQ    nobeta315
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -6295,7 +6508,7 @@ nobias303:
 	VADDPS (R10), Z8, Z8
 	ADDQ   R9, R10
 
-nobeta304:
+nobeta315:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -6323,7 +6536,7 @@ partial9x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias305
+	JZ        nobias316
 	VMOVUPS.Z (R10), K1, Z9
 	VADDPS    Z9, Z0, Z0
 	VADDPS    Z9, Z1, Z1
@@ -6335,9 +6548,9 @@ partial9x1:
 	VADDPS    Z9, Z7, Z7
 	VADDPS    Z9, Z8, Z8
 
-nobias305:
+nobias316:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta306
+	JEQ       nobeta317
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z9
 	VADDPS    Z9, Z0, Z0
@@ -6367,7 +6580,7 @@ nobias305:
 	VADDPS    Z9, Z8, Z8
 	ADDQ      R9, R10
 
-nobeta306:
+nobeta317:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -6496,7 +6709,7 @@ k10x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial10x1
 	TESTQ        R10, R10
-	JZ           nobias307
+	JZ           nobias318
 	VMOVUPS      (R10), Z10
 	VADDPS       Z10, Z0, Z0
 	VADDPS       Z10, Z1, Z1
@@ -6509,9 +6722,9 @@ k10x1:
 	VADDPS       Z10, Z8, Z8
 	VADDPS       Z10, Z9, Z9
 
-nobias307:
+nobias318:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta308
+	JEQ    nobeta319
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -6534,7 +6747,7 @@ nobias307:
 	VADDPS (R10), Z9, Z9
 	ADDQ   R9, R10
 
-nobeta308:
+nobeta319:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -6564,7 +6777,7 @@ partial10x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias309
+	JZ        nobias320
 	VMOVUPS.Z (R10), K1, Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z1, Z1
@@ -6577,9 +6790,9 @@ partial10x1:
 	VADDPS    Z10, Z8, Z8
 	VADDPS    Z10, Z9, Z9
 
-nobias309:
+nobias320:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta310
+	JEQ       nobeta321
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z10
 	VADDPS    Z10, Z0, Z0
@@ -6612,7 +6825,7 @@ nobias309:
 	VADDPS    Z10, Z9, Z9
 	ADDQ      R9, R10
 
-nobeta310:
+nobeta321:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -6748,7 +6961,7 @@ k11x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial11x1
 	TESTQ        R10, R10
-	JZ           nobias311
+	JZ           nobias322
 	VMOVUPS      (R10), Z11
 	VADDPS       Z11, Z0, Z0
 	VADDPS       Z11, Z1, Z1
@@ -6762,9 +6975,9 @@ k11x1:
 	VADDPS       Z11, Z9, Z9
 	VADDPS       Z11, Z10, Z10
 
-nobias311:
+nobias322:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta312
+	JEQ    nobeta323
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -6789,7 +7002,7 @@ nobias311:
 	VADDPS (R10), Z10, Z10
 	ADDQ   R9, R10
 
-nobeta312:
+nobeta323:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -6821,7 +7034,7 @@ partial11x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias313
+	JZ        nobias324
 	VMOVUPS.Z (R10), K1, Z11
 	VADDPS    Z11, Z0, Z0
 	VADDPS    Z11, Z1, Z1
@@ -6835,9 +7048,9 @@ partial11x1:
 	VADDPS    Z11, Z9, Z9
 	VADDPS    Z11, Z10, Z10
 
-nobias313:
+nobias324:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta314
+	JEQ       nobeta325
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z11
 	VADDPS    Z11, Z0, Z0
@@ -6873,7 +7086,7 @@ nobias313:
 	VADDPS    Z11, Z10, Z10
 	ADDQ      R9, R10
 
-nobeta314:
+nobeta325:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -7016,7 +7229,7 @@ k12x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial12x1
 	TESTQ        R10, R10
-	JZ           nobias315
+	JZ           nobias326
 	VMOVUPS      (R10), Z12
 	VADDPS       Z12, Z0, Z0
 	VADDPS       Z12, Z1, Z1
@@ -7031,9 +7244,9 @@ k12x1:
 	VADDPS       Z12, Z10, Z10
 	VADDPS       Z12, Z11, Z11
 
-nobias315:
+nobias326:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta316
+	JEQ    nobeta327
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -7060,7 +7273,7 @@ nobias315:
 	VADDPS (R10), Z11, Z11
 	ADDQ   R9, R10
 
-nobeta316:
+nobeta327:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -7094,7 +7307,7 @@ partial12x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias317
+	JZ        nobias328
 	VMOVUPS.Z (R10), K1, Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z1, Z1
@@ -7109,9 +7322,9 @@ partial12x1:
 	VADDPS    Z12, Z10, Z10
 	VADDPS    Z12, Z11, Z11
 
-nobias317:
+nobias328:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta318
+	JEQ       nobeta329
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z12
 	VADDPS    Z12, Z0, Z0
@@ -7150,7 +7363,7 @@ nobias317:
 	VADDPS    Z12, Z11, Z11
 	ADDQ      R9, R10
 
-nobeta318:
+nobeta329:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -7303,7 +7516,7 @@ k13x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial13x1
 	TESTQ        R10, R10
-	JZ           nobias319
+	JZ           nobias330
 	VMOVUPS      (R10), Z13
 	VADDPS       Z13, Z0, Z0
 	VADDPS       Z13, Z1, Z1
@@ -7319,9 +7532,9 @@ k13x1:
 	VADDPS       Z13, Z11, Z11
 	VADDPS       Z13, Z12, Z12
 
-nobias319:
+nobias330:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta320
+	JEQ    nobeta331
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -7350,7 +7563,7 @@ nobias319:
 	VADDPS (R10), Z12, Z12
 	ADDQ   R9, R10
 
-nobeta320:
+nobeta331:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -7386,7 +7599,7 @@ partial13x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias321
+	JZ        nobias332
 	VMOVUPS.Z (R10), K1, Z13
 	VADDPS    Z13, Z0, Z0
 	VADDPS    Z13, Z1, Z1
@@ -7402,9 +7615,9 @@ partial13x1:
 	VADDPS    Z13, Z11, Z11
 	VADDPS    Z13, Z12, Z12
 
-nobias321:
+nobias332:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta322
+	JEQ       nobeta333
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z13
 	VADDPS    Z13, Z0, Z0
@@ -7446,7 +7659,7 @@ nobias321:
 	VADDPS    Z13, Z12, Z12
 	ADDQ      R9, R10
 
-nobeta322:
+nobeta333:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -7606,7 +7819,7 @@ k14x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial14x1
 	TESTQ        R10, R10
-	JZ           nobias323
+	JZ           nobias334
 	VMOVUPS      (R10), Z14
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z1, Z1
@@ -7623,9 +7836,9 @@ k14x1:
 	VADDPS       Z14, Z12, Z12
 	VADDPS       Z14, Z13, Z13
 
-nobias323:
+nobias334:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta324
+	JEQ    nobeta335
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -7656,7 +7869,7 @@ nobias323:
 	VADDPS (R10), Z13, Z13
 	ADDQ   R9, R10
 
-nobeta324:
+nobeta335:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -7694,7 +7907,7 @@ partial14x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias325
+	JZ        nobias336
 	VMOVUPS.Z (R10), K1, Z14
 	VADDPS    Z14, Z0, Z0
 	VADDPS    Z14, Z1, Z1
@@ -7711,9 +7924,9 @@ partial14x1:
 	VADDPS    Z14, Z12, Z12
 	VADDPS    Z14, Z13, Z13
 
-nobias325:
+nobias336:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta326
+	JEQ       nobeta337
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z14
 	VADDPS    Z14, Z0, Z0
@@ -7758,7 +7971,7 @@ nobias325:
 	VADDPS    Z14, Z13, Z13
 	ADDQ      R9, R10
 
-nobeta326:
+nobeta337:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -7847,21 +8060,21 @@ k1x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial1x2
 	TESTQ        R9, R9
-	JZ           nobias327
+	JZ           nobias338
 	VMOVUPS      (R9), Z2
 	VADDPS       Z2, Z0, Z0
 	VMOVUPS      64(R9), Z2
 	VADDPS       Z2, Z1, Z1
 
-nobias327:
+nobias338:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta328
+	JEQ    nobeta339
 	MOVQ   DI, R9
 	VADDPS (R9), Z0, Z0
 	VADDPS 64(R9), Z1, Z1
 	ADDQ   R8, R9
 
-nobeta328:
+nobeta339:
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	ADDQ    R8, DI
@@ -7874,22 +8087,22 @@ partial1x2:
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
 	TESTQ     R9, R9
-	JZ        nobias329
+	JZ        nobias340
 	VMOVUPS   (R9), Z2
 	VADDPS    Z2, Z0, Z0
 	VMOVUPS.Z 64(R9), K1, Z2
 	VADDPS    Z2, Z1, Z1
 
-nobias329:
+nobias340:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta330
+	JEQ       nobeta341
 	MOVQ      DI, R9
 	VADDPS    (R9), Z0, Z0
 	VMOVUPS.Z 64(R9), K1, Z2
 	VADDPS    Z2, Z1, Z1
 	ADDQ      R8, R9
 
-nobeta330:
+nobeta341:
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, K1, 64(DI)
 	ADDQ    R8, DI
@@ -7961,7 +8174,7 @@ k2x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial2x2
 	TESTQ        R10, R10
-	JZ           nobias331
+	JZ           nobias342
 	VMOVUPS      (R10), Z4
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z4, Z2, Z2
@@ -7969,9 +8182,9 @@ k2x2:
 	VADDPS       Z4, Z1, Z1
 	VADDPS       Z4, Z3, Z3
 
-nobias331:
+nobias342:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta332
+	JEQ    nobeta343
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -7980,7 +8193,7 @@ nobias331:
 	VADDPS 64(R10), Z3, Z3
 	ADDQ   R9, R10
 
-nobeta332:
+nobeta343:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -7996,7 +8209,7 @@ partial2x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias333
+	JZ        nobias344
 	VMOVUPS   (R10), Z4
 	VADDPS    Z4, Z0, Z0
 	VADDPS    Z4, Z2, Z2
@@ -8004,9 +8217,9 @@ partial2x2:
 	VADDPS    Z4, Z1, Z1
 	VADDPS    Z4, Z3, Z3
 
-nobias333:
+nobias344:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta334
+	JEQ       nobeta345
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z4
@@ -8017,7 +8230,7 @@ nobias333:
 	VADDPS    Z4, Z3, Z3
 	ADDQ      R9, R10
 
-nobeta334:
+nobeta345:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -8100,7 +8313,7 @@ k3x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial3x2
 	TESTQ        R10, R10
-	JZ           nobias335
+	JZ           nobias346
 	VMOVUPS      (R10), Z6
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z6, Z2, Z2
@@ -8110,9 +8323,9 @@ k3x2:
 	VADDPS       Z6, Z3, Z3
 	VADDPS       Z6, Z5, Z5
 
-nobias335:
+nobias346:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta336
+	JEQ    nobeta347
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -8124,7 +8337,7 @@ nobias335:
 	VADDPS 64(R10), Z5, Z5
 	ADDQ   R9, R10
 
-nobeta336:
+nobeta347:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -8143,7 +8356,7 @@ partial3x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias337
+	JZ        nobias348
 	VMOVUPS   (R10), Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z2, Z2
@@ -8153,9 +8366,9 @@ partial3x2:
 	VADDPS    Z6, Z3, Z3
 	VADDPS    Z6, Z5, Z5
 
-nobias337:
+nobias348:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta338
+	JEQ       nobeta349
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z6
@@ -8170,7 +8383,7 @@ nobias337:
 	VADDPS    Z6, Z5, Z5
 	ADDQ      R9, R10
 
-nobeta338:
+nobeta349:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -8267,7 +8480,7 @@ k4x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial4x2
 	TESTQ        R10, R10
-	JZ           nobias339
+	JZ           nobias350
 	VMOVUPS      (R10), Z8
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z8, Z2, Z2
@@ -8279,9 +8492,9 @@ k4x2:
 	VADDPS       Z8, Z5, Z5
 	VADDPS       Z8, Z7, Z7
 
-nobias339:
+nobias350:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta340
+	JEQ    nobeta351
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -8296,7 +8509,7 @@ nobias339:
 	VADDPS 64(R10), Z7, Z7
 	ADDQ   R9, R10
 
-nobeta340:
+nobeta351:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -8318,7 +8531,7 @@ partial4x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias341
+	JZ        nobias352
 	VMOVUPS   (R10), Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z2, Z2
@@ -8330,9 +8543,9 @@ partial4x2:
 	VADDPS    Z8, Z5, Z5
 	VADDPS    Z8, Z7, Z7
 
-nobias341:
+nobias352:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta342
+	JEQ       nobeta353
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z8
@@ -8351,7 +8564,7 @@ nobias341:
 	VADDPS    Z8, Z7, Z7
 	ADDQ      R9, R10
 
-nobeta342:
+nobeta353:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -8459,7 +8672,7 @@ k5x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial5x2
 	TESTQ        R10, R10
-	JZ           nobias343
+	JZ           nobias354
 	VMOVUPS      (R10), Z10
 	VADDPS       Z10, Z0, Z0
 	VADDPS       Z10, Z2, Z2
@@ -8473,9 +8686,9 @@ k5x2:
 	VADDPS       Z10, Z7, Z7
 	VADDPS       Z10, Z9, Z9
 
-nobias343:
+nobias354:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta344
+	JEQ    nobeta355
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -8493,7 +8706,7 @@ nobias343:
 	VADDPS 64(R10), Z9, Z9
 	ADDQ   R9, R10
 
-nobeta344:
+nobeta355:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -8518,7 +8731,7 @@ partial5x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias345
+	JZ        nobias356
 	VMOVUPS   (R10), Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z2, Z2
@@ -8532,9 +8745,9 @@ partial5x2:
 	VADDPS    Z10, Z7, Z7
 	VADDPS    Z10, Z9, Z9
 
-nobias345:
+nobias356:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta346
+	JEQ       nobeta357
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z10
@@ -8557,7 +8770,7 @@ nobias345:
 	VADDPS    Z10, Z9, Z9
 	ADDQ      R9, R10
 
-nobeta346:
+nobeta357:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -8676,7 +8889,7 @@ k6x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial6x2
 	TESTQ        R10, R10
-	JZ           nobias347
+	JZ           nobias358
 	VMOVUPS      (R10), Z12
 	VADDPS       Z12, Z0, Z0
 	VADDPS       Z12, Z2, Z2
@@ -8692,9 +8905,9 @@ k6x2:
 	VADDPS       Z12, Z9, Z9
 	VADDPS       Z12, Z11, Z11
 
-nobias347:
+nobias358:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta348
+	JEQ    nobeta359
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -8715,7 +8928,7 @@ nobias347:
 	VADDPS 64(R10), Z11, Z11
 	ADDQ   R9, R10
 
-nobeta348:
+nobeta359:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -8743,7 +8956,7 @@ partial6x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias349
+	JZ        nobias360
 	VMOVUPS   (R10), Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z2, Z2
@@ -8759,9 +8972,9 @@ partial6x2:
 	VADDPS    Z12, Z9, Z9
 	VADDPS    Z12, Z11, Z11
 
-nobias349:
+nobias360:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta350
+	JEQ       nobeta361
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z12
@@ -8788,7 +9001,7 @@ nobias349:
 	VADDPS    Z12, Z11, Z11
 	ADDQ      R9, R10
 
-nobeta350:
+nobeta361:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -8921,7 +9134,7 @@ k7x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial7x2
 	TESTQ        R10, R10
-	JZ           nobias351
+	JZ           nobias362
 	VMOVUPS      (R10), Z14
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z2, Z2
@@ -8939,9 +9152,9 @@ k7x2:
 	VADDPS       Z14, Z11, Z11
 	VADDPS       Z14, Z13, Z13
 
-nobias351:
+nobias362:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta352
+	JEQ    nobeta363
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -8965,7 +9178,7 @@ nobias351:
 	VADDPS 64(R10), Z13, Z13
 	ADDQ   R9, R10
 
-nobeta352:
+nobeta363:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -8996,7 +9209,7 @@ partial7x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias353
+	JZ        nobias364
 	VMOVUPS   (R10), Z14
 	VADDPS    Z14, Z0, Z0
 	VADDPS    Z14, Z2, Z2
@@ -9014,9 +9227,9 @@ partial7x2:
 	VADDPS    Z14, Z11, Z11
 	VADDPS    Z14, Z13, Z13
 
-nobias353:
+nobias364:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta354
+	JEQ       nobeta365
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z14
@@ -9047,7 +9260,7 @@ nobias353:
 	VADDPS    Z14, Z13, Z13
 	ADDQ      R9, R10
 
-nobeta354:
+nobeta365:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -9191,7 +9404,7 @@ k8x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial8x2
 	TESTQ        R10, R10
-	JZ           nobias355
+	JZ           nobias366
 	VMOVUPS      (R10), Z16
 	VADDPS       Z16, Z0, Z0
 	VADDPS       Z16, Z2, Z2
@@ -9211,9 +9424,9 @@ k8x2:
 	VADDPS       Z16, Z13, Z13
 	VADDPS       Z16, Z15, Z15
 
-nobias355:
+nobias366:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta356
+	JEQ    nobeta367
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -9240,7 +9453,7 @@ nobias355:
 	VADDPS 64(R10), Z15, Z15
 	ADDQ   R9, R10
 
-nobeta356:
+nobeta367:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -9274,7 +9487,7 @@ partial8x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias357
+	JZ        nobias368
 	VMOVUPS   (R10), Z16
 	VADDPS    Z16, Z0, Z0
 	VADDPS    Z16, Z2, Z2
@@ -9294,9 +9507,9 @@ partial8x2:
 	VADDPS    Z16, Z13, Z13
 	VADDPS    Z16, Z15, Z15
 
-nobias357:
+nobias368:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta358
+	JEQ       nobeta369
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z16
@@ -9331,7 +9544,7 @@ nobias357:
 	VADDPS    Z16, Z15, Z15
 	ADDQ      R9, R10
 
-nobeta358:
+nobeta369:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -9486,7 +9699,7 @@ k9x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial9x2
 	TESTQ        R10, R10
-	JZ           nobias359
+	JZ           nobias370
 	VMOVUPS      (R10), Z18
 	VADDPS       Z18, Z0, Z0
 	VADDPS       Z18, Z2, Z2
@@ -9508,9 +9721,9 @@ k9x2:
 	VADDPS       Z18, Z15, Z15
 	VADDPS       Z18, Z17, Z17
 
-nobias359:
+nobias370:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta360
+	JEQ    nobeta371
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -9540,7 +9753,7 @@ nobias359:
 	VADDPS 64(R10), Z17, Z17
 	ADDQ   R9, R10
 
-nobeta360:
+nobeta371:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -9577,7 +9790,7 @@ partial9x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias361
+	JZ        nobias372
 	VMOVUPS   (R10), Z18
 	VADDPS    Z18, Z0, Z0
 	VADDPS    Z18, Z2, Z2
@@ -9599,9 +9812,9 @@ partial9x2:
 	VADDPS    Z18, Z15, Z15
 	VADDPS    Z18, Z17, Z17
 
-nobias361:
+nobias372:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta362
+	JEQ       nobeta373
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z18
@@ -9640,7 +9853,7 @@ nobias361:
 	VADDPS    Z18, Z17, Z17
 	ADDQ      R9, R10
 
-nobeta362:
+nobeta373:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -9809,7 +10022,7 @@ k10x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial10x2
 	TESTQ        R10, R10
-	JZ           nobias363
+	JZ           nobias374
 	VMOVUPS      (R10), Z20
 	VADDPS       Z20, Z0, Z0
 	VADDPS       Z20, Z2, Z2
@@ -9833,9 +10046,9 @@ k10x2:
 	VADDPS       Z20, Z17, Z17
 	VADDPS       Z20, Z19, Z19
 
-nobias363:
+nobias374:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta364
+	JEQ    nobeta375
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -9868,7 +10081,7 @@ nobias363:
 	VADDPS 64(R10), Z19, Z19
 	ADDQ   R9, R10
 
-nobeta364:
+nobeta375:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -9908,7 +10121,7 @@ partial10x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias365
+	JZ        nobias376
 	VMOVUPS   (R10), Z20
 	VADDPS    Z20, Z0, Z0
 	VADDPS    Z20, Z2, Z2
@@ -9932,9 +10145,9 @@ partial10x2:
 	VADDPS    Z20, Z17, Z17
 	VADDPS    Z20, Z19, Z19
 
-nobias365:
+nobias376:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta366
+	JEQ       nobeta377
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z20
@@ -9977,7 +10190,7 @@ nobias365:
 	VADDPS    Z20, Z19, Z19
 	ADDQ      R9, R10
 
-nobeta366:
+nobeta377:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -10157,7 +10370,7 @@ k11x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial11x2
 	TESTQ        R10, R10
-	JZ           nobias367
+	JZ           nobias378
 	VMOVUPS      (R10), Z22
 	VADDPS       Z22, Z0, Z0
 	VADDPS       Z22, Z2, Z2
@@ -10183,9 +10396,9 @@ k11x2:
 	VADDPS       Z22, Z19, Z19
 	VADDPS       Z22, Z21, Z21
 
-nobias367:
+nobias378:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta368
+	JEQ    nobeta379
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -10221,7 +10434,7 @@ nobias367:
 	VADDPS 64(R10), Z21, Z21
 	ADDQ   R9, R10
 
-nobeta368:
+nobeta379:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -10264,7 +10477,7 @@ partial11x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias369
+	JZ        nobias380
 	VMOVUPS   (R10), Z22
 	VADDPS    Z22, Z0, Z0
 	VADDPS    Z22, Z2, Z2
@@ -10290,9 +10503,9 @@ partial11x2:
 	VADDPS    Z22, Z19, Z19
 	VADDPS    Z22, Z21, Z21
 
-nobias369:
+nobias380:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta370
+	JEQ       nobeta381
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z22
@@ -10339,7 +10552,7 @@ nobias369:
 	VADDPS    Z22, Z21, Z21
 	ADDQ      R9, R10
 
-nobeta370:
+nobeta381:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -10530,7 +10743,7 @@ k12x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial12x2
 	TESTQ        R10, R10
-	JZ           nobias371
+	JZ           nobias382
 	VMOVUPS      (R10), Z24
 	VADDPS       Z24, Z0, Z0
 	VADDPS       Z24, Z2, Z2
@@ -10558,9 +10771,9 @@ k12x2:
 	VADDPS       Z24, Z21, Z21
 	VADDPS       Z24, Z23, Z23
 
-nobias371:
+nobias382:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta372
+	JEQ    nobeta383
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -10599,7 +10812,7 @@ nobias371:
 	VADDPS 64(R10), Z23, Z23
 	ADDQ   R9, R10
 
-nobeta372:
+nobeta383:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -10645,7 +10858,7 @@ partial12x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias373
+	JZ        nobias384
 	VMOVUPS   (R10), Z24
 	VADDPS    Z24, Z0, Z0
 	VADDPS    Z24, Z2, Z2
@@ -10673,9 +10886,9 @@ partial12x2:
 	VADDPS    Z24, Z21, Z21
 	VADDPS    Z24, Z23, Z23
 
-nobias373:
+nobias384:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta374
+	JEQ       nobeta385
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z24
@@ -10726,7 +10939,7 @@ nobias373:
 	VADDPS    Z24, Z23, Z23
 	ADDQ      R9, R10
 
-nobeta374:
+nobeta385:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -10931,7 +11144,7 @@ k13x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial13x2
 	TESTQ        R10, R10
-	JZ           nobias375
+	JZ           nobias386
 	VMOVUPS      (R10), Z26
 	VADDPS       Z26, Z0, Z0
 	VADDPS       Z26, Z2, Z2
@@ -10961,9 +11174,9 @@ k13x2:
 	VADDPS       Z26, Z23, Z23
 	VADDPS       Z26, Z25, Z25
 
-nobias375:
+nobias386:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta376
+	JEQ    nobeta387
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -11005,7 +11218,7 @@ nobias375:
 	VADDPS 64(R10), Z25, Z25
 	ADDQ   R9, R10
 
-nobeta376:
+nobeta387:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -11054,7 +11267,7 @@ partial13x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias377
+	JZ        nobias388
 	VMOVUPS   (R10), Z26
 	VADDPS    Z26, Z0, Z0
 	VADDPS    Z26, Z2, Z2
@@ -11084,9 +11297,9 @@ partial13x2:
 	VADDPS    Z26, Z23, Z23
 	VADDPS    Z26, Z25, Z25
 
-nobias377:
+nobias388:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta378
+	JEQ       nobeta389
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z26
@@ -11141,7 +11354,7 @@ nobias377:
 	VADDPS    Z26, Z25, Z25
 	ADDQ      R9, R10
 
-nobeta378:
+nobeta389:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -11357,7 +11570,7 @@ k14x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial14x2
 	TESTQ        R10, R10
-	JZ           nobias379
+	JZ           nobias390
 	VMOVUPS      (R10), Z28
 	VADDPS       Z28, Z0, Z0
 	VADDPS       Z28, Z2, Z2
@@ -11389,9 +11602,9 @@ k14x2:
 	VADDPS       Z28, Z25, Z25
 	VADDPS       Z28, Z27, Z27
 
-nobias379:
+nobias390:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta380
+	JEQ    nobeta391
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -11436,7 +11649,7 @@ nobias379:
 	VADDPS 64(R10), Z27, Z27
 	ADDQ   R9, R10
 
-nobeta380:
+nobeta391:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -11488,7 +11701,7 @@ partial14x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias381
+	JZ        nobias392
 	VMOVUPS   (R10), Z28
 	VADDPS    Z28, Z0, Z0
 	VADDPS    Z28, Z2, Z2
@@ -11520,9 +11733,9 @@ partial14x2:
 	VADDPS    Z28, Z25, Z25
 	VADDPS    Z28, Z27, Z27
 
-nobias381:
+nobias392:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta382
+	JEQ       nobeta393
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z28
@@ -11581,7 +11794,7 @@ nobias381:
 	VADDPS    Z28, Z27, Z27
 	ADDQ      R9, R10
 
-nobeta382:
+nobeta393:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -11653,7 +11866,7 @@ TEXT ·peakAVX512(SB), NOSPLIT, $0-8
 	VXORPS Z11, Z11, Z11
 	VXORPS Z12, Z12, Z12
 
-peak383:
+peak394:
 	VFMADD231PS Z12, Z12, Z0
 	VFMADD231PS Z12, Z12, Z1
 	VFMADD231PS Z12, Z12, Z2
@@ -11667,6 +11880,6 @@ peak383:
 	VFMADD231PS Z12, Z12, Z10
 	VFMADD231PS Z12, Z12, Z11
 	DECQ        AX
-	JNZ         peak383
+	JNZ         peak394
 	VZEROUPPER
 	RET

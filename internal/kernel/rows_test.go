@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -194,6 +195,16 @@ func TestSoftmaxRows(t *testing.T) {
 				}
 			}
 			near(t, "p", p, want, 4e-7)
+			again, checkAgain := guarded(t, x, 5)
+			top, inv := make([]float32, rows), make([]float32, rows)
+			SoftmaxRowsKept(slices.Clone(x), top, inv, rows, d, stride, scale)
+			SoftmaxRowsAgain(again, top, inv, rows, d, stride, scale)
+			checkAgain()
+			for i, v := range p {
+				if again[i] != v {
+					t.Fatalf("%g again, %g before", again[i], v)
+				}
+			}
 			if d > 2 && p[1] != 0 {
 				t.Errorf("a masked element got %g", p[1])
 			}

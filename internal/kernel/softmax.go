@@ -15,6 +15,27 @@ func SoftmaxRows(x []float32, rows, cols, stride int, scale float32) {
 	}
 }
 
+// SoftmaxRowsKept is SoftmaxRows that keeps each row's largest element, scaled, in top and one over the sum of its exponentials in
+// inv, so that SoftmaxRowsAgain can have the probabilities without their being kept.
+func SoftmaxRowsKept(x, top, inv []float32, rows, cols, stride int, scale float32) {
+	checkStride("SoftmaxRowsKept", rows, cols, stride, len(x))
+	same("SoftmaxRowsKept", rows, len(top))
+	same("SoftmaxRowsKept", rows, len(inv))
+	for i := range rows {
+		top[i], inv[i] = softmaxRow(x[i*stride:i*stride+cols], scale)
+	}
+}
+
+// SoftmaxRowsAgain gives the very probabilities that SoftmaxRowsKept gave for the same x.
+func SoftmaxRowsAgain(x, top, inv []float32, rows, cols, stride int, scale float32) {
+	checkStride("SoftmaxRowsAgain", rows, cols, stride, len(x))
+	same("SoftmaxRowsAgain", rows, len(top))
+	same("SoftmaxRowsAgain", rows, len(inv))
+	for i := range rows {
+		softmaxAgain(x[i*stride:i*stride+cols], scale, top[i], inv[i])
+	}
+}
+
 // SoftmaxRowsGrad is the gradient of SoftmaxRows by its input: ds = scale·p·(dp − Σ p·dp) for each row, where p is what
 // SoftmaxRows returned and dp the gradient by it. All three have the layout of SoftmaxRows' x. ds is overwritten; it may be
 // dp or p.
@@ -32,7 +53,7 @@ func checkStride(fn string, rows, cols, stride, n int) {
 	}
 }
 
-func softmaxRowGeneric(x []float32, scale float32) {
+func softmaxRowGeneric(x []float32, scale float32) (top, inv float32) {
 	m := float32(math.Inf(-1))
 	for _, v := range x {
 		if v *= scale; v > m {
@@ -48,6 +69,13 @@ func softmaxRowGeneric(x []float32, scale float32) {
 	s = 1 / s
 	for i := range x {
 		x[i] *= s
+	}
+	return m, s
+}
+
+func softmaxAgainGeneric(x []float32, scale, top, inv float32) {
+	for i, v := range x {
+		x[i] = expf(scale*v-top) * inv
 	}
 }
 

@@ -52,6 +52,21 @@ func MulTo(dst, a, b []float32) {
 	mulTo(dst, a, b)
 }
 
+// MaxTo sets dst = max(dst, a); NaN of either stays.
+func MaxTo(dst, a []float32) {
+	same("MaxTo", len(dst), len(a))
+	maxTo(dst, a)
+}
+
+// MaxGrad adds dy to dx where x is the maximum y and given is 0, and makes given 1 there.
+func MaxGrad(dx, given, x, y, dy []float32) {
+	same("MaxGrad", len(dx), len(given))
+	same("MaxGrad", len(dx), len(x))
+	same("MaxGrad", len(dx), len(y))
+	same("MaxGrad", len(dx), len(dy))
+	maxGrad(dx, given, x, y, dy)
+}
+
 // Lerp moves dst towards src: dst += t·(src − dst). With t = 1 − decay it is an exponential moving average.
 func Lerp(dst, src []float32, t float32) {
 	same("Lerp", len(dst), len(src))
@@ -127,6 +142,25 @@ func mulGeneric(dst, a, b []float32) {
 func mulToGeneric(dst, a, b []float32) {
 	for i := range dst {
 		dst[i] = float32(float64(dst[i]) + float64(a[i])*float64(b[i]))
+	}
+}
+
+func maxToGeneric(dst, a []float32) {
+	for i, v := range a {
+		if v > dst[i] || v != v {
+			dst[i] = v
+		}
+	}
+}
+
+func maxGradGeneric(dx, given, x, y, dy []float32) {
+	for i, v := range x {
+		if v == y[i] {
+			if given[i] == 0 {
+				dx[i] += dy[i]
+			}
+			given[i] = 1
+		}
 	}
 }
 

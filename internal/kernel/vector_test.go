@@ -32,6 +32,18 @@ var vectorCases = []vectorCase{
 	{name: "Scale", out: 1, args: 1, call: none(func(a [][]float32) { Scale(a[0], -1.7) })},
 	{name: "Mul", out: 1, args: 3, call: none(func(a [][]float32) { Mul(a[0], a[1], a[2]) })},
 	{name: "MulTo", out: 1, args: 3, call: none(func(a [][]float32) { MulTo(a[0], a[1], a[2]) }), rel: 1.2e-7},
+	{name: "MaxTo", out: 1, args: 2, call: none(func(a [][]float32) { MaxTo(a[0], a[1]) })},
+	{name: "MaxGrad", out: 3, args: 5, call: none(func(a [][]float32) {
+		for i := range a[1] {
+			if a[1][i] > 0 {
+				a[1][i] = 0
+			}
+			if i%3 > 0 {
+				a[2][i] = a[3][i]
+			}
+		}
+		MaxGrad(a[0], a[1], a[3], a[2], a[4])
+	})},
 	{name: "Lerp", out: 1, args: 2, call: none(func(a [][]float32) { Lerp(a[0], a[1], 0.01) }), abs: 1e-6, rel: 3e-7},
 	{name: "Dot", args: 2, call: func(a [][]float32) float32 { return Dot(a[0], a[1]) }, reduces: true, rel: 1e-6},
 	{name: "Sum", args: 1, call: func(a [][]float32) float32 { return Sum(a[0]) }, reduces: true, rel: 1e-6},

@@ -160,7 +160,9 @@ func softmaxRow(g *gen) {
 		t := g.pick(c.mask, g.mul(g.get(x, c), scale), none)
 		g.VMAXPS(acc[u], t, acc[u]) // passes over NaN, see maxima
 	})
-	m := g.broadcast(g.fold(g.merge(acc, g.VMAXPS), g.VMAXPS))
+	top := g.fold(g.merge(acc, g.VMAXPS), g.VMAXPS)
+	g.result(top, g.Return("top"))
+	m := g.broadcast(top)
 
 	s, zero, e := g.zero(), g.zero(), g.newExp()
 	g.sweep(n, 1, func(c cursor, _ int) {
@@ -173,8 +175,19 @@ func softmaxRow(g *gen) {
 	sum, one := g.fold(s, g.VADDPS), g.XMM()
 	g.VMOVSS(g.num(1), one)
 	g.VDIVSS(sum, one, sum)
+	g.result(sum, g.Return("inv"))
 	r := g.broadcast(sum)
 	g.sweep(n, 4, func(c cursor, _ int) { g.put(g.mul(g.get(x, c), r), x, c) })
+}
+
+// softmaxAgain is softmaxRow whose largest element and sum are known.
+func softmaxAgain(g *gen) {
+	x, scale, m, r, e := g.list("x"), g.param("scale"), g.param("top"), g.param("inv"), g.newExp()
+	g.sweep(g.length("x"), 1, func(c cursor, _ int) {
+		t := g.get(x, c)
+		g.VFMSUB213PS(m, scale, t)
+		g.put(g.mul(e.coarse(t), r), x, c)
+	})
 }
 
 func softmaxGradRow(g *gen) {

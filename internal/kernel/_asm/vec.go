@@ -184,6 +184,7 @@ func (g *gen) pick(m *mask, yes, no vec) vec {
 const (
 	less      = imm(0x11) // a < b, false for NaN
 	unordered = imm(0x03) // a or b is NaN
+	equal     = imm(0x00) // a = b, false for NaN
 )
 
 // when returns yes in the lanes where "a predicate b" holds, no in the others.

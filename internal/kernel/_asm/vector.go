@@ -49,6 +49,28 @@ func mulTo(g *gen) {
 	})
 }
 
+// maxTo keeps NaN of either: the maximum is its second source when one is NaN.
+func maxTo(g *gen) {
+	dst, a := g.list("dst"), g.list("a")
+	g.sweep(g.length("dst"), 4, func(c cursor, _ int) {
+		d, v, t := g.get(dst, c), g.get(a, c), g.vec()
+		g.VMAXPS(d, v, t)
+		g.put(g.when(unordered, v, v, v, t), dst, c)
+	})
+}
+
+// maxGrad hands dy on where x is y and nobody had it, and remembers that.
+func maxGrad(g *gen) {
+	dx, given, x, y, dy := g.list("dx"), g.list("given"), g.list("x"), g.list("y"), g.list("dy")
+	zero, one := g.zero(), g.keep(g.num(1))
+	g.sweep(g.length("dx"), 1, func(c cursor, _ int) {
+		a, b, had := g.get(x, c), g.get(y, c), g.get(given, c)
+		d := g.when(equal, a, b, g.get(dy, c), zero)
+		g.put(g.add(g.get(dx, c), g.when(equal, had, zero, d, zero)), dx, c)
+		g.put(g.when(equal, a, b, one, had), given, c)
+	})
+}
+
 func lerp(g *gen) {
 	dst, src, t := g.list("dst"), g.list("src"), g.param("t")
 	g.sweep(g.length("dst"), 4, func(c cursor, _ int) {
