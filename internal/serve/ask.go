@@ -31,10 +31,10 @@ func (s *Server) ask(ctx context.Context, q *question) (results []*fovea.Result,
 	if err := m.p.Check(q.req); err != nil {
 		return nil, nil, err
 	}
-	if err := s.enter(ctx, m, n); err != nil {
+	if err := s.enter(ctx, m, q.pictures...); err != nil {
 		return nil, nil, err
 	}
-	defer m.queue.leave(n)
+	defer m.queue.leave(q.pictures...)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	asked := make([]*asking, 0, n)
@@ -139,11 +139,11 @@ func (s *Server) embedText(ctx context.Context, m *served, text string) (v []flo
 }
 
 // enter takes a place in a model's queue, which a server that drains no longer gives.
-func (s *Server) enter(ctx context.Context, m *served, pictures int) error {
+func (s *Server) enter(ctx context.Context, m *served, pictures ...*picture) error {
 	if s.draining.Load() {
 		return draining()
 	}
-	err := m.queue.enter(ctx, pictures)
+	err := m.queue.enter(ctx, pictures...)
 	if err != nil && ctx.Err() == nil {
 		s.metrics.rejected.Inc()
 	}

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"crypto/sha256"
 	"math"
 	"net/http"
 	"sync"
@@ -23,9 +24,10 @@ type door struct {
 	now     func() time.Time
 
 	mu       sync.Mutex
-	taken    int            // places
-	pending  int            // pictures of the requests that were let in
-	working  map[int]atWork // batches that have a runner
+	taken    int                       // places
+	pending  int                       // pictures of the requests that were let in, each once
+	asked    map[[sha256.Size]byte]int // requests about each of them
+	working  map[int]atWork            // batches that have a runner
 	batches  int
 	cost     time.Duration // of a picture with a runner, a moving average
 	long     time.Time     // the wait has been long since then; zero: it is short
@@ -35,12 +37,12 @@ type door struct {
 
 // atWork is a batch that has a runner.
 type atWork struct {
-	since time.Time
-	jobs  int
+	since    time.Time
+	pictures int
 }
 
 func newDoor(places, workers int, maxWait time.Duration) *door {
-	return &door{places: places, workers: workers, maxWait: maxWait, now: time.Now, working: map[int]atWork{}}
+	return &door{places: places, workers: workers, maxWait: maxWait, now: time.Now, asked: map[[sha256.Size]byte]int{}, working: map[int]atWork{}}
 }
 
 const (
@@ -54,19 +56,20 @@ const (
 	latest  = 30 * time.Second
 )
 
-// enter takes a place for a request of so many pictures, or says when to come back; leave gives it back.
-func (d *door) enter(ctx context.Context, pictures int) error {
+// enter takes a place for a request about some pictures, of which nil stands for work without one, or says when to come back;
+// leave gives it back. A picture that others ask about already costs nothing more.
+func (d *door) enter(ctx context.Context, pictures ...*picture) error {
 	came, err := d.come()
 	for err == nil {
 		var in bool
-		if in, err = d.knock(came, pictures); in {
+		if in, err = d.knock(came, pictures...); in {
 			break
 		}
 		if err == nil {
 			select {
 			case <-time.After(knocks):
 			case <-ctx.Done():
-				d.leave(0)
+				d.leave()
 				return ctx.Err()
 			}
 		}
@@ -86,13 +89,15 @@ func (d *door) come() (came time.Time, err error) {
 }
 
 // knock lets a request in that came then, turns it away, or does neither: it may knock again.
-func (d *door) knock(came time.Time, pictures int) (in bool, err error) {
+func (d *door) knock(came time.Time, pictures ...*picture) (in bool, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.now()
 	switch {
 	case d.letsIn(now, now.Sub(came)):
-		d.pending += pictures
+		for _, p := range pictures {
+			d.count(p, 1)
+		}
 		return true, nil
 	case now.Sub(came) >= hold:
 		d.taken--
@@ -141,12 +146,30 @@ func (d *door) full() error {
 	return d.refuse(d.now())
 }
 
-// leave gives back the place of a request that was let in, or, with 0, was not.
-func (d *door) leave(pictures int) {
+// leave gives back the place of a request about some pictures, of none if it was not let in.
+func (d *door) leave(pictures ...*picture) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.taken--
-	d.pending -= pictures
+	for _, p := range pictures {
+		d.count(p, -1)
+	}
+}
+
+// count notes that a request about a picture has come (1) or left (-1).
+func (d *door) count(p *picture, change int) {
+	if p == nil {
+		d.pending += change
+		return
+	}
+	before := d.asked[p.key]
+	after := before + change
+	if d.asked[p.key] = after; after == 0 {
+		delete(d.asked, p.key)
+	}
+	if before == 0 || after == 0 {
+		d.pending += change
+	}
 }
 
 // occupied is how many places are taken.
@@ -163,7 +186,7 @@ func (d *door) expected(now time.Time) time.Duration {
 	}
 	left := time.Duration(d.pending) * d.cost
 	for _, b := range d.working {
-		left -= min(now.Sub(b.since), time.Duration(b.jobs)*d.cost)
+		left -= min(now.Sub(b.since), time.Duration(b.pictures)*d.cost)
 	}
 	return max(left, 0) / time.Duration(d.workers)
 }
@@ -189,16 +212,27 @@ func (d *door) begin(jobs []*job) (end func()) {
 	defer d.mu.Unlock()
 	start := d.now()
 	d.batches++
-	id := d.batches
-	d.working[id] = atWork{start, len(jobs)}
+	id, n := d.batches, distinct(jobs)
+	d.working[id] = atWork{start, n}
 	return func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		delete(d.working, id)
 		if jobs[0].pic != nil {
-			d.learn(d.now().Sub(start) / time.Duration(len(jobs)))
+			d.learn(d.now().Sub(start) / time.Duration(n))
 		}
 	}
+}
+
+// distinct is the number of pictures that jobs ask about, or 1.
+func distinct(jobs []*job) int {
+	seen := map[[sha256.Size]byte]bool{}
+	for _, j := range jobs {
+		if j.pic != nil {
+			seen[j.pic.key] = true
+		}
+	}
+	return max(len(seen), 1)
 }
 
 // learn takes a picture's cost into the average.

@@ -36,6 +36,7 @@ type timer struct {
 type request struct {
 	came time.Time
 	then func(error)
+	pic  *picture // nil: one that nobody else asks about
 }
 
 func simulate(places, workers int, maxWait time.Duration, service func() time.Duration) *simulation {
@@ -72,24 +73,26 @@ func (s *simulation) run(length time.Duration) {
 func (s *simulation) ask(then func(error)) {
 	came, err := s.q.come()
 	if err != nil {
-		s.refuse(&request{s.now, then}, err)
+		s.refuse(&request{came: came, then: then}, err)
 		return
 	}
-	s.knock(&request{came, then})
+	s.knock(&request{came: came, then: then})
 }
 
 func (s *simulation) knock(r *request) {
-	in, err := s.q.knock(r.came, 1)
+	if r.pic == nil {
+		s.keys++
+		r.pic = &picture{pixels: 1}
+		binary.LittleEndian.PutUint64(r.pic.key[:], s.keys)
+	}
+	in, err := s.q.knock(r.came, r.pic)
 	switch {
 	case err != nil:
 		s.refuse(r, err)
 	case !in:
 		s.after(knocks, func() { s.knock(r) })
 	default:
-		s.keys++
-		p := &picture{pixels: 1}
-		binary.LittleEndian.PutUint64(p.key[:], s.keys)
-		j := &job{ctx: context.Background(), pic: p}
+		j := &job{ctx: context.Background(), pic: r.pic}
 		s.began[j] = r
 		if err := s.q.add(j); err != nil {
 			panic(err)
@@ -126,7 +129,7 @@ func (s *simulation) turn() {
 				r := s.began[j]
 				delete(s.began, j)
 				s.latency = append(s.latency, s.now.Sub(r.came))
-				s.q.leave(1)
+				s.q.leave(r.pic)
 				defer r.then(nil)
 			}
 			s.turn()
@@ -293,5 +296,27 @@ func TestComeBack(t *testing.T) {
 	}
 	if !slices.Equal(told, want) {
 		t.Errorf("told %v, want %v", told, want)
+	}
+}
+
+// Many questions about one picture are one picture's work, and nobody has to wait for them who asks about another.
+func TestOnePictureManyQuestions(t *testing.T) {
+	s := simulate(18, 2, 0, steady)
+	s.burst(1, time.Second)
+	s.q.strained = s.now.Add(calm)
+	pic := &picture{pixels: 1, key: [32]byte{1}}
+	for range 8 {
+		if in, err := s.q.knock(s.now, pic); !in || err != nil {
+			t.Fatalf("a question was not let in: %v", err)
+		}
+	}
+	if wait := s.q.wait(); wait != 0 {
+		t.Errorf("the next would wait for %v", wait)
+	}
+	for range 8 {
+		s.q.leave(pic)
+	}
+	if n := len(s.q.asked) + s.q.pending; n != 0 {
+		t.Errorf("%d pictures stay", n)
 	}
 }

@@ -109,10 +109,10 @@ func (s *Server) explain(ctx context.Context, of *question, q fovea.ExplainReque
 		return nil, err
 	}
 	pic := of.pictures[0]
-	if err := s.enter(ctx, m, 1); err != nil {
+	if err := s.enter(ctx, m, nil); err != nil {
 		return nil, err
 	}
-	defer m.queue.leave(1)
+	defer m.queue.leave(nil)
 	err = m.queue.do(&job{ctx: ctx, run: func(ctx context.Context, _ *fovea.Encoded) (err error) {
 		img, err := pic.decode(s.limits)
 		if err != nil {

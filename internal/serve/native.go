@@ -208,10 +208,10 @@ func (s *Server) embedTexts(ctx context.Context, model string, texts []string, e
 	if err != nil {
 		return err
 	}
-	if err := s.enter(ctx, m, 1); err != nil { // all texts together cost less than a picture
+	if err := s.enter(ctx, m, nil); err != nil { // all texts together cost less than a picture
 		return err
 	}
-	defer m.queue.leave(1)
+	defer m.queue.leave(nil)
 	for _, t := range texts {
 		start := time.Now()
 		v, err := s.embedText(ctx, m, t)

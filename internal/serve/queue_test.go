@@ -5,13 +5,14 @@ import (
 	"math"
 	"net/http"
 	"testing"
+	"time"
 
 	dto "github.com/prometheus/client_model/go"
 )
 
 // Pictures that wait are encoded together, each once, and every question gets its own answer.
 func TestBatchOfPictures(t *testing.T) {
-	s, h := start(t, nil)
+	s, h := start(t, func(c *Config) { c.MaxWait = time.Hour })
 	m := s.models[0]
 	want, files := make([]answer, 8), make([][]byte, 8)
 	for i := range files {
