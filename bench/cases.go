@@ -20,7 +20,7 @@ type work struct {
 
 // file is what the peers' script prepares for everyone.
 func (w *work) file(dir string) string {
-	return filepath.Join(dir, w.Name+map[string]string{"image": ".npz"}[w.script]+map[string]string{"forward": ".safetensors"}[w.script])
+	return filepath.Join(dir, w.Name+map[string]string{"image": ".npz", "forward": ".safetensors"}[w.script]) // a folder of a family
 }
 
 var works = []work{
@@ -32,6 +32,31 @@ var works = []work{
 	forward("vit_small320", "width 256, 8 blocks, 320 tokens", "1", "8"),
 	step("joint", "joint model, width 192, batch 8"),
 	step("vit384", "ViT of width 384, 400 tokens, batch 4"),
+	step("cct", "CCT-2/3×2, 32 pixels, batch 128"),
+	family("vit", "ViT-B/16", "image"),
+	family("yolos_tiny", "YOLOS-tiny", "image"),
+	family("yolos_small", "YOLOS-small", "image"),
+	family("vitpose", "ViTPose-B", "image"),
+	family("smolvlm", "SmolVLM-256M", "image", "pp128", "tg64"),
+	family("florence2", "Florence-2-base", "image", "answer32"),
+	large(family("qwen2_5_vl", "Qwen2.5-VL-3B", "image", "pp128", "tg16")),
+}
+
+// family is a published model with random weights of its true size, one picture at a time.
+func family(name, what string, items ...string) work {
+	w := work{Name: name, Items: items, Unit: map[string]string{}, script: "family", prepare: true,
+		fovea: []string{"bench", "forward", "--worker"}, variant: []string{"bf16=--precision bf16", "int8=--precision int8"}, peers: []string{"torch", "torch-bf16", "torch-compile", "torch-compile-bf16"}}
+	for _, i := range items {
+		kind := map[string]string{"im": "a picture of 640×480", "pp": "reading a prompt", "tg": "writing", "an": "a picture and an answer of 32 tokens, 3 beams"}[i[:2]]
+		w.Unit[i] = fmt.Sprintf("%s: %s, %s", what, kind, i)
+	}
+	return w
+}
+
+// large is a family that memory has no place for in several formats at once.
+func large(w work) work {
+	w.fovea, w.variant, w.peers = append(w.fovea, "--precision", "bf16"), nil, []string{"torch-bf16"}
+	return w
 }
 
 func forward(name, what string, batches ...string) work {
@@ -46,5 +71,5 @@ func forward(name, what string, batches ...string) work {
 
 func step(name, what string) work {
 	return work{Name: name, Items: []string{name}, Unit: map[string]string{name: "training step: " + what}, script: "train",
-		fovea: []string{"bench", "train", "--worker", "--case", name}, variant: []string{"bf16=--precision bf16"}, peers: []string{"torch", "torch-bf16"}}
+		fovea: []string{"bench", "train", "--worker", "--case", name}, variant: []string{"bf16=--precision bf16"}, peers: []string{"torch", "torch-bf16", "torch-compile", "torch-compile-bf16"}}
 }

@@ -56,6 +56,26 @@ class Classifier(nn.Module):
         return self.head(self.norm(x).mean(1))
 
 
+class CCT(nn.Module):
+    """CCT-2/3x2: pictures [B, 3, 32, 32] to logits of a mean that weighs tokens by what each says of itself."""
+
+    def __init__(self, width=128):
+        super().__init__()
+        self.convolutions = nn.ModuleList([nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.Conv2d(64, width, 3, 1, 1, bias=False)])
+        self.pos = nn.Parameter(torch.randn(1, 64, width) * .02)
+        self.blocks = nn.ModuleList(Block(width, 2, 1) for _ in range(2))
+        self.norm, self.pool, self.head = nn.LayerNorm(width), nn.Linear(width, 1), nn.Linear(width, 10)
+
+    def forward(self, x):
+        for convolution in self.convolutions:
+            x = F.max_pool2d(F.relu(convolution(x)), 3, 2, 1)
+        x = x.flatten(2).transpose(1, 2) + self.pos
+        for block in self.blocks:
+            x = block(x)
+        x = self.norm(x)
+        return self.head((self.pool(x).softmax(1).transpose(1, 2) @ x).squeeze(1))
+
+
 class Joint(nn.Module):
     """Patches [B, 256, 768] and four texts of 48 words a picture: image tokens see each other, a text sees the picture and its own
     words so far. What a text may not see is left out rather than masked."""

@@ -33,13 +33,13 @@ type replica struct {
 }
 
 // StepCases lists the cases that NewStep knows.
-func StepCases() []string { return []string{"joint", "vit384"} }
+func StepCases() []string { return []string{"joint", "vit384", "cct"} }
 
 // NewStep builds a case: "joint" is 256 image tokens and four text groups of 48, width 192, 8 blocks, batch 8; "vit384" is
-// a classifier of 400 tokens, width 384, 12 blocks, batch 4. threads replicas share the batch. The precision is f32, or bf16
+// a classifier of 400 tokens, width 384, 12 blocks, batch 4; "cct" is CCT-2/3×2 over pictures of 32 pixels, batch 128. threads replicas share the batch. The precision is f32, or bf16
 // for products of rounded operands, as in training.
 func NewStep(name, precision string, threads int) (*Step, error) {
-	build, ok := map[string]func(s *Step, rng *rand.Rand, replicas int){"joint": buildJoint, "vit384": buildViT}[name]
+	build, ok := map[string]func(s *Step, rng *rand.Rand, replicas int){"joint": buildJoint, "vit384": buildViT, "cct": buildCCT}[name]
 	if !ok {
 		return nil, fmt.Errorf("bench: unknown training case %q; there are %v", name, StepCases())
 	}

@@ -30,3 +30,23 @@ func TestStepPrecision(t *testing.T) {
 		t.Error("steps in int8 were taken")
 	}
 }
+
+// TestCCT: the convolutional case learns its batch, at the cost that peers_train.py counts.
+func TestCCT(t *testing.T) {
+	s, err := NewStep("cct", "f32", 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := 27.1; math.Abs(s.GFLOP-want) > .1 {
+		t.Errorf("%g GFLOP, want %g", s.GFLOP, want)
+	}
+	for range 4 {
+		s.Run()
+	}
+	if first := s.Losses[0]; !(first > 2 && first < 3.5) {
+		t.Errorf("ten classes by chance: loss %g", first)
+	}
+	if last := s.Losses[3]; !(last < s.Losses[0]) {
+		t.Errorf("losses %v", s.Losses)
+	}
+}

@@ -27,7 +27,7 @@ func (a *app) benchTrain() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return a.runBenchTrain(c.Context(), &o) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.name, "case", "joint", "what to train: joint (pictures and texts together), vit384 (a classifier)")
+	f.StringVar(&o.name, "case", "joint", "what to train: joint (pictures and texts together), vit384 (a classifier), cct (a small one of pictures of 32 pixels)")
 	f.StringVar(&o.precision, "precision", "f32", "f32, or bf16 for products of rounded operands")
 	f.Float64Var(&o.seconds, "seconds", 5, "measure for so long")
 	f.BoolVar(&o.worker, "worker", false, "read what to measure from standard input")
