@@ -169,7 +169,7 @@ func taskNames(s task.Set) string {
 var headlines = []struct{ metric, name string }{
 	{"class top1", "Accuracy"}, {"box AP", "Box AP"}, {"box AP50", "Box AP50"}, {"mask AP", "Mask AP"}, {"mask AP50", "Mask AP50"}, {"mask mIoU", "mIoU"},
 	{"pose AP", "Pose AP"}, {"pose PCK", "Pose PCK"}, {"answers vqa_accuracy", "VQA Accuracy"}, {"captions CIDEr", "Caption CIDEr"}, {"captions BLEU4", "Caption BLEU4"},
-	{"pose PCK_torso", "Pose PCK@.2 (torso)"}, {"retrieval i2t_R@1", "Image to Text R@1"}, {"retrieval t2i_R@1", "Text to Image R@1"},
+	{"pose PCK_torso", "Pose PCK@.2 (torso)"}, {"pose AP50_given_box", "Pose AP50 (box given)"}, {"retrieval i2t_R@1", "Image to Text R@1"}, {"retrieval t2i_R@1", "Text to Image R@1"},
 }
 
 // results are the last lines of a training run: "Test Accuracy: 85.5 %", with the set's name where several have the metric.

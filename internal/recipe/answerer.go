@@ -162,10 +162,8 @@ func (m *measure) at(ctx context.Context, i int) error {
 		if f, err = m.a.Answer(ctx, ex.Image, given); err != nil {
 			return fmt.Errorf("%s: %w", ex.ID, err)
 		}
-		for j := range f.People {
-			if _, err := m.scores.pck.Add(people[j], &f.People[j]); err != nil {
-				return err
-			}
+		if err := m.scores.addGiven(fmt.Sprint(i), people, f.People); err != nil {
+			return err
 		}
 	}
 	if m.can.Has(task.Match) {

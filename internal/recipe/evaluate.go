@@ -211,19 +211,18 @@ func overlay(objects []annotation.Object, index map[string]uint8, w, h int) *ann
 }
 
 // joints asks for the joints of people whose true boxes are given, so that pose is measured apart from detection.
-func (l *look) joints(_ string, ex *dataset.Example, p *unified.Picture, g imageproc.Geometry, _ *annotation.Picture) error {
+func (l *look) joints(id string, ex *dataset.Example, p *unified.Picture, g imageproc.Geometry, _ *annotation.Picture) error {
 	if !l.can.Has(task.Pose) {
 		return nil
 	}
 	people := withJoints(ex.Objects)
-	for i, o := range l.run.PosesIn(p, g, people) {
-		for _, score := range []*eval.PCK{l.scores.pck, l.scores.torso} {
-			if _, err := score.Add(people[i], &o); err != nil {
-				return err
-			}
-		}
+	if len(people) == 0 {
+		return nil
 	}
-	return nil
+	for i := range people {
+		people[i].Label = unified.Person
+	}
+	return l.scores.addGiven(id, people, l.run.PosesIn(p, g, people))
 }
 
 func withJoints(os []annotation.Object) []annotation.Object {

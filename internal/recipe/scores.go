@@ -3,6 +3,7 @@ package recipe
 import (
 	"strings"
 
+	"fovea/annotation"
 	"fovea/eval"
 	"fovea/internal/kernel"
 	"fovea/model/unified"
@@ -11,7 +12,8 @@ import (
 // scores are the accumulators of an evaluation. Those that nothing was added to have no result.
 type scores struct {
 	box, mask, pose *eval.Detection
-	pck, torso      *eval.PCK
+	given           *eval.Detection // joints of people whose true boxes were given
+	pck, torso      *eval.PCK       // the same
 	class           *eval.Classification
 	answers         *eval.VQA
 	captions        *eval.Captions
@@ -22,13 +24,31 @@ type scores struct {
 func newScores(classes []string, pixels bool) (*scores, error) {
 	s := &scores{
 		box: eval.NewDetection(eval.Boxes, classes...), mask: eval.NewDetection(eval.Masks, classes...), pose: eval.NewDetection(eval.Keypoints, unified.Person),
-		pck: eval.NewPCK(.1, eval.BoxSide), torso: eval.NewPCK(.2, eval.Torso), answers: eval.NewVQA(), captions: eval.NewCaptions(),
+		given: eval.NewDetection(eval.Keypoints, unified.Person), pck: eval.NewPCK(.1, eval.BoxSide), torso: eval.NewPCK(.2, eval.Torso), answers: eval.NewVQA(), captions: eval.NewCaptions(),
 	}
 	var err error
 	if s.class, err = eval.NewClassification(classes...); err == nil && pixels {
 		s.pixels, err = eval.NewSegmentation(classes...)
 	}
 	return s, err
+}
+
+// addGiven scores the joints found of people whose true boxes were given, so that poses are measured apart from detection, and also
+// where a data set has labels for one person of several. Answers are ranked by the mean of their joints' scores, as a box that
+// is given has none.
+func (s *scores) addGiven(id string, people, found []annotation.Object) error {
+	for i := range found {
+		found[i].Score = 0
+		for _, j := range found[i].Joints {
+			found[i].Score += j.Score / float64(len(found[i].Joints))
+		}
+		for _, score := range []*eval.PCK{s.pck, s.torso} {
+			if _, err := score.Add(people[i], &found[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return s.given.Add(id, people, found)
 }
 
 // result are the metrics, their kind before their names.
@@ -45,6 +65,10 @@ func (s *scores) result() map[string]float64 {
 	merge(s.box.Images(), "box", s.box.Result)
 	merge(s.mask.Images(), "mask", s.mask.Result)
 	merge(s.pose.Images(), "pose", s.pose.Result)
+	merge(s.pck.People(), "pose", func() map[string]float64 {
+		r := s.given.Result()
+		return map[string]float64{"AP_given_box": r["AP"], "AP50_given_box": r["AP50"]}
+	})
 	merge(s.pck.People(), "pose", s.pck.Result)
 	merge(s.torso.People(), "pose", func() map[string]float64 { return map[string]float64{"PCK_torso": s.torso.Result()["PCK"]} })
 	merge(s.class.Images(), "class", s.class.Result)
