@@ -79,7 +79,7 @@ func (r *nativeRunner) EncodeBatch(imgs []*imageproc.RGB) ([]model.View, error) 
 	}
 	views := make([]model.View, len(imgs))
 	for i, pic := range r.run.EncodeBatch(squares) {
-		views[i] = &nativeView{r, pic, fits[i]}
+		views[i] = &nativeView{nativeRunner: r, pic: pic, g: fits[i], img: imgs[i]}
 	}
 	return views, nil
 }

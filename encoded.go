@@ -156,12 +156,12 @@ func (r *nativeRunner) Keep(v model.View) (any, int64) {
 	c := r.model.Config
 	side := c.FeatureSide()
 	floats := len(n.pic.Tokens) + len(n.pic.S4) + side*side*c.Features // the feature map comes when it is asked for
-	return &nativeView{nil, n.pic, n.g}, int64(4*floats + n.pic.Cache.Bytes())
+	return &nativeView{pic: n.pic, g: n.g, img: n.img}, int64(4*floats + len(n.img.Pix) + n.pic.Cache.Bytes())
 }
 
 // Resume makes a view of a picture that any runner of the model has encoded. Answers add to a picture, so it is a copy.
 func (r *nativeRunner) Resume(kept any) model.View {
 	n := kept.(*nativeView)
 	pic := *n.pic
-	return &nativeView{r, &pic, n.g}
+	return &nativeView{nativeRunner: r, pic: &pic, g: n.g, img: n.img}
 }

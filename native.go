@@ -113,8 +113,10 @@ func (r *nativeRunner) Encode(img *imageproc.RGB) (model.View, error) {
 // nativeView is an encoded picture and how it lies in the model's square.
 type nativeView struct {
 	*nativeRunner
-	pic *unified.Picture
-	g   imageproc.Geometry
+	pic  *unified.Picture
+	g    imageproc.Geometry
+	img  *imageproc.RGB
+	zoom bool // Pose looks again at people who are small in img
 }
 
 func (v *nativeView) Classify(labels []string) []Class {
@@ -177,21 +179,14 @@ func (v *nativeView) candidates(w wanted) []int32 {
 }
 
 func (v *nativeView) Pose(boxes []annotation.Box) [][]annotation.Joint {
-	f := v.frame()
-	inside := make([]annotation.Box, len(boxes))
-	for i, b := range boxes {
-		inside[i] = annotation.Box{X0: f.X.To(b.X0), Y0: f.Y.To(b.Y0), X1: f.X.To(b.X1), Y1: f.Y.To(b.Y1)}
+	if !v.zoom {
+		return v.run.PosesIn(v.pic, v.g, nil, boxes)
 	}
-	out := v.run.Poses(v.pic, inside)
-	s := float64(v.model.Config.Size)
-	for _, joints := range out {
-		for i, j := range joints {
-			x, y := v.g.ToSource(j.X*s, j.Y*s)
-			joints[i].X, joints[i].Y = min(max(x, 0), float64(v.g.SrcW)), min(max(y, 0), float64(v.g.SrcH))
-		}
-	}
-	return out
+	return v.run.PosesIn(v.pic, v.g, v.img, boxes)
 }
+
+// Zoom implements model.Zoomer.
+func (v *nativeView) Zoom() { v.zoom = true }
 
 func (v *nativeView) Ask(questions []string, step func(string)) []Answer {
 	out := []Answer{}

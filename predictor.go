@@ -191,6 +191,9 @@ func (r *Result) answer(ctx context.Context, v model.View, q *Request, card *mod
 				return err
 			}
 		case task.Pose:
+			if z, ok := v.(model.Zoomer); ok && !q.NoZoom {
+				z.Zoom()
+			}
 			r.People = people(v, q, r.Objects, card.Skeleton)
 		case task.Ask:
 			r.Answers = v.Ask(q.Questions, q.askStep())

@@ -34,6 +34,7 @@ type Request struct {
 	Overlap   float64 // of two boxes of one label with a larger IoU the lower-scored is dropped; 0 means the model's own
 	Top       int     // Classify: at most so many names; 0 means DefaultTop, negative means all
 	Max       int     // Detect, Segment, Pose: at most so many; 0 means DefaultMax
+	NoZoom    bool    // Pose: do not look a second time, closer, at people who are small in the picture: less exact, and several times as fast
 
 	Semantic bool     // Segment: a label for each pixel instead of a mask for each object
 	Panoptic bool     // Segment: no pixel is in two masks; Overlap is then the least share of its mask that must be left to an object

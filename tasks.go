@@ -11,7 +11,7 @@ import (
 
 // Look finds out everything at once: names of the picture, objects with masks, people with joints, and a description.
 func (p *Predictor) Look(ctx context.Context, img image.Image) (*Result, error) {
-	return p.Do(ctx, Request{Image: img, Tasks: Everything & p.card.Tasks})
+	return p.Do(ctx, Request{Image: img, Tasks: Everything & p.card.Tasks, NoZoom: true})
 }
 
 // Classify weighs labels against each other as names of the picture and returns all of them, best first; without labels,

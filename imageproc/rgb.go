@@ -32,5 +32,16 @@ func (m *RGB) At(x, y int) color.Color {
 	return color.RGBA{p[0], p[1], p[2], 255}
 }
 
+// Crop copies the pixels of [x0, x1) × [y0, y1), as far as they are in the picture, and says where the copy's corner is; there
+// must be one at least.
+func (m *RGB) Crop(x0, y0, x1, y1 int) (part *RGB, left, top int) {
+	x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, m.W), min(y1, m.H)
+	part = NewRGB(x1-x0, y1-y0)
+	for y := range part.H {
+		copy(part.Pix[3*y*part.W:3*(y+1)*part.W], m.Pix[3*((y0+y)*m.W+x0):])
+	}
+	return part, x0, y0
+}
+
 // Clone copies the picture.
 func (m *RGB) Clone() *RGB { return &RGB{m.W, m.H, append([]uint8(nil), m.Pix...)} }

@@ -13,6 +13,7 @@ import (
 )
 
 type lookOptions struct {
+	zoom bool
 	pictureOptions
 	questions []string
 }
@@ -30,6 +31,7 @@ func (a *app) look() *cobra.Command {
 	o.flags(c)
 	o.outFlag(c)
 	o.thresholdFlag(c)
+	c.Flags().BoolVar(&o.zoom, "zoom", false, "look again, closer, at people who are small in the picture, for their joints")
 	c.Flags().StringArrayVar(&o.questions, "question", nil, "ask this, too; may be repeated")
 	return c
 }
@@ -38,7 +40,7 @@ func (a *app) runLook(c *cobra.Command, o *lookOptions, args []string) error {
 	if err := o.check(c); err != nil {
 		return err
 	}
-	req := fovea.Request{Tasks: fovea.Everything, Threshold: o.threshold, Questions: o.questions}
+	req := fovea.Request{Tasks: fovea.Everything, Threshold: o.threshold, Questions: o.questions, NoZoom: !o.zoom}
 	if len(o.questions) > 0 {
 		req.Tasks |= task.SetOf(task.Ask)
 	}

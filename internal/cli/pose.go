@@ -17,6 +17,7 @@ type poseOptions struct {
 	pictureOptions
 	max   int
 	boxes []string
+	zoom  bool
 }
 
 func (a *app) pose() *cobra.Command {
@@ -32,6 +33,7 @@ func (a *app) pose() *cobra.Command {
 	o.outFlag(c)
 	o.thresholdFlag(c)
 	c.Flags().IntVar(&o.max, "max", 100, "report at most so many people")
+	c.Flags().BoolVar(&o.zoom, "zoom", true, "look again, closer, at people who are small in the picture; --zoom=false is faster")
 	c.Flags().StringArrayVar(&o.boxes, "box", nil, "look for one person's joints here, x0,y0,x1,y1 in pixels, instead of finding people; may be repeated")
 	return c
 }
@@ -43,7 +45,7 @@ func (a *app) runPose(c *cobra.Command, o *poseOptions, args []string) error {
 	if o.max < 1 || o.max > fovea.MaxObjects {
 		return usage("", "--max is %d, want 1 … %d", o.max, fovea.MaxObjects)
 	}
-	req := fovea.Request{Tasks: task.SetOf(task.Pose), Threshold: o.threshold, Max: o.max}
+	req := fovea.Request{Tasks: task.SetOf(task.Pose), Threshold: o.threshold, Max: o.max, NoZoom: !o.zoom}
 	for _, text := range o.boxes {
 		b, err := parseBox(text)
 		if err != nil {

@@ -146,7 +146,7 @@ func (l *look) objects(id string, ex *dataset.Example, p *unified.Picture, g ima
 	}
 	masks, joints := l.can.Has(task.Segment), l.can.Has(task.Pose)
 	found.Objects = l.run.Objects(p, g, unified.AnswerOptions{
-		Detect: unified.DetectOptions{Names: l.names, Threshold: minScore}, Masks: masks, Joints: joints, PoseThreshold: poseScore,
+		Detect: unified.DetectOptions{Names: l.names, Threshold: minScore}, Masks: masks, Joints: joints, PoseThreshold: poseScore, Source: ex.Image,
 	})
 	truth := slices.Clone(ex.Objects)
 	for i := range truth {
@@ -219,10 +219,14 @@ func (l *look) joints(id string, ex *dataset.Example, p *unified.Picture, g imag
 	if len(people) == 0 {
 		return nil
 	}
+	boxes, found := make([]annotation.Box, len(people)), make([]annotation.Object, len(people))
 	for i := range people {
-		people[i].Label = unified.Person
+		people[i].Label, boxes[i] = unified.Person, people[i].Box
 	}
-	return l.scores.addGiven(id, people, l.run.PosesIn(p, g, people))
+	for i, joints := range l.run.PosesIn(p, g, ex.Image, boxes) {
+		found[i] = annotation.Object{Label: unified.Person, Box: boxes[i], Joints: joints, Skeleton: annotation.COCO17}
+	}
+	return l.scores.addGiven(id, people, found)
 }
 
 func withJoints(os []annotation.Object) []annotation.Object {

@@ -282,6 +282,7 @@ func (c *call) nativeQuestion(set task.Set, q *nativeRequest) (*question, error)
 			return nil, err
 		}
 		ask.req.Tasks &= m.p.Card().Tasks
+		ask.req.NoZoom = true // a look is quick; /v1/pose is exact
 		if len(ask.req.Questions) > 0 {
 			ask.req.Tasks |= task.SetOf(task.Ask)
 		}

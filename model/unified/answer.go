@@ -12,6 +12,8 @@ type AnswerOptions struct {
 	Joints bool // of objects named Person
 	// PoseThreshold is the least score of a person whose joints are asked for; 0 means Detect.Threshold.
 	PoseThreshold float64
+	// Source is the picture, for another look at people who are small in it (PosesIn); nil: one look is enough.
+	Source *imageproc.RGB
 }
 
 // Person is the name of the objects that have joints.
@@ -42,11 +44,11 @@ func (r *Runner) Objects(p *Picture, g imageproc.Geometry, o AnswerOptions) []an
 		var who []int
 		for i, d := range kept {
 			if out[i].Label == Person && d.Score >= o.PoseThreshold {
-				boxes, who = append(boxes, d.Box), append(who, i)
+				boxes, who = append(boxes, out[i].Box), append(who, i)
 			}
 		}
-		for i, joints := range r.Poses(p, boxes) {
-			out[who[i]].Joints = r.joints(joints, g)
+		for i, joints := range r.PosesIn(p, g, o.Source, boxes) {
+			out[who[i]].Joints = joints
 			out[who[i]].Skeleton = annotation.COCO17
 		}
 	}
@@ -57,15 +59,6 @@ func (r *Runner) Objects(p *Picture, g imageproc.Geometry, o AnswerOptions) []an
 func (r *Runner) toSource(b annotation.Box, g imageproc.Geometry) annotation.Box {
 	s := float64(r.m.Config.Size)
 	return g.BoxToSource(annotation.Box{X0: b.X0 * s, Y0: b.Y0 * s, X1: b.X1 * s, Y1: b.Y1 * s})
-}
-
-// joints takes joints from the model frame to pixels of the source.
-func (r *Runner) joints(js []annotation.Joint, g imageproc.Geometry) []annotation.Joint {
-	s := float64(r.m.Config.Size)
-	for i := range js {
-		js[i].X, js[i].Y = g.ToSource(js[i].X*s, js[i].Y*s)
-	}
-	return js
 }
 
 // mask samples mask logits (F × F over the model's square) at every source pixel of the box, bilinearly: inside where
@@ -92,22 +85,6 @@ func (r *Runner) mask(logits []float32, box annotation.Box, g imageproc.Geometry
 				line[x] = 1
 			}
 		}
-	}
-	return out
-}
-
-// PosesIn finds the joints of people whose boxes are known, in pixels of the source.
-func (r *Runner) PosesIn(p *Picture, g imageproc.Geometry, people []annotation.Object) []annotation.Object {
-	s := float64(r.m.Config.Size)
-	boxes := make([]annotation.Box, len(people))
-	for i, o := range people {
-		x0, y0 := g.ToModel(o.Box.X0, o.Box.Y0)
-		x1, y1 := g.ToModel(o.Box.X1, o.Box.Y1)
-		boxes[i] = annotation.Box{X0: x0 / s, Y0: y0 / s, X1: x1 / s, Y1: y1 / s}
-	}
-	out := make([]annotation.Object, len(people))
-	for i, joints := range r.Poses(p, boxes) {
-		out[i] = annotation.Object{Label: Person, Box: people[i].Box, Joints: r.joints(joints, g), Skeleton: annotation.COCO17}
 	}
 	return out
 }
