@@ -114,7 +114,7 @@ func outputs(net model.Network, in model.Inputs) map[string][]float32 {
 	tape := autograd.NewTape(kernel.NewWork(nil), 0, false)
 	out, copies := net.Run(tape, in), map[string][]float32{}
 	for name := range out {
-		if !strings.Contains(name, ".") {
+		if !strings.Contains(name, ".") || strings.HasPrefix(name, "logits.") { // those of a text's last places
 			copies[name] = out.Copy(name)
 		}
 	}

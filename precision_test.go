@@ -52,20 +52,29 @@ func TestDrift(t *testing.T) {
 	for i := range img.Pix {
 		img.Pix[i] = uint8(i * 7)
 	}
-	for _, name := range []string{"vit", "clip", "blip_vqa", "vitpose_simple", "eomt"} {
-		dir, last := filepath.Join("testdata", "fixtures", "parity", name), 0.
+	dirs, err := filepath.Glob(filepath.Join("testdata", "fixtures", "parity", "*", "config.json"))
+	if err != nil || len(dirs) == 0 {
+		t.Fatal("no fixtures")
+	}
+	for _, dir := range dirs {
+		dir, last := filepath.Dir(dir), 0.
+		name := filepath.Base(dir)
+		worst, chooses := .5, strings.HasPrefix(name, "rt_detr")
+		if chooses { // its decoder goes on with other places, whose scores are close
+			worst = 1
+		}
 		for _, p := range []fovea.Precision{fovea.F32, fovea.BF16, fovea.Int8} {
 			out, now, was, err := fovea.Drift(ctx, dir, p, img)
 			if err != nil || len(out) == 0 {
-				t.Fatalf("%s in %s: %v, %v", name, p, out, err)
+				t.Errorf("%s in %s: %v, %v", name, p, out, err)
 			}
 			sum := 0.
 			for _, d := range out {
-				if sum += d.Mean; !(d.Worst >= d.Mean && d.Worst < .5) {
+				if sum += d.Mean; !(d.Worst >= d.Mean && d.Worst < worst) {
 					t.Errorf("%s in %s: %+v", name, p, d)
 				}
 			}
-			if p == fovea.F32 && (sum != 0 || now != 0) || p != fovea.F32 && !(sum > last && now < was) {
+			if p == fovea.F32 && (sum != 0 || now != 0) || p != fovea.F32 && !((sum > last || chooses && sum > 0) && now < was) {
 				t.Errorf("%s in %s: %g after %g, %d bytes of %d", name, p, sum, last, now, was)
 			}
 			last = sum

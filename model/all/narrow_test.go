@@ -10,7 +10,7 @@ import (
 
 // TestLowPrecision: with weights of few bits every network computes about the same, from a fraction of the memory.
 func TestLowPrecision(t *testing.T) {
-	for precision, bound := range map[string]float64{"bf16": .02, "int8": .05, "int4": .2} {
+	for precision, bound := range map[string]float64{"bf16": .04, "int8": .1, "int4": .3} {
 		t.Run(precision, func(t *testing.T) {
 			forEach(t, func(t *testing.T, x *fixture) {
 				net, same := x.load(t), x.load(t)
@@ -26,6 +26,9 @@ func TestLowPrecision(t *testing.T) {
 				for _, affix := range x.variants() {
 					got, want := net.Run(newTape(), x.inputs(affix)), same.Run(newTape(), x.inputs(affix))
 					for name := range want {
+						if want["enc_topk_bboxes"] != nil && strings.HasPrefix(name, "decoder.") {
+							continue // the places that the decoder goes on with may be others, as their scores are close
+						}
 						if (strings.Contains(name, "hidden.") || strings.HasPrefix(name, "encoder_out.")) && got[name] != nil && len(got[name].Data) == len(want[name].Data) {
 							drift = append(drift, far(got[name].Data, want[name].Data))
 						}
@@ -34,10 +37,10 @@ func TestLowPrecision(t *testing.T) {
 				if slices.Sort(drift); len(drift) == 0 {
 					t.Fatal("nothing to compare")
 				}
-				middle := drift[len(drift)/3] // from where a detector chooses its queries on, it may go on with others
-				t.Logf("%d states, %.2g of their range away, at most %.2g; %d bytes of %d", len(drift), middle, drift[len(drift)-1], now, was)
-				if !(middle > 0 && middle <= bound) {
-					t.Errorf("%d states, %.3g of their range away, want at most %g", len(drift), middle, bound)
+				middle, worst := drift[len(drift)/2], drift[len(drift)-1]
+				t.Logf("%d states, %.2g of their range away, at most %.2g; %d bytes of %d", len(drift), middle, worst, now, was)
+				if !(middle > 0 && worst <= bound) {
+					t.Errorf("%d states, %.3g of their range away, want at most %g", len(drift), worst, bound)
 				}
 			})
 		})
