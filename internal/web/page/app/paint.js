@@ -29,7 +29,7 @@ export function paint(ctx, picture, items, o) {
   }
   for (const i of order) {
     ctx.globalAlpha = active && i !== active ? .25 : 1;
-    if (o.show.joints && i.joints && !o.heat) drawJoints(ctx, i.joints, scale, o.unit);
+    if (o.show.joints && i.joints && !o.heat) drawJoints(ctx, i, scale, o.unit);
   }
   ctx.globalAlpha = 1;
   if (o.show.labels) drawLabels(ctx, active ? [active] : items, scale, o.unit);
@@ -73,7 +73,8 @@ function drawBox(ctx, { box, colour }, scale, { unit }, active) {
   ctx.stroke();
 }
 
-function drawJoints(ctx, joints, scale, unit) {
+function drawJoints(ctx, { joints, box }, scale, unit) {
+  unit *= Math.min(1, Math.max(.35, scale * (box[3] - box[1]) / unit / 130)); // small people would vanish under their joints
   const at = new Map(joints.map((j) => [j.name, j]));
   ctx.lineCap = "round";
   for (const under of [true, false]) {

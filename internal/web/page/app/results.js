@@ -17,13 +17,17 @@ export function showResults(lane, threshold, on) {
     if (items.length > list.length && list.length) parts.push(el("p", { className: "more" }, items.length - list.length + " more below the threshold"));
   }
   if (results.classify) {
-    parts.push(group("The whole picture", classTable(results.classify.classes, why)));
+    const { classes } = results.classify;
+    parts.push(group("The whole picture", classTable(classes.filter((c, i) => i === 0 || c.score >= worth), why)));
   }
   if (pending > 0 && !parts.length) parts.push(el("div", { className: "skeleton" }, el("i"), el("i"), el("i")));
   if (!parts.length) parts.push(el("p", { className: "hint" }, lane.asked ? "Choose a task above." : "What the model finds will be listed here."));
   found.replaceChildren(...parts);
   $("summary").textContent = summary(lane, list);
 }
+
+/** The score below which a name of the whole picture is not listed beside a better one. */
+const worth = .01;
 
 /** One line about a lane. */
 export function summary({ pending, results }, list) {

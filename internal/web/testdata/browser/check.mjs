@@ -1,25 +1,18 @@
-// Drives the playground in Chromium: node check.mjs FOVEA PICTURE CHROMIUM. It starts servers of its own, and ends with 1
+// Drives the playground in Chromium: node check.mjs FOVEA PICTURE CHROMIUM MODEL, where MODEL is a copy of the default one. It starts servers of its own, and ends with 1
 // and the reason at the first thing that is not as visitors expect it.
 import assert from "node:assert";
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
+import { idle, serve as startServer } from "./server.mjs";
 
-const [fovea, picture, browserPath] = process.argv.slice(2);
+const [fovea, picture, browserPath, second] = process.argv.slice(2);
 const axeSource = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const name = path.basename(picture);
 
-function serve(...flags) {
-  const child = spawn(fovea, ["serve", "--addr", "127.0.0.1:0", "--quiet", ...flags], { stdio: ["ignore", "pipe", "inherit"] });
-  process.on("exit", () => child.kill()); // also when a check fails
-  return new Promise((done, fail) => {
-    child.stdout.on("data", (b) => { const m = String(b).match(/https?:\/\/\S+/); if (m) done({ url: m[0], stop: () => new Promise((r) => { child.on("exit", r); child.kill(); }) }); });
-    child.on("exit", (c) => fail(new Error("the server ended with " + c)));
-  });
-}
-
+const serve = (...flags) => startServer(fovea, ...flags);
 const browser = await chromium.launch({ executablePath: browserPath, args: ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"] });
 const complaints = [];
 
@@ -38,7 +31,6 @@ async function open(url, { width = 1280, height = 900, expected = /^$/, ...conte
   return p;
 }
 
-const idle = (p) => p.waitForFunction(() => document.querySelector("#progress").hidden && document.querySelector("#found").getAttribute("aria-busy") !== "true" && document.querySelector("#found").childElementCount > 0);
 const rows = (p) => p.$$eval("#found tr[data-id]", (list) => list.map((r) => [...r.cells].slice(0, 2).map((c) => c.innerText.trim()).join(" ").replace(/\s+/g, " ")));
 
 async function drop(p, file, type = "image/png") {
@@ -192,12 +184,19 @@ async function tasks(url) {
     await axe(p, "with a heat map");
     await p.keyboard.press("Escape");
   }
+  const first = await rows(p);
   await p.click("#compare");
-  if (await p.locator("#model option").count() > 1) {
-    await p.waitForFunction(() => document.querySelectorAll(".view").length === 2);
-    await idle(p);
-  } else await p.waitForSelector('.notice[data-key="compare"]');
+  await p.waitForFunction(() => document.querySelectorAll(".view").length === 2);
+  await p.waitForFunction(() => document.querySelectorAll("#lanes button").length === 2);
+  await idle(p);
+  await p.click("#lanes button >> nth=1");
+  await p.waitForFunction((n) => document.querySelectorAll("#found tr[data-id]").length === n, first.length);
+  assert.deepEqual(await rows(p), first, "the second model, a copy of the first, finds the same");
+  const [left, right] = await p.$$eval(".view canvas", (list) => list.map((c) => c.getBoundingClientRect().toJSON()));
+  assert.ok(left.right <= right.left && left.top === right.top && left.width === right.width, "two models stand side by side");
   await axe(p, "comparing");
+  await p.click("#compare");
+  await p.waitForFunction(() => document.querySelectorAll(".view").length === 1);
   await p.context().close();
 }
 
@@ -213,6 +212,8 @@ async function themes(url) {
       assert.ok(wide <= 0, `the page is ${wide} pixels too wide at ${width}`);
       await axe(p, width + " " + colorScheme);
       if (width === 390) {
+        const order = await p.$$eval("#stage, #tasks, #results, #ask, #export", (list) => list.map((e) => [e.getBoundingClientRect().top, e.id]).sort((a, b) => a[0] - b[0]).map((e) => e[1]));
+        assert.deepEqual(order, ["stage", "tasks", "results", "ask", "export"], "one below the other on a phone");
         for (let i = 0; i < 3; i++) await p.click("#theme");
         await p.click("#theme");
         assert.equal(await p.evaluate(() => document.documentElement.dataset.theme), "light", "the theme's button");
@@ -316,6 +317,8 @@ async function token(url) {
   await p.fill("#token-value", "right-token");
   await p.keyboard.press("Enter");
   await p.waitForSelector("#model option", { state: "attached" });
+  await p.click("#compare");
+  await p.waitForSelector('.notice[data-key="compare"]'); // there is no second model
   await p.close();
 }
 
@@ -324,11 +327,7 @@ process.on("uncaughtException", (e) => {
   process.exit(1);
 });
 try {
-  const copy = path.join(path.dirname(process.argv[1]), "second");
-  let models = [];
-  const second = process.env.FOVEA_SECOND_MODEL; // a folder; without one the page says how to get two models
-  if (second) { fs.cpSync(second, copy, { recursive: true }); models = ["--model", "nano", "--model", copy]; }
-  const s = await serve(...models);
+  const s = await serve("--model", "nano", "--model", second);
   await tasks(s.url);
   console.log("tasks: ok");
   await themes(s.url);
