@@ -17,7 +17,6 @@ type Decoder struct {
 	Net   *nn.Decoder `weight:"text"`
 	Bytes int         // of the weights that a word is computed with
 
-	tape *autograd.Tape
 	pool *kernel.Pool
 	tell *nn.Teller
 	read []float32 // memory for Bandwidth
@@ -73,9 +72,13 @@ func newDecoder(c nn.DecoderConfig, precision string, threads int) (*Decoder, er
 	if threads > 1 {
 		d.pool = kernel.NewPool(threads)
 	}
-	d.tape = autograd.NewTape(kernel.NewWork(d.pool), 0, false)
-	d.tell = nn.NewTeller(net, d.tape)
+	d.tell = nn.NewTeller(net, autograd.NewTape(kernel.NewWork(d.pool), 0, false))
 	return d, nil
+}
+
+// newTeller is a language model that somebody else has opened.
+func newTeller(net *nn.Decoder, t *autograd.Tape) *Decoder {
+	return &Decoder{Net: net, tell: nn.NewTeller(net, t)}
 }
 
 // Close ends the threads.

@@ -33,8 +33,8 @@ func (a *app) benchForward() *cobra.Command {
 	c.Flags().StringVarP(&o.model, "model", "m", fovea.DefaultModel, "measure this model: a name or a folder")
 	c.Flags().Float64Var(&o.seconds, "seconds", 1, "measure each figure for so long")
 	c.Flags().StringVar(&o.encoder, "case", "", "measure a plain vision transformer instead: "+strings.Join(bench.EncoderCases(), ", ")+"; --model may name a file of its weights")
-	c.Flags().BoolVar(&o.worker, "worker", false, "with --case, read what to measure from standard input: lines \"BATCH SECONDS MINREPS\"")
-	c.Flags().StringVar(&o.precision, "precision", string(fovea.F32), "with --case, f32, bf16 or int8")
+	c.Flags().BoolVar(&o.worker, "worker", false, "read what to measure from standard input: lines \"KEY SECONDS MINREPS\", the key with --case a batch, of a published model --model "+bench.FamilyItems)
+	c.Flags().StringVar(&o.precision, "precision", string(fovea.F32), "with --case or --worker, f32, bf16 or int8")
 	_ = c.RegisterFlagCompletionFunc("case", cobra.FixedCompletions(bench.EncoderCases(), cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("model", completeModels)
 	return c
@@ -44,7 +44,7 @@ func (a *app) runBenchForward(ctx context.Context, o *benchForwardOptions) error
 	if !(o.seconds > 0 && o.seconds <= maxSeconds) {
 		return usage("", "--seconds is %g, want 0 … %g", o.seconds, float64(maxSeconds))
 	}
-	if o.encoder != "" || o.worker {
+	if o.encoder != "" {
 		return a.runBenchEncoder(ctx, o)
 	}
 	data, err := benchJPEG(640, 480)
@@ -54,6 +54,12 @@ func (a *app) runBenchForward(ctx context.Context, o *benchForwardOptions) error
 	img, err := fovea.Decode(bytes.NewReader(data))
 	if err != nil {
 		return err
+	}
+	if o.worker {
+		if err := checkPrecision(o.precision); err != nil {
+			return err
+		}
+		return bench.FamilyWorker(a.in, a.out, o.model, o.precision, a.threads, img)
 	}
 	p, err := a.open(ctx, o.model, []string{"-"})
 	if err != nil {
