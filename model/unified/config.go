@@ -24,12 +24,12 @@ import (
 type Config struct {
 	Architecture string `json:"architecture"`     // "fovea-unified"
 	Size         int    `json:"image_size"`       // side of the square input, pixels
-	Stride       int    `json:"patch_stride"`     // pixels a side of a patch: 16
+	Stride       int    `json:"patch_stride"`     // pixels a side of a patch: 16, or 4 for small pictures
 	Width        int    `json:"hidden_size"`      // D
 	Layers       int    `json:"num_layers"`       // blocks
 	Heads        int    `json:"num_heads"`        // H; D/H features each
 	MLPRatio     int    `json:"mlp_ratio"`        // feed-forward width / D
-	Stem         [3]int `json:"stem_channels"`    // channels at strides 2, 4 and 8
+	Stem         [3]int `json:"stem_channels"`    // channels at strides 2, 4 and 8, or with patches of 4 pixels 1, 2 and 4
 	Bins         int    `json:"coordinate_bins"`  // bins over the side
 	Features     int    `json:"feature_channels"` // C of the stride-4 features that masks and joints are retrieved from
 	MaxText      int    `json:"max_text"`         // longest group
@@ -59,11 +59,13 @@ var variants = map[string]Config{
 	"nano": {Size: 192, Stride: 16, Width: 192, Layers: 6, Heads: 3, MLPRatio: 4, Stem: [3]int{32, 64, 128}, Bins: 256, Features: 48, MaxText: 48, Embed: 128, Prefix: true, Refine: true},
 	"tiny": {Size: 64, Stride: 16, Width: 64, Layers: 2, Heads: 2, MLPRatio: 2, Stem: [3]int{8, 16, 32}, Bins: 64, Features: 16, MaxText: 48, Embed: 32, Prefix: true, Refine: true},
 	"mini": {Size: 128, Stride: 16, Width: 128, Layers: 6, Heads: 2, MLPRatio: 4, Stem: [3]int{24, 48, 96}, Bins: 256, Features: 32, MaxText: 48, Embed: 64, Prefix: true, Refine: true},
+	"cct":  {Size: 32, Stride: 4, Width: 192, Layers: 3, Heads: 3, MLPRatio: 2, Stem: [3]int{32, 96, 192}, Bins: 64, Features: 16, MaxText: 48, Embed: 32, Prefix: true},
 	"vit": {Size: 64, Stride: 8, Width: 96, Layers: 4, Heads: 3, MLPRatio: 2, Stem: [3]int{8, 16, 32}, Bins: 64, Features: 16, MaxText: 48, Embed: 32, Prefix: true,
 		Trunk: &Trunk{From: "vit", Before: 1, Inner: 192, Act: "gelu", Eps: 1e-6, QKVBias: true}},
 }
 
-// Variant is a named size: "nano" (the shipped one), "mini", "tiny" (for tests), or "vit", a small model whose stack is a plain
+// Variant is a named size: "nano" (the shipped one), "mini", "tiny" (for tests), "cct", for pictures of some 32 pixels (compact
+// convolutional transformer: Hassani et al. 2021), or "vit", a small model whose stack is a plain
 // vision transformer's, which can be taken out of it (SaveEncoder).
 func Variant(name string) (Config, error) {
 	c, ok := variants[name]
@@ -100,16 +102,24 @@ func (c Config) Detail() int {
 	if c.Backbone == Lite0 {
 		return nn.Lite4
 	}
+	if c.small() {
+		return c.Stem[2]
+	}
 	return c.Stem[1]
 }
+
+// small says whether patches have 4 pixels a side and a stem that keeps pixels apart.
+func (c Config) small() bool { return c.Stride == 4 && c.Trunk == nil && c.Backbone == "" }
 
 // Check names what is wrong with a configuration.
 func (c Config) Check() error {
 	switch {
 	case c.Architecture != "fovea-unified":
 		return fmt.Errorf("unified: architecture %q, want \"fovea-unified\"", c.Architecture)
-	case c.Trunk == nil && (c.Size < 32 || c.Size > 1024 || c.Stride != 16 || c.Size%c.Stride != 0):
-		return fmt.Errorf("unified: image_size %d and patch_stride %d; want a multiple of 16 in [32, 1024] and 16", c.Size, c.Stride)
+	case c.Trunk == nil && c.Stride != 16 && !c.small():
+		return fmt.Errorf("unified: patch_stride %d; want 16, or 4 for small pictures", c.Stride)
+	case c.Trunk == nil && (c.Size < 32 || c.Size > 1024 || c.Size%c.Stride != 0):
+		return fmt.Errorf("unified: image_size %d; want a multiple of %d in [32, 1024]", c.Size, c.Stride)
 	case c.Backbone != "" && c.Backbone != Lite0:
 		return fmt.Errorf("unified: backbone %q, want %q or none", c.Backbone, Lite0)
 	case c.Backbone != "" && c.Trunk != nil:

@@ -101,6 +101,7 @@ type Stem struct {
 
 	Trunk *trunkStem `weight:"trunk"` // in place of S8, Res8, S16 and Pos
 	Lite  *liteStem  `weight:"lite"`  // in place of all but Pos
+	Small *smallStem `weight:"small"` // the same
 
 	where []float32 // those features, [P, 4·frequencies]
 }
@@ -108,9 +109,12 @@ type Stem struct {
 func newStem(rng *rand.Rand, c Config) *Stem {
 	a, b, e := c.Stem[0], c.Stem[1], c.Stem[2]
 	s := &Stem{}
-	if c.Backbone == Lite0 {
+	switch {
+	case c.Backbone == Lite0:
 		s.Lite = newLiteStem(rng, c)
-	} else {
+	case c.small():
+		s.Small = newSmallStem(rng, c)
+	default:
 		s.S2, s.S4, s.Res4 = nn.NewConv(rng, 3, a, 3, 2), nn.NewConv(rng, a, b, 3, 2), nn.NewResidual(rng, b)
 		s.S2.Weight.Kind = autograd.Table // the first convolution sees pixels, not features
 		if c.Trunk != nil {
@@ -135,9 +139,12 @@ func newStem(rng *rand.Rand, c Config) *Stem {
 // Forward maps pixels [B, S, S, 3], normalised, to tokens [B·Tokens, D] and features [B, S/4, S/4, Config.Detail()].
 func (s *Stem) Forward(x *Value) (tokens, s4 *Value) {
 	t := x.Tape()
-	if s.Lite != nil {
+	switch {
+	case s.Lite != nil:
 		x, s4 = s.Lite.forward(x)
-	} else {
+	case s.Small != nil:
+		x, s4 = s.Small.forward(x)
+	default:
 		s4 = s.Res4.Forward(s.S4.Forward(s.S2.Forward(x, nil, true), nil, true))
 		if s.Trunk != nil {
 			return s.Trunk.forward(x), s4

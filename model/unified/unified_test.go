@@ -107,11 +107,13 @@ func samples(t testing.TB, m *Model, n int) ([]*task.Sample, []*dataset.Example)
 
 // TestLearns takes AdamW steps on eight scenes: the loss must fall to a fraction.
 func TestLearns(t *testing.T) {
-	m := newTestModel(t, "tiny")
-	batch, _ := samples(t, m, 8)
-	first, last := learnBatch(t, m, batch, 60)
-	if !(last < first/3) {
-		t.Fatalf("loss went from %g to %g in 60 steps; want a third or less", first, last)
+	for name, steps := range map[string]int{"tiny": 60, "cct": 30} {
+		m := newTestModel(t, name)
+		batch, _ := samples(t, m, 8)
+		first, last := learnBatch(t, m, batch, steps)
+		if !(last < first/3) {
+			t.Errorf("%s: loss went from %g to %g in %d steps; want a third or less", name, first, last, steps)
+		}
 	}
 }
 
