@@ -2,6 +2,7 @@ package fovea
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"sync"
@@ -77,6 +78,9 @@ func (p *Predictor) DoEncoded(ctx context.Context, e *Encoded, r Request) (*Resu
 	}
 	if e.owner != p {
 		return nil, badInput("request.encoded", fmt.Errorf("fovea: the picture was encoded by another model than this %q", p.card.Name))
+	}
+	if r.Tiles > 1 {
+		return nil, badInput("request.tiles", errors.New("fovea: tiles want the picture itself, not one that was encoded as a whole"))
 	}
 	out := &Result{Image: r.Path, Width: e.w, Height: e.h, Model: p.card.Name, Tasks: r.Tasks, polygons: r.Polygons}
 	if r.Tasks&task.SetOf(task.Ask, task.Caption) != 0 {

@@ -92,11 +92,21 @@ func (p *Predictor) Do(ctx context.Context, r Request) (*Result, error) {
 	start := time.Now()
 	err = p.with(ctx, func(run model.Runner) error {
 		start = time.Now() // waiting for a runner is not the model's time
+		var parts []Object // before the whole, as a view lasts until the next picture
+		if r.Tiles > 1 {
+			if parts, err = r.tiles(ctx, run, img); err != nil {
+				return err
+			}
+		}
 		view, err := encodePicture(run, img)
 		if err != nil {
 			return err
 		}
-		return p.write(ctx, out, view, &r)
+		if err := p.write(ctx, out, view, &r); err != nil || r.Tiles < 2 {
+			return err
+		}
+		out.Objects = r.merge(out.Objects, parts)
+		return nil
 	})
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ type detectOptions struct {
 	pictureOptions
 	query []string
 	max   int
+	tiles int // of detect
 }
 
 // queryFlags are those of all commands that look for things.
@@ -44,6 +45,7 @@ func (a *app) detect() *cobra.Command {
 		RunE:    func(c *cobra.Command, args []string) error { return a.runDetect(c, &o, args) },
 	}
 	o.queryFlags(c)
+	c.Flags().IntVar(&o.tiles, "tiles", 1, "look also at N by N overlapping parts of the picture, for small things; takes N·N + 1 times as long")
 	return c
 }
 
@@ -52,6 +54,10 @@ func (a *app) runDetect(c *cobra.Command, o *detectOptions, args []string) error
 	if err != nil {
 		return err
 	}
+	if o.tiles < 1 || o.tiles > fovea.MaxTiles {
+		return usage("", "--tiles is %d, want 1 … %d", o.tiles, fovea.MaxTiles)
+	}
+	req.Tiles = o.tiles
 	return a.run(c.Context(), &o.pictureOptions, args, req, func(it *item) {
 		a.title(it)
 		a.printObjects(it)
