@@ -172,6 +172,7 @@ func TestGRPCBad(t *testing.T) {
 		"NaN":        {inputs(ok, nan), codes.InvalidArgument},
 		"bomb":       {inputs(grpcTexts("image", string(bomb()))), codes.InvalidArgument},
 		"truncated":  {inputs(grpcTexts("image", string(jpg[:99]))), codes.InvalidArgument},
+		"no bytes":   {inputs(grpcTexts("image", "")), codes.InvalidArgument},
 		"17":         {inputs(grpcTexts("image", make([]string, 17)...)), codes.InvalidArgument},
 		"task":       {inputs(ok, grpcTexts("task", "fly")), codes.InvalidArgument},
 		"raw tensor": {raw, codes.InvalidArgument},

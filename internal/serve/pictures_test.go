@@ -14,6 +14,9 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"google.golang.org/grpc/codes"
+
+	"fovea/internal/serve/oippb"
 )
 
 // speakers are the surfaces that take a picture in JSON: where it goes (base64 or a data URL), and where an error's message is.
@@ -44,6 +47,7 @@ func encoded(t *testing.T, m image.Image) []byte {
 // surface's own form and counted.
 func TestPicturesOfAllKinds(t *testing.T) {
 	s, h := start(t, nil)
+	grpc := dial(t, h.URL)
 	jpg, pic := photo()
 	cmyk, err := os.ReadFile(filepath.Join("..", "..", "imageproc", "testdata", "jpeg", "cmyk.jpg"))
 	if err != nil {
@@ -64,6 +68,13 @@ func TestPicturesOfAllKinds(t *testing.T) {
 		"no picture": {[]byte("hello, this is a text"), "image.unsupported"}, "a page": {[]byte("<!doctype html><svg/>"), "image.unsupported"}, "truncated": {pic[:len(pic)/2], "image.truncated"},
 		"40000 × 40000": {bomb(), "image.too_large"},
 	} {
+		before := faults(s, "grpc", c.code)
+		_, err := grpc.ModelInfer(t.Context(), &oippb.ModelInferRequest{ModelName: "tiny", Inputs: []*oippb.ModelInferRequest_InferInputTensor{grpcTexts("image", string(c.file))}})
+		if c.code == "" {
+			wantCode(t, name, err, codes.OK)
+		} else if wantCode(t, name, err, codes.InvalidArgument); faults(s, "grpc", c.code) != before+1 {
+			t.Errorf("grpc, %s: not counted as %s", name, c.code)
+		}
 		for _, p := range speakers {
 			data := base64.StdEncoding.EncodeToString(c.file)
 			if p.url {

@@ -91,6 +91,8 @@ func TestNonsenseNumbers(t *testing.T) {
 		{"/v1/classify", `{"image":"` + b64 + `",%s}`, []string{`"top":1e30`, `"top":0.5`, `"top":99999999999999999999`}},
 		{"/v1/chat/completions", chat, []string{`"max_tokens":-1`, `"max_tokens":0`, `"max_tokens":1e30`, `"max_completion_tokens":-5`, `"temperature":-1`, `"temperature":1e9`, `"top_p":-0.1`, `"top_p":7`, `"n":-1`, `"n":1000000`}},
 		{"/api/generate", `{"prompt":"what?","images":["` + b64 + `"],%s}`, []string{`"options":{"num_predict":-9}`, `"options":{"num_predict":1e30}`, `"options":{"temperature":-1}`, `"options":{"top_p":2}`}},
+		{"/v1/query", `{"question":"what?","image_url":"data:image/jpeg;base64,` + b64 + `",%s}`, []string{`"settings":{"temperature":-1}`, `"settings":{"temperature":1e999}`, `"settings":{"top_p":7}`, `"settings":{"max_tokens":-1}`,
+			`"settings":{"max_tokens":1e30}`, `"settings":{"temperature":NaN}`}},
 		{"/v2/models/tiny/infer", `{"inputs":[{"name":"image","datatype":"BYTES","shape":[1],"data":["` + b64 + `"]}],%s}`, []string{`"parameters":{"threshold":-1}`, `"parameters":{"threshold":1e999}`, `"parameters":{"threshold":3}`}},
 		{"/infer/object_detection", `{"model_id":"tiny","image":{"type":"base64","value":"` + b64 + `"},%s}`, []string{`"confidence":-1`, `"confidence":40`, `"confidence":1e999`, `"iou_threshold":-1`, `"iou_threshold":9`, `"max_detections":-1`}},
 	} {
