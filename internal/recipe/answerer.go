@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"fovea/annotation"
 	"fovea/dataset"
+	"fovea/eval"
 	"fovea/imageproc"
 	"fovea/model"
 	"fovea/task"
@@ -19,6 +21,12 @@ type Answerer interface {
 	Answer(ctx context.Context, img *imageproc.RGB, q Query) (*Found, error)
 	// TextVector places a text in the joint space of pictures and texts.
 	TextVector(ctx context.Context, text string) ([]float32, error)
+}
+
+// A speller is an Answerer for which several spellings of a label are one name.
+type speller interface {
+	// Spell is the one spelling that it answers with.
+	Spell(label string) string
 }
 
 // Query is what is asked of a picture.
@@ -35,11 +43,27 @@ type Query struct {
 type Found struct {
 	Labels    []string // best first
 	Objects   []annotation.Object
-	Pixels    map[string]annotation.RLE // of each label
+	Pixels    map[string]annotation.RLE // of each label; or
+	Divided   *annotation.LabelMap      // the index of each pixel's label in Query
 	People    []annotation.Object
 	Questions []string // answers
 	Caption   string
 	Vector    []float32
+}
+
+// picture is what was found as annotations.
+func (f *Found) picture(ex *dataset.Example) annotation.Picture {
+	p := annotation.Picture{W: ex.Image.W, H: ex.Image.H, Objects: f.Objects, Semantic: f.Divided}
+	if len(f.Labels) > 0 {
+		p.Class = f.Labels[0]
+	}
+	for i, answer := range f.Questions {
+		p.Questions = append(p.Questions, annotation.Question{Text: ex.Questions[i].Text, Answer: answer})
+	}
+	if f.Caption != "" {
+		p.Captions = []string{f.Caption}
+	}
+	return p
 }
 
 // ErrNothing says that a data set has no labels for what a model can do.
@@ -80,12 +104,16 @@ type measure struct {
 	can           task.Set // what there are labels for, is asked for and can be done
 	labels, query []string // of the data set's, those that the model knows
 	pixels        map[string]uint8
+	spell         func(string) string // labels as the model spells them
 	scores        *scores
 	captioned     int
 }
 
 func newMeasure(e *Evaluation, a Answerer) (*measure, error) {
-	m, card := &measure{e: e, a: a}, a.Card()
+	m, card := &measure{e: e, a: a, spell: func(label string) string { return label }}, a.Card()
+	if s, ok := a.(speller); ok {
+		m.spell = s.Spell
+	}
 	has, classes := e.Source.Labels(), e.Source.Classes()
 	for _, p := range []struct {
 		label dataset.Labels
@@ -122,8 +150,16 @@ func newMeasure(e *Evaluation, a Answerer) (*measure, error) {
 			m.pixels[c] = uint8(i)
 		}
 	}
+	var spelled []string
+	for _, c := range classes {
+		if c = m.spell(c); !slices.Contains(spelled, c) {
+			spelled = append(spelled, c)
+		}
+	}
 	var err error
-	m.scores, err = newScores(classes, m.pixels != nil)
+	if m.scores, err = newScores(spelled); err == nil && m.pixels != nil {
+		m.scores.pixels, err = eval.NewSegmentation(classes...)
+	}
 	return m, err
 }
 
@@ -143,33 +179,44 @@ func (m *measure) at(ctx context.Context, i int) error {
 	if err != nil {
 		return err
 	}
-	q := m.ask(ex)
-	if q.Tasks == 0 {
+	objects := slices.Clone(ex.Objects)
+	for k := range objects {
+		objects[k].Label = m.spell(objects[k].Label)
+	}
+	if q := m.ask(ex); q.Tasks != 0 {
+		f, err := m.a.Answer(ctx, ex.Image, q)
+		if err != nil {
+			return fmt.Errorf("%s: %w", ex.ID, err)
+		}
+		if err := m.score(fmt.Sprint(i), ex, objects, q, f); err != nil {
+			return err
+		}
+		if m.e.Keep != nil {
+			m.e.Keep(ex, f.picture(ex))
+		}
+		if m.can.Has(task.Match) {
+			if err := m.match(ctx, ex, f.Vector); err != nil {
+				return err
+			}
+		}
+	}
+	return m.given(ctx, fmt.Sprint(i), ex, withJoints(objects))
+}
+
+// given asks for the joints of people in their true boxes.
+func (m *measure) given(ctx context.Context, id string, ex *dataset.Example, people []annotation.Object) error {
+	if !m.can.Has(task.Pose) || len(people) == 0 {
 		return nil
+	}
+	q := Query{Tasks: task.SetOf(task.Pose)}
+	for _, o := range people {
+		q.People = append(q.People, o.Box)
 	}
 	f, err := m.a.Answer(ctx, ex.Image, q)
 	if err != nil {
 		return fmt.Errorf("%s: %w", ex.ID, err)
 	}
-	if err := m.score(fmt.Sprint(i), ex, q, f); err != nil {
-		return err
-	}
-	if people := withJoints(ex.Objects); m.can.Has(task.Pose) && len(people) > 0 {
-		given := Query{Tasks: task.SetOf(task.Pose)}
-		for _, o := range people {
-			given.People = append(given.People, o.Box)
-		}
-		if f, err = m.a.Answer(ctx, ex.Image, given); err != nil {
-			return fmt.Errorf("%s: %w", ex.ID, err)
-		}
-		if err := m.scores.addGiven(fmt.Sprint(i), people, f.People); err != nil {
-			return err
-		}
-	}
-	if m.can.Has(task.Match) {
-		return m.match(ctx, ex, f.Vector)
-	}
-	return nil
+	return m.scores.addGiven(id, people, f.People)
 }
 
 // ask is what a picture's labels can score.
@@ -179,7 +226,7 @@ func (m *measure) ask(ex *dataset.Example) Query {
 		task task.Task
 		has  bool
 	}{
-		{task.Classify, ex.Class != ""}, {task.Detect, ex.Labels&dataset.HasBoxes != 0}, {task.Segment, ex.Labels&dataset.HasMasks != 0 || ex.Semantic != nil},
+		{task.Classify, ex.Class != ""}, {task.Detect, ex.Labels&dataset.HasBoxes != 0}, {task.Segment, ex.Labels&dataset.HasMasks != 0 && ex.Labels&dataset.HasBoxes != 0 || ex.Semantic != nil},
 		{task.Pose, ex.Labels&dataset.HasBoxes != 0}, {task.Ask, len(ex.Questions) > 0}, {task.Match, len(ex.Captions) > 0},
 		{task.Caption, len(ex.Captions) > 0 && (m.e.Captions == 0 || m.captioned < m.e.Captions)},
 	} {
@@ -199,28 +246,31 @@ func (m *measure) ask(ex *dataset.Example) Query {
 	return q
 }
 
-func (m *measure) score(id string, ex *dataset.Example, q Query, f *Found) error {
+// score adds an answer to the scores; objects are the example's, spelled as the model does.
+func (m *measure) score(id string, ex *dataset.Example, objects []annotation.Object, q Query, f *Found) error {
 	s := m.scores
 	var errs []error
 	if q.Tasks.Has(task.Classify) {
-		errs = append(errs, s.class.Add(ex.Class, f.Labels...))
+		errs = append(errs, s.class.Add(m.spell(ex.Class), f.Labels...))
 	}
 	segments := q.Tasks.Has(task.Segment) && !q.Semantic
 	if q.Tasks.Has(task.Detect) || segments && m.can.Has(task.Detect) {
-		errs = append(errs, s.box.Add(id, ex.Objects, f.Objects))
+		errs = append(errs, s.box.Add(id, objects, f.Objects))
 	}
 	if segments {
-		errs = append(errs, s.mask.Add(id, ex.Objects, f.Objects))
+		errs = append(errs, s.mask.Add(id, objects, f.Objects))
 	}
 	if q.Tasks.Has(task.Segment) && ex.Semantic != nil {
-		found, err := paint(f.Pixels, m.pixels, ex.Image.W, ex.Image.H)
-		errs = append(errs, err)
-		if err == nil {
-			errs = append(errs, s.pixels.Add(ex.Semantic, found))
+		var err error
+		if f.Divided == nil {
+			f.Divided, err = paint(f.Pixels, m.pixels, ex.Image.W, ex.Image.H)
+		}
+		if errs = append(errs, err); err == nil {
+			errs = append(errs, s.pixels.Add(ex.Semantic, f.Divided))
 		}
 	}
 	if q.Tasks.Has(task.Pose) {
-		errs = append(errs, s.pose.Add(id, withJoints(ex.Objects), f.People))
+		errs = append(errs, s.pose.Add(id, withJoints(objects), f.People))
 	}
 	if q.Tasks.Has(task.Ask) {
 		for k, x := range ex.Questions {
@@ -263,7 +313,7 @@ func paint(pixels map[string]annotation.RLE, index map[string]uint8, w, h int) (
 
 // match keeps the vectors of a picture and its captions for the end, when each is looked for among all.
 func (m *measure) match(ctx context.Context, ex *dataset.Example, vector []float32) error {
-	if len(ex.Captions) == 0 {
+	if len(ex.Captions) == 0 || len(m.scores.matches.pictures) == mostMatched {
 		return nil
 	}
 	var texts [][]float32

@@ -21,15 +21,13 @@ type scores struct {
 	pixels          *eval.Segmentation // nil when pixels have no labels
 }
 
-func newScores(classes []string, pixels bool) (*scores, error) {
+func newScores(classes []string) (*scores, error) {
 	s := &scores{
 		box: eval.NewDetection(eval.Boxes, classes...), mask: eval.NewDetection(eval.Masks, classes...), pose: eval.NewDetection(eval.Keypoints, unified.Person),
 		given: eval.NewDetection(eval.Keypoints, unified.Person), pck: eval.NewPCK(.1, eval.BoxSide), torso: eval.NewPCK(.2, eval.Torso), answers: eval.NewVQA(), captions: eval.NewCaptions(),
 	}
 	var err error
-	if s.class, err = eval.NewClassification(classes...); err == nil && pixels {
-		s.pixels, err = eval.NewSegmentation(classes...)
-	}
+	s.class, err = eval.NewClassification(classes...)
 	return s, err
 }
 
@@ -89,7 +87,7 @@ type matches struct {
 }
 
 // mostMatched bounds the pictures that are matched with texts: each is compared with every text.
-const mostMatched = 1000
+const mostMatched = 5000
 
 func (m *matches) add(picture []float32, texts [][]float32) {
 	m.pictures = append(m.pictures, picture)
