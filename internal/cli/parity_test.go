@@ -100,7 +100,7 @@ func TestParityCommands(t *testing.T) {
 func parityChecks(f parityCase) map[string]func() bool {
 	return map[string]func() bool{
 		"classes": f.classes, "objects": f.objects, "segments": f.segments, "points": f.points, "answers": f.answers, "joints": f.joints,
-		"matches": f.matches, "vectors": f.vectors, "masks": f.masks, "division": f.division, "words": f.words,
+		"matches": f.matches, "vectors": f.vectors, "masks": f.masks, "division": f.division, "words": f.words, "boxes": f.boxes,
 	}
 }
 

@@ -280,6 +280,35 @@ func (f parityCase) words() bool {
 	return true
 }
 
+// boxes looks for things with a model that writes where they are, which its fixture was taught to: they are the reference's text, taken
+// apart, each with a probability.
+func (f parityCase) boxes() bool {
+	var want struct {
+		Queries []string
+		Objects []wanted
+	}
+	if !f.want("detect", &want) {
+		return false
+	}
+	var args []string
+	for _, q := range want.Queries {
+		args = append(args, "--query", q)
+	}
+	var got []cliObject
+	f.decode(f.run("detect", args...)["objects"], &got)
+	if len(got) != len(want.Objects) || len(got) == 0 {
+		f.t.Fatalf("%v, want %v", got, want.Objects)
+	}
+	for _, w := range want.Objects {
+		if !slices.ContainsFunc(got, func(o cliObject) bool {
+			return o.Label == w.Name && sameBox(o.Box, w.Box) && o.Score > .9 && o.Score <= 1
+		}) {
+			f.t.Errorf("no %v among %v", w, got)
+		}
+	}
+	return true
+}
+
 // unmarked is a text without the pieces that mark things, which the tokenizer says are special.
 func (f parityCase) unmarked(text string) string {
 	var file struct {
