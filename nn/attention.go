@@ -121,8 +121,36 @@ func (b *Block) Forward(p *Pass, x *Value) *Value {
 	if t := x.Tape(); !t.Train {
 		return b.answer(t, p, x)
 	}
-	x = ops.Add(x, b.Scale1.Forward(b.Attn.Forward(p, b.Norm1.Forward(x))))
-	return ops.Add(x, b.Scale2.Forward(b.MLP.Forward(p, b.Norm2.Forward(x))))
+	x = shortcut(x, b.Attn.O, b.Scale1, b.Attn.attend(p, b.Norm1.Forward(x)))
+	switch m := b.MLP.(type) {
+	case *MLP:
+		if y := m.short(x, b.Norm2, b.Scale2); y != nil {
+			return y
+		}
+		return shortcut(x, m.Down, b.Scale2, m.up(b.Norm2.Forward(x)))
+	default:
+		return ops.Add(x, b.Scale2.Forward(m.Forward(p, b.Norm2.Forward(x))))
+	}
+}
+
+// shortcut returns x + s(l(h)).
+func shortcut(x *Value, l Linear, s *Scale, h *Value) *Value {
+	if d, ok := l.(*Dense); ok && d.narrow == nil && s == nil {
+		t := x.Tape()
+		return ops.LinearAdd(x, h, t.Use(d.Weight), use(t, d.Bias))
+	}
+	return ops.Add(x, s.Forward(l.Forward(h)))
+}
+
+// short returns x + m(norm(x)) as one operation, where the layer is a plain one; otherwise nil.
+func (m *MLP) short(x *Value, norm *LayerNorm, s *Scale) *Value {
+	up, ok := m.Up.(*Dense)
+	down, too := m.Down.(*Dense)
+	if !ok || !too || s != nil || m.Act != nil || up.narrow != nil || down.narrow != nil || up.Bias == nil || down.Bias == nil {
+		return nil
+	}
+	t := x.Tape()
+	return ops.FeedForward(x, norm.Forward(x), t.Use(up.Weight), t.Use(up.Bias), t.Use(down.Weight), t.Use(down.Bias))
 }
 
 // answer is Forward on a tape that does not train: of all that the block computes only its result keeps its memory. Fresh

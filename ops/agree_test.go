@@ -73,3 +73,36 @@ func near(t *testing.T, got, want []float32) {
 		}
 	}
 }
+
+// TestFusedLayers: a layer with its shortcut in one operation gives what its parts give, and so do its gradients.
+func TestFusedLayers(t *testing.T) {
+	const rows, d, inner = 37, 24, 50
+	run := func(fused bool) (out [][]float32) {
+		rng := rand.New(rand.NewPCG(9, 9))
+		tape := autograd.NewTape(kernel.NewWork(nil), 0, true)
+		var in []*Value
+		for _, s := range [][]int{{rows, d}, {rows, d}, {inner, d}, {inner}, {d, inner}, {d}, {d, d}, {d}} {
+			in = append(in, tape.Use(param(rng, s...)))
+		}
+		res, x, up, ub, down, db, w, b := in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7]
+		var y *Value
+		if fused {
+			y = FeedForward(LinearAdd(res, x, w, b), x, up, ub, down, db)
+		} else {
+			y = Add(Add(res, Linear(x, w, b)), Linear(GELU(Linear(x, up, ub)), down, db))
+		}
+		for i := range y.Grad {
+			y.Grad[i] = float32(rng.NormFloat64())
+		}
+		tape.Backward(tape.New(true, 1), 1)
+		out = append(out, y.Data)
+		for _, v := range in {
+			out = append(out, v.Grad)
+		}
+		return out
+	}
+	want := run(false)
+	for i, got := range run(true) {
+		near(t, got, want[i])
+	}
+}

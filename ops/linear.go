@@ -9,20 +9,27 @@ import (
 const packedRows = 8
 
 // Linear returns x·wᵀ + bias. x is [..., In], w is [Out, In], bias is [Out] or nil; the result is [..., Out].
-func Linear(x, w, bias *Value) *Value {
+func Linear(x, w, bias *Value) *Value { return LinearAdd(nil, x, w, bias) }
+
+// LinearAdd returns res + x·wᵀ + bias: Linear and the addition of a shortcut res [..., Out] in one; a nil res is none.
+func LinearAdd(res, x, w, bias *Value) *Value {
 	in, out := x.Shape.Last(), w.Shape[0]
 	mustBe(len(w.Shape) == 2 && w.Shape[1] == in && (bias == nil || len(bias.Data) == out), "linear", "[..., In], [Out, In] and [Out]", x, w, bias)
-	t := x.Tape()
-	y := newLike(t, autograd.Wants(x, w, bias), x, out)
 	rows := x.Shape.Rows()
+	mustBe(res == nil || len(res.Data) == rows*out, "linear", "a shortcut [..., Out]", res, x, w)
+	t := x.Tape()
+	y := newLike(t, autograd.Wants(res, x, w, bias), x, out)
 	if rows <= kernel.FewRows && !t.Train {
 		kernel.MulRows(t.Work, kernel.M(y.Data, rows, out), kernel.M(x.Data, rows, in), kernel.Rows{N: out, K: in, F32: w.Data}, dataOf(bias))
+		if res != nil {
+			kernel.AddTo(y.Data, res.Data)
+		}
 		return y
 	}
-	linear(y, x, w, kernel.Epilogue{Bias: dataOf(bias)})
+	linear(y, x, w, shortcut(res, bias, rows, out))
 	if y.Grad != nil {
 		op := autograd.Node[linearOp](t)
-		*op = linearOp{x, w, bias, y}
+		*op = linearOp{res, x, w, bias, y}
 		t.Push(op)
 	}
 	return y
@@ -69,9 +76,21 @@ func betaOf(add bool) float32 {
 	return 0
 }
 
-type linearOp struct{ x, w, bias, y *Value }
+// shortcut is the epilogue that adds a bias and a shortcut, either of which may be nil.
+func shortcut(res, bias *Value, rows, out int) kernel.Epilogue {
+	ep := kernel.Epilogue{Bias: dataOf(bias)}
+	if res != nil {
+		ep.Residual = kernel.M(res.Data, rows, out)
+	}
+	return ep
+}
+
+type linearOp struct{ res, x, w, bias, y *Value }
 
 func (o *linearOp) Backward() {
+	if o.res != nil && o.res.Grad != nil {
+		kernel.AddTo(o.res.Grad, o.y.Grad)
+	}
 	work := o.y.Tape().Work
 	in, out, rows := o.x.Shape.Last(), o.w.Shape[0], o.x.Shape.Rows()
 	dy := kernel.M(o.y.Grad, rows, out)

@@ -23,6 +23,10 @@ var gradients = []struct {
 	f      func(t *autograd.Tape, in []*Value) *Value
 }{
 	{"linear", [][]int{{3, 5, 7}, {4, 7}, {4}}, func(t *autograd.Tape, in []*Value) *Value { return Linear(in[0], in[1], in[2]) }},
+	{"linear and a shortcut", [][]int{{9, 17}, {9, 7}, {17, 7}, {17}}, func(t *autograd.Tape, in []*Value) *Value { return LinearAdd(in[0], in[1], in[2], in[3]) }},
+	{"feed-forward layer", [][]int{{5, 4}, {5, 4}, {9, 4}, {9}, {4, 9}, {4}}, func(t *autograd.Tape, in []*Value) *Value {
+		return FeedForward(in[0], in[1], in[2], in[3], in[4], in[5])
+	}},
 	{"linear without bias", [][]int{{9, 7}, {17, 7}}, func(t *autograd.Tape, in []*Value) *Value { return Linear(in[0], in[1], nil) }},
 	{"add", [][]int{{3, 6}, {3, 6}}, func(t *autograd.Tape, in []*Value) *Value { return Add(in[0], in[1]) }},
 	{"add repeated", [][]int{{2, 3, 6}, {3, 6}}, func(t *autograd.Tape, in []*Value) *Value { return Add(in[0], in[1]) }},
