@@ -46,6 +46,14 @@ func NewMuon(workers int) *Muon {
 	return m
 }
 
+// RoundBF16 makes Newton–Schulz's products round their operands to bfloat16, as Jordan et al. do. Momentum, update and weights stay
+// float32.
+func (m *Muon) RoundBF16() {
+	for _, s := range m.scratch {
+		s.work.RoundBF16()
+	}
+}
+
 // Step implements Optimizer.
 func (m *Muon) Step(params []*autograd.Param, lr float32) {
 	m.todo = m.todo[:0]

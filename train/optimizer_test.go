@@ -3,6 +3,7 @@ package train
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"fovea/autograd"
@@ -196,6 +197,31 @@ func TestMuonReference(t *testing.T) {
 	for i, p := range params {
 		if d := maxDiff(p.Data, want[i]); d > 5e-6 {
 			t.Errorf("%s: max |Δ| %g", p.Name, d)
+		}
+	}
+}
+
+// TestMuonRounds: in bfloat16 the nearest orthogonal matrix is found as near as its three digits allow, and is another one.
+func TestMuonRounds(t *testing.T) {
+	for _, size := range [][2]int{{40, 100}, {100, 40}, {64, 64}} {
+		var found [2][]float32
+		for i := range found {
+			m := NewMuon(1)
+			if i == 1 {
+				m.RoundBF16()
+			}
+			s := m.scratch[0]
+			s.grow(size[0]*size[1], min(size[0], size[1]))
+			randomize(rand.New(rand.NewPCG(6, 6)), s.x)
+			found[i] = slices.Clone(s.orthogonalize(size[0], size[1], m.Iterations))
+		}
+		var diff, all float64
+		for i, v := range found[0] {
+			diff += math.Pow(float64(v-found[1][i]), 2)
+			all += float64(v) * float64(v)
+		}
+		if r := math.Sqrt(diff / all); !(r > 1e-4 && r < .03) {
+			t.Errorf("%v: off by %g of its size", size, r)
 		}
 	}
 }

@@ -53,6 +53,9 @@ func newStepper[S any](cfg Config, objective Objective[S], opt Optimizer) *stepp
 			p.Replicate(cfg.Replicas)
 		}
 	}
+	if m, ok := opt.(*Muon); ok && cfg.Precision == "bf16" {
+		m.RoundBF16()
+	}
 	s.average = newAverage(s.params, cfg.EMA)
 	s.norms = make([]float32, len(s.trained))
 	for i := range cfg.Replicas {
