@@ -36,12 +36,13 @@ photo=$work/photo.jpg
 # start FLAG… starts a server, and ends the one before.
 start() {
   stop
+  rm -f "$work/out"
   GOMEMLIMIT=${limit}MiB "$fovea" serve --addr 127.0.0.1:0 --json "$@" >"$work/out" 2>"$work/log" &
   server=$!
-  until grep -q 'listens at' "$work/out"; do sleep 0.05; done
+  until grep -qs 'listens at' "$work/out"; do sleep 0.05; done
   url=$(sed -n '1s/.* at //p' "$work/out")
   host=${url#http://}
-  until get /readyz | grep -q ' 200 '; do sleep 0.05; done
+  until get /readyz | grep -q ' 200 '; do kill -0 "$server" || exit 1; sleep 0.05; done
   ask warm 1 3
 }
 stop() {
