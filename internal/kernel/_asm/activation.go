@@ -208,15 +208,29 @@ func (e expo) normal(x, zero, one vec) (phi, density vec) {
 	return g.when(less, x, zero, tail, t), density
 }
 
-// geluExact is x·Φ(x); below −40 it is −0.
+// geluExact is x·Φ(x); below −5.5 it is −0, which is right to 1e-7. Φ − ½ is an odd function: x·p(x²)/q(x²) up to 5.5, where it is ½ to
+// float32's precision, with p and q of degree 5 fitted to an error of 0.7e-8. One division replaces the exponential of normal.
 func geluExact(g *gen) func(x vec) vec {
-	e := g.newExp()
-	lo, hi, zero, one := g.keep(g.num(-40)), g.keep(g.num(math.Inf(1))), g.zero(), g.keep(g.num(1))
+	const end = 5.5
+	lo, hi, zero := g.keep(g.num(-end)), g.keep(g.num(end)), g.keep(g.num(math.Copysign(0, -1)))
+	p := []float64{0.398942232131958, 0.033852241933345795, 0.004677236080169678, 0.00016882162890397012, 6.352094715111889e-06, 2.274973631699595e-08}
+	q := []float64{1, 0.25152090191841125, 0.02864564023911953, 0.0018844217993319035, 7.364623888861388e-05, 1.197513142869866e-06}
 	return func(x vec) vec {
-		x = g.clamp(x, lo, hi)
-		phi, _ := e.normal(x, zero, one)
-		g.VMULPS(x, phi, phi)
-		return phi
+		near := g.clamp(x, lo, hi)
+		sq := g.mul(near, near)
+		poly := func(c []float64) vec {
+			y := g.keep(g.num(c[len(c)-1]))
+			for i := len(c) - 2; i >= 0; i-- {
+				g.VFMADD213PS(g.num(c[i]), sq, y)
+			}
+			return y
+		}
+		t := poly(p)
+		g.VMULPS(near, t, t)
+		g.VDIVPS(poly(q), t, t)
+		g.VADDPS(g.num(.5), t, t)
+		g.VMULPS(x, t, t)
+		return g.when(less, x, lo, zero, t)
 	}
 }
 
