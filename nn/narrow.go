@@ -53,13 +53,17 @@ func Lower(m any, precision string) (now, was int, err error) {
 	if err != nil {
 		return 0, 0, fmt.Errorf("nn: %w", err)
 	}
-	if was <= 4*maxPacked && mapped <= maxMapped {
+	if was <= 4*maxPacked && mapped <= maxMapped && (precision == "bf16" || now <= maxCopied) {
 		for _, n := range lowered {
 			n.Fix()
 		}
 	}
 	return now, was, Load(m)
 }
+
+// maxCopied is the bytes of weights of one byte or less up to which products use copies of them: those of larger models, which were
+// to become small, are laid out anew for each product of many rows.
+const maxCopied = 128 << 20
 
 // maxMapped is the bytes of mapped weights up to which products may use copies of them. Larger models take no more memory than
 // their file does.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync"
 	"sync/atomic"
 
 	"fovea/autograd"
@@ -58,7 +59,12 @@ func (n *Narrow) read(from autograd.Stored) error {
 	workers := min(runtime.GOMAXPROCS(0), (n.Out+step-1)/step)
 	for range workers {
 		go func() {
-			rows := make([]float32, min(step, n.Out)*n.In)
+			buf, _ := rowBuffers.Get().(*[]float32)
+			if size := min(step, n.Out) * n.In; buf == nil || cap(*buf) < size {
+				buf = new(make([]float32, size))
+			}
+			defer rowBuffers.Put(buf)
+			rows := (*buf)[:cap(*buf)]
 			for {
 				o := int(next.Add(int64(step))) - step
 				if o >= n.Out {
@@ -80,6 +86,10 @@ func (n *Narrow) read(from autograd.Stored) error {
 	}
 	return err
 }
+
+// rowBuffers are *[]float32 that read uses again: new ones for each of a model's hundreds of matrices would be tens of megabytes of
+// garbage beside the weights before they are collected.
+var rowBuffers sync.Pool
 
 // NewBF16 rounds a matrix [out, in] to bfloat16.
 func NewBF16(w []float32, out, in int) *Narrow { return narrow(w, out, in, "bf16") }

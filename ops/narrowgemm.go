@@ -6,11 +6,12 @@ import (
 	"fovea/internal/kernel"
 )
 
-// narrowCopy is a narrow matrix in the layout of the kernels.
+// narrowCopy is a narrow matrix in the layout of the kernels, or what laying it out anew needs.
 type narrowCopy struct {
 	fixed  bool
 	once   sync.Once
 	packed *kernel.Packed
+	shift  []float32
 }
 
 // Fix lets products use a copy of the matrix in the kernels' own layout, made at the first one of many rows; it takes as
@@ -22,8 +23,17 @@ func (n *Narrow) many(rows int) bool {
 	return rows >= packedRows && n.fast.fixed && (n.int8 == nil || rows >= int8Rows && n.In <= kernel.MaxInt8)
 }
 
-// int8Rows is the number of rows from which the product of matrices of bytes is the faster one.
-const int8Rows = 16
+// passes reports whether a product of so many rows is one of matrices by bytes that are laid out as it goes.
+func (n *Narrow) passes(rows int) bool {
+	return n.int8 != nil && !n.fast.fixed && rows >= passRows && n.In <= kernel.MaxInt8
+}
+
+const (
+	// int8Rows is the number of rows from which the product of matrices of bytes is the faster one.
+	int8Rows = 16
+	// passRows is likewise when the bytes have to be laid out for it.
+	passRows = 64
+)
 
 // gemm computes y = x·wᵀ with an epilogue for many rows by bfloat16 or bytes, with x rounded to them, too. It reports false, and
 // does nothing, when widening the weights is the better way.
@@ -37,6 +47,11 @@ func (n *Narrow) gemm(w *kernel.Work, y, x kernel.Mat, ep kernel.Epilogue) bool 
 			kernel.GemmPacked(w, y, x, n.fast.packed, ep)
 			return true
 		}
+	}
+	if n.passes(x.Rows) {
+		n.fast.once.Do(func() { n.fast.shift = kernel.ShiftInt8(n.int8, n.scale, n.In) })
+		kernel.GemmInt8(w, y, x, n.int8, n.scale, n.fast.shift, ep)
+		return true
 	}
 	if n.bf16 == nil {
 		return false

@@ -13,7 +13,7 @@ func (n *Narrow) few(w *kernel.Work, y, x kernel.Mat, bias *Value) bool {
 	switch {
 	case n.int4 != nil:
 		kernel.MulInt4(w, y, x, n.int4, dataOf(bias))
-	case n.int8 != nil && !n.many(x.Rows):
+	case n.int8 != nil && !n.many(x.Rows) && !n.passes(x.Rows):
 		kernel.MulInt8(w, y, x, n.int8, n.scale, dataOf(bias))
 	case x.Rows <= kernel.FewRows:
 		kernel.MulRows(w, y, x, n.rows(), dataOf(bias))

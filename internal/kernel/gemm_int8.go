@@ -20,42 +20,86 @@ func PackInt8(q []int8, scale []float32, n, k int) *Packed {
 	if k > MaxInt8 {
 		panic("kernel: PackInt8: k is beyond MaxInt8")
 	}
-	p := &Packed{k: k, n: n, scale: scale, shift: make([]float32, n)}
-	for j := range n {
+	p := &Packed{}
+	var rows []float32
+	p.setInt8(q, scale, ShiftInt8(q, scale, k), k, &rows)
+	return p
+}
+
+// ShiftInt8 is the sum of each row of q [len(scale), k], times its scale: what an offset of the left-hand side is multiplied by.
+func ShiftInt8(q []int8, scale []float32, k int) []float32 {
+	shift := make([]float32, len(scale))
+	for j := range shift {
 		s := 0
 		for _, v := range q[j*k : (j+1)*k] {
 			s += int(v)
 		}
-		p.shift[j] = float32(s) * scale[j]
+		shift[j] = float32(s) * scale[j]
 	}
+	return shift
+}
+
+// setInt8 is PackInt8 into memory that p and rows may have already.
+func (p *Packed) setInt8(q []int8, scale, shift []float32, k int, rows *[]float32) {
+	n := len(scale)
+	p.k, p.n, p.scale, p.shift = k, n, scale, shift
 	if s, ok := int8Shape(); ok {
 		p.shape = s
-		p.packQuads(q)
-		return p
+		p.packQuads(q, rows)
+		return
 	}
 	p.shape = gemmShape()
 	nr := p.shape.nr
-	p.bytes = make([]int8, ceilDiv(n, nr)*k*nr)
+	if size := ceilDiv(n, nr) * k * nr; cap(p.bytes) >= size {
+		p.bytes = p.bytes[:size]
+	} else {
+		p.bytes = make([]int8, size)
+	}
 	for j := range n {
 		at := j/nr*k*nr + j%nr
 		for i, v := range q[j*k : (j+1)*k] {
 			p.bytes[at+i*nr] = v
 		}
 	}
-	return p
+}
+
+// passBytes is how many weights GemmInt8 packs at a time.
+const passBytes = 2 << 20
+
+// GemmInt8 is GemmPacked with PackInt8(q, scale, c.Cols, a.Cols) for weights beside which there shall be no second copy: some columns
+// are packed at a time, into memory of w. shift is ShiftInt8 of them.
+func GemmInt8(w *Work, c, a Mat, q []int8, scale, shift []float32, ep Epilogue) {
+	n, k := len(scale), a.Cols
+	if c.Cols != n || len(q) != n*k || len(shift) != n || k > MaxInt8 {
+		panicSizes("GemmInt8", c, a, len(q)/max(n, 1), n)
+	}
+	const columns = 64
+	step := max(passBytes/max(k, 1)/columns, 1) * columns
+	for o := 0; o < n; o += step {
+		end, part := min(o+step, n), ep
+		if ep.Bias != nil {
+			part.Bias = ep.Bias[o:end]
+		}
+		if ep.Residual.Data != nil {
+			part.Residual = ep.Residual.Slice(0, c.Rows, o, end)
+		}
+		w.pass.setInt8(q[o*k:end*k], scale[o:end], shift[o:end], k, &w.passRows)
+		GemmPacked(w, c.Slice(0, c.Rows, o, end), a, &w.pass, part)
+	}
 }
 
 // MaxInt8 is the largest k of PackInt8.
 const MaxInt8 = math.MaxInt32 / (255 * 128)
 
 // packQuads lays out quads of neighbours in the rows of q as the micro-kernels read them.
-func (p *Packed) packQuads(q []int8) {
+func (p *Packed) packQuads(q []int8, scratch *[]float32) {
 	units, nr := ceilDiv(p.k, 4), p.shape.nr
-	p.data = aligned(ceilDiv(p.n, nr) * units * nr)
+	p.data = room(p.data, ceilDiv(p.n, nr)*units*nr)
 	if p.k == 0 {
 		return
 	}
-	rows := aligned(nr * units)
+	rows := grow(scratch, nr*units)
+	clear(rows)
 	to := unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(rows))), 4*len(rows))
 	for j := 0; j < p.n; j += nr {
 		cols := min(nr, p.n-j)

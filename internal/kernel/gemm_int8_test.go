@@ -144,6 +144,33 @@ func TestInt8Blocks(t *testing.T) {
 	})
 }
 
+// TestInt8Passes: weights that are laid out as the product goes give the bits of those that were laid out before, and take no memory
+// once there is some.
+func TestInt8Passes(t *testing.T) {
+	eachInt8(t, func(t *testing.T) {
+		w := NewWork(NewPool(2))
+		defer w.pool.Close()
+		for _, x := range [][3]int{{3, 70, 5}, {5, 9001, 300}, {40, 64, 130}} { // the second in several parts
+			m, k, n := x[0], x[1], x[2]
+			c := newInt8Case(0, m, k, n)
+			ep := Epilogue{Bias: noise(n, 1, 4), Residual: random(0, m, n, 5)}
+			got, want := M(make([]float32, m*n), m, n), M(make([]float32, m*n), m, n)
+			GemmPacked(w, want, c.a, PackInt8(c.q, c.scale, n, k), ep)
+			shift := ShiftInt8(c.q, c.scale, k)
+			run := func() { GemmInt8(w, got, c.a, c.q, c.scale, shift, ep) }
+			run()
+			for i, v := range want.Data {
+				if got.Data[i] != v {
+					t.Fatalf("%v: element %d is %g, want %g", x, i, got.Data[i], v)
+				}
+			}
+			if a := testing.AllocsPerRun(2, run); a > 0 {
+				t.Errorf("%v: %g allocations", x, a)
+			}
+		}
+	})
+}
+
 func TestInt8Allocates(t *testing.T) {
 	pool := NewPool(2)
 	defer pool.Close()

@@ -21,6 +21,9 @@ type Work struct {
 	wide   []float32 // see GemmBF16
 	coded  coded     // left-hand side in bytes, see PackInt8
 	halves []uint16
+
+	pass     Packed // some columns of bytes, see GemmInt8
+	passRows []float32
 }
 
 type packBuf struct {
@@ -47,6 +50,14 @@ func grow(s *[]float32, n int) []float32 {
 		*s = aligned(n)
 	}
 	return (*s)[:n]
+}
+
+// room returns n elements, those of s if it has as many; the contents are undefined.
+func room(s []float32, n int) []float32 {
+	if cap(s) >= n {
+		return s[:n]
+	}
+	return aligned(n)
 }
 
 // aligned allocates n elements at a 64-byte boundary, the size of a cache line and of an AVX-512 register.
