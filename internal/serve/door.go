@@ -11,7 +11,7 @@ import (
 
 // door decides which requests a model's queue lets in.
 //
-// There is a bounded number of places, at the door and behind it: a burst of requests waits, and a flood is turned away at once.
+// There is a bounded number of places, at the door and behind it: a small burst of requests waits, and a flood is turned away at once.
 // But a queue that stays long helps nobody: the model is no faster for it, and everyone waits for its whole length. So when the
 // wait has been long for a while the door is strained, and lets in only those who need not wait long, until nobody had to be
 // turned away for a while (a queue that absorbs bursts but does not stand: Nichols and Jacobson, "Controlling queue delay",
@@ -47,6 +47,7 @@ func newDoor(places, workers int, maxWait time.Duration) *door {
 
 const (
 	brief    = .5                    // a wait of this share of an answer's cost is not long
+	burst    = 4                     // times that cost is the longest wait
 	standing = 2                     // times that cost a long wait is a burst's
 	calm     = 5 * time.Second       // without anybody turned away ends a strain
 	hold     = 25 * time.Millisecond // at the door
@@ -121,7 +122,7 @@ func (d *door) letsIn(now time.Time, age time.Duration) bool {
 	case now.Before(d.strained) || !d.long.IsZero() && now.Sub(d.long) > standing*d.cost:
 		return wait == 0 || wait+age <= short
 	}
-	return true
+	return wait <= burst*d.cost
 }
 
 // refuse is the answer to a request that is turned away. Those who are told to come back are told different times, as far

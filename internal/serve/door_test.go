@@ -252,11 +252,11 @@ func TestBurst(t *testing.T) {
 		arrivals, refused int
 		then              time.Duration
 	}{
-		{"a burst", 18, 0, time.Second},
-		{"a flood", 30, 12, time.Second},
-		{"a burst too soon", 18, 16, time.Second}, // two runners are free
+		{"a burst", 9, 0, time.Second}, // the last waits for 8 of two runners
+		{"a flood", 30, 21, time.Second},
+		{"a burst too soon", 9, 7, time.Second}, // two runners are free
 		{"calm", 1, 0, calm},
-		{"a burst", 18, 0, time.Second},
+		{"a burst", 9, 0, time.Second},
 	} {
 		if n := s.burst(step.arrivals, step.then); n != step.refused {
 			t.Errorf("%s: %d of %d refused, want %d", step.name, n, step.arrivals, step.refused)

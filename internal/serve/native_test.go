@@ -72,6 +72,9 @@ func TestNativeShapes(t *testing.T) {
 	if n := testutil.ToFloat64(s.metrics.lookups.WithLabelValues("true")); n != 5 {
 		t.Errorf("the cache was hit %v times, want 5", n)
 	}
+	if n := batches(t, s).GetSampleSum(); n != 1 {
+		t.Errorf("six requests about a picture cost the encoder %v pictures", n)
+	}
 	send(t, http.MethodPost, u, "image/jpeg", turned(jpg)).want(t, http.StatusOK, "height", 96)
 }
 

@@ -81,7 +81,7 @@ func (q *queue) do(j *job) error {
 }
 
 // next waits for the first job and takes with it those that wait for the same picture, and others while there are no more
-// than maxBatch pictures, nor more than so many pixels, in the batch; nil when the queue has closed.
+// than maxBatch pictures, a runner's share of what waits, or so many pixels in the batch; nil when the queue has closed.
 func (q *queue) next(pixels int64) []*job {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -92,6 +92,7 @@ func (q *queue) next(pixels int64) []*job {
 		q.some.Wait()
 	}
 	first := q.waiting[0]
+	most := min((len(q.waiting)+q.workers-1)/q.workers, maxBatch)
 	batch, rest := []*job{first}, q.waiting[:0]
 	var keys []picture
 	if first.pic != nil {
@@ -99,7 +100,7 @@ func (q *queue) next(pixels int64) []*job {
 		pixels -= first.pic.pixels
 	}
 	for _, j := range q.waiting[1:] {
-		if len(batch) == maxShared || !joins(&keys, &pixels, j) {
+		if len(batch) == maxShared || !joins(&keys, most, &pixels, j) {
 			rest = append(rest, j)
 			continue
 		}
@@ -110,16 +111,16 @@ func (q *queue) next(pixels int64) []*job {
 	return batch
 }
 
-// joins reports that a job may come along with the pictures of a batch. Texts come along with nothing: they are short, and
+// joins reports that a job may come along with the pictures of a batch, of which there are at most so many. Texts come along with nothing: they are short, and
 // would wait for the pictures.
-func joins(pictures *[]picture, pixels *int64, j *job) bool {
+func joins(pictures *[]picture, most int, pixels *int64, j *job) bool {
 	if len(*pictures) == 0 || j.pic == nil {
 		return false
 	}
 	if slices.ContainsFunc(*pictures, func(p picture) bool { return p.key == j.pic.key }) {
 		return true
 	}
-	if len(*pictures) == maxBatch || j.pic.pixels > *pixels {
+	if len(*pictures) >= most || j.pic.pixels > *pixels {
 		return false
 	}
 	*pictures = append(*pictures, *j.pic)

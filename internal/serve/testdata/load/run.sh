@@ -5,7 +5,7 @@
 #   throughput of 16 clients ≥ 0.9 × that of `fovea bench forward`, the server's own work < 2 ms a request,
 #   p99 of answers ≤ 2 × that of one client, refusals with Retry-After and p99 < 50 ms, memory within GOMEMLIMIT and a tenth, and on
 #   SIGTERM every request that was let in is answered.
-# A row takes SECONDS, and half as many more at random times: what comes first is a burst to the server, and waits.
+# A row takes SECONDS, and half as many more at random times: the first eight requests or so are a burst to the server, and wait.
 #   internal/serve/testdata/load/run.sh [PROGRAM [SECONDS]]
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
