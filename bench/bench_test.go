@@ -45,7 +45,7 @@ func TestTurns(t *testing.T) {
 		t.Cleanup(e.stop)
 		return e
 	}
-	engines := []*engine{run("fovea", "0.1, 0.3"), run("fovea bf16", "0.1"), run("other", "0.4"), run("other-bf16", "0.3")}
+	engines := []*engine{run("fovea", "0.1, 0.3"), run("fovea bf16", "0.1"), run("other", "0.4"), run("other-fast-bf16", "0.3")}
 	w := &work{Name: "w", Items: []string{"a", "bad"}, Unit: map[string]string{"a": "the work"}}
 	o := &options{rounds: 3, threads: 2}
 	got := o.turns(w, engines)
@@ -53,7 +53,7 @@ func TestTurns(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 	table := report(got, o, "a machine")
-	for _, want := range []string{"## the work", "a machine, 2 threads, 3 rounds", "| fovea 1.2 | 200.0 | 100.0 | 6 | | |", "| other 1.2 | 400.0 | 400.0 | 3 | 2.00 (2.00 … 2.00) | 4.00 |", "| other-bf16 1.2 | 300.0 | 300.0 | 3 | 3.00"} {
+	for _, want := range []string{"## the work", "a machine, 2 threads, 3 rounds", "| fovea 1.2 | 200.0 | 100.0 | 6 | | |", "| other 1.2 | 400.0 | 400.0 | 3 | 2.00 (2.00 … 2.00) | 4.00 |", "| other-fast-bf16 1.2 | 300.0 | 300.0 | 3 | 3.00"} {
 		if !strings.Contains(table, want) {
 			t.Errorf("%q is not in\n%s", want, table)
 		}
@@ -62,7 +62,7 @@ func TestTurns(t *testing.T) {
 	if err := plotRatios(path, got); err != nil {
 		t.Fatal(err)
 	}
-	if b, err := os.ReadFile(path); err != nil || !strings.Contains(string(b), "other-bf16") {
+	if b, err := os.ReadFile(path); err != nil || !strings.Contains(string(b), "other-fast-bf16") {
 		t.Errorf("plot of %d bytes, %v", len(b), err)
 	}
 	t.Setenv("BENCH_ENGINE", "silent")

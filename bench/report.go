@@ -56,7 +56,7 @@ func items(results []result) (out []item) {
 // counterpart is our engine that a peer is compared with: the one of the same number format, if there is one.
 func (it *item) counterpart(peer *result) *result {
 	var plain *result
-	_, format, _ := strings.Cut(peer.Engine, "-")
+	format := peer.Engine[strings.LastIndex(peer.Engine, "-")+1:]
 	for _, r := range it.of {
 		if r.Engine == "fovea" {
 			plain = r
