@@ -111,7 +111,7 @@ sleep 1
   date +%s.%N >"$work/end"
 ) &
 watch=$!
-ask drain 64 6 "$(awk "BEGIN { print 10 * $rate }")" || true
+ask drain 64 10 "$(awk "BEGIN { print 10 * $rate }")" || true
 wait "$server" || true
 wait "$watch"
 server=
