@@ -13,7 +13,7 @@ const spreadRows = 192
 // where the pass is not of that kind: rows see only their picture, nothing is trained, and there are threads to wait for.
 func (p *Pass) spreads(x *Value) int {
 	t, l := x.Tape(), p.Layout
-	if t.Train || l == nil || p.Cache != nil || p.Experts != nil || len(l.Groups) > 0 || l.Images == 0 || !t.Work.Wide(len(x.Data)) {
+	if t.Train || l == nil || p.Cache != nil || p.Experts != nil || len(l.Groups) > 0 || l.Images == 0 || x.Shape.Rows() != l.Images*l.Patches || !t.Work.Wide(len(x.Data)) {
 		return 0
 	}
 	const least = 32 // rows; so many are multiplied as matrices, whatever the precision

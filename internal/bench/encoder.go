@@ -177,26 +177,35 @@ func (e *Encoder) Run(pixels []float32, batch int) []float32 {
 	t.Reset()
 	n, d := s.tokens(), s.width
 	y := t.New(false, batch*n, d)
-	t.Side(batch, func(side *autograd.Tape, i int) {
-		rows := side.New(false, s.patches(), 768)
-		unfold(rows.Data, pixels[i*s.patches()*768:], s.gridH, s.gridW)
-		patches := e.Patch.Forward(rows)
-		x := side.Rows(y, i*n, (i+1)*n)
-		out := x.Data
-		if e.Class != nil {
-			copy(out, e.Class.Data)
-			out = out[d:]
-		}
-		copy(out, patches.Data)
-		ops.AddInto(x, x, side.Use(e.Pos))
-	})
+	if batch == 1 {
+		e.embed(t, y, pixels)
+	} else {
+		t.Side(batch, func(side *autograd.Tape, i int) {
+			e.embed(side, side.Rows(y, i*n, (i+1)*n), pixels[i*s.patches()*768:])
+		})
+	}
 	return e.Stack.Forward(&nn.Pass{Layout: &ops.Layout{Images: batch, Patches: n}}, y).Data
 }
 
-// unfold writes the pixels of every patch into a row, channel by channel, line by line.
-func unfold(rows, pixels []float32, gridH, gridW int) {
+// embed sets x to what enters the first block for one picture.
+func (e *Encoder) embed(t *autograd.Tape, x *autograd.Value, pixels []float32) {
+	s := e.shape
+	rows := t.New(false, s.patches(), 768)
+	t.Work.Split(s.gridH, func(from, to int) { unfold(rows.Data, pixels, s.gridH, s.gridW, from, to) })
+	patches := e.Patch.Forward(rows)
+	out := x.Data
+	if e.Class != nil {
+		copy(out, e.Class.Data)
+		out = out[s.width:]
+	}
+	copy(out, patches.Data)
+	ops.AddInto(x, x, t.Use(e.Pos))
+}
+
+// unfold writes the pixels of every patch of rows [from, to) of the grid into a row, channel by channel, line by line.
+func unfold(rows, pixels []float32, gridH, gridW, from, to int) {
 	w := 16 * gridW
-	for y := range gridH {
+	for y := from; y < to; y++ {
 		for x := range gridW {
 			row := rows[(y*gridW+x)*768:]
 			for line := range 3 * 16 { // lines of the patch, 16 a channel
