@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +25,7 @@ type evalOptions struct {
 	setOptions
 	model, data string
 	tasks       []string
-	limit       int
+	limit, size int
 }
 
 func (a *app) eval() *cobra.Command {
@@ -43,6 +44,7 @@ func (a *app) eval() *cobra.Command {
 	f.StringVar(&o.split, "split", "", "the part of the data set: val, test, … (default the only one, or train)")
 	f.StringArrayVar(&o.tasks, "task", []string{"all"}, "measure these tasks: classify, detect, segment, pose, ask, caption, match, all")
 	f.IntVar(&o.limit, "limit", 0, "use the first so many pictures (default all; of scenes 500)")
+	f.IntVar(&o.size, "size", 0, "draw scenes of so many pixels a side (default as the model's pictures)")
 	_ = c.RegisterFlagCompletionFunc("model", completeModels)
 	_ = c.RegisterFlagCompletionFunc("task", completeTasks)
 	return c
@@ -59,6 +61,8 @@ func (a *app) runEval(ctx context.Context, o *evalOptions) error {
 	switch {
 	case o.data == "":
 		return usage("fovea eval --data coco/ --split val", "--data is missing")
+	case o.size != 0 && (o.size < 32 || o.size > maxSceneSize || o.data != "scenes"):
+		return usage("", "--size is %d, want 32 … %d, of scenes", o.size, maxSceneSize)
 	case o.limit < 0 || o.limit > maxScenes:
 		return usage("", "--limit is %d, want at least 1", o.limit)
 	}
@@ -66,16 +70,17 @@ func (a *app) runEval(ctx context.Context, o *evalOptions) error {
 	if err != nil {
 		return missingModel(o.model, err)
 	}
-	src, err := o.source()
-	if err != nil {
-		return err
-	}
-	e := recipe.Evaluation{Name: src.Name(), Source: src, Tasks: tasks, Limit: o.limit}
-	run, done, err := a.measured(ctx, o, files, name, &e)
+	e := recipe.Evaluation{Tasks: tasks, Limit: o.limit}
+	side, run, done, err := a.measured(ctx, o, files, name, &e)
 	if err != nil {
 		return err
 	}
 	defer done()
+	src, err := o.source(side)
+	if err != nil {
+		return err
+	}
+	e.Name, e.Source = src.Name(), src
 	n := src.Len()
 	if o.limit > 0 {
 		n = min(n, o.limit)
@@ -98,24 +103,26 @@ func (a *app) runEval(ctx context.Context, o *evalOptions) error {
 	return printed
 }
 
-// measured opens a model for an evaluation: the program's own answer it directly, any other through package fovea.
-func (a *app) measured(ctx context.Context, o *evalOptions, files fs.FS, name string, e *recipe.Evaluation) (run func(context.Context) (recipe.Measurement, error), done func(), err error) {
+// measured opens a model for an evaluation, whose pictures have the given side: the program's own answer it directly, any other
+// through package fovea.
+func (a *app) measured(ctx context.Context, o *evalOptions, files fs.FS, name string, e *recipe.Evaluation) (side int, run func(context.Context) (recipe.Measurement, error), done func(), err error) {
 	if isNative(files) {
 		m, err := unified.Open(files)
 		if err != nil {
-			return nil, nil, bad("", "open model %q: %w", name, err)
+			return 0, nil, nil, bad("", "open model %q: %w", name, err)
 		}
-		return func(ctx context.Context) (recipe.Measurement, error) { return e.Run(ctx, m) }, func() {}, nil
+		return m.Config.Size, func(ctx context.Context) (recipe.Measurement, error) { return e.Run(ctx, m) }, func() {}, nil
 	}
 	p, err := a.open(ctx, o.model, nil)
 	if err != nil {
-		return nil, nil, err
+		return 0, nil, nil, err
 	}
 	run = func(ctx context.Context) (recipe.Measurement, error) { return e.RunOn(ctx, answerer{p}) }
-	return run, func() { _ = p.Close() }, nil
+	return p.Card().Size, run, func() { _ = p.Close() }, nil
 }
 
-func (o *evalOptions) source() (dataset.Source, error) {
+// source opens the data set. Scenes are drawn at the size of the model's pictures, side, unless another is asked for.
+func (o *evalOptions) source(side int) (dataset.Source, error) {
 	if o.data != "scenes" {
 		return o.open(o.data)
 	}
@@ -123,7 +130,7 @@ func (o *evalOptions) source() (dataset.Source, error) {
 	if n == 0 {
 		n = 500
 	}
-	return scenes.New(scenes.Config{Seed: unseenScenes, N: n}), nil
+	return scenes.New(scenes.Config{Seed: unseenScenes, N: n, Size: cmp.Or(o.size, side)}), nil
 }
 
 // kinds are the first words of the metrics of each task.

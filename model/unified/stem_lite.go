@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strings"
 
+	"fovea/autograd"
 	"fovea/checkpoint"
 	"fovea/nn"
 	"fovea/ops"
@@ -32,20 +33,20 @@ type liteStem struct {
 
 // patchEmbed maps the k × k pixels of a patch of a map to D.
 type patchEmbed struct {
-	Norm *nn.LayerNorm `weight:"norm"`
-	Map  *nn.Dense     `weight:"map"` // [D, k·k·C]
+	Norm *nn.LayerNorm   `weight:"norm"`
+	Map  *autograd.Param `weight:"map.weight"` // [D, k·k·C], a convolution's
 
 	side int // k
 }
 
 // newPatchEmbed makes a layer that says nothing at first.
 func newPatchEmbed(c, k, d int) *patchEmbed {
-	return &patchEmbed{nn.NewLayerNorm(c, false), nn.NewDense(nil, k*k*c, d, false), k}
+	return &patchEmbed{nn.NewLayerNorm(c, false), autograd.NewParam(autograd.Matrix, d, k*k*c), k}
 }
 
 // forward maps [B, H, W, C] to [B, H/k, W/k, D].
 func (e *patchEmbed) forward(x *Value) *Value {
-	return ops.Conv2DPad(e.Norm.Forward(x), x.Tape().Use(e.Map.Weight), nil, e.side, e.side, 0)
+	return ops.Conv2DPad(e.Norm.Forward(x), x.Tape().Use(e.Map), nil, e.side, e.side, 0)
 }
 
 func newLiteStem(rng *rand.Rand, c Config) *liteStem {

@@ -85,7 +85,7 @@ func TestBackbone(t *testing.T) {
 	if !slices.Equal(before, tokens(d)) {
 		t.Error("patches that get their detail answer otherwise before anything is learnt")
 	}
-	d.Stem.Lite.Detail8.Map.Weight.Data[0] = 1
+	d.Stem.Lite.Detail8.Map.Data[0] = 1
 	if slices.Equal(before, tokens(d)) {
 		t.Error("the detail of patches reaches nothing")
 	}
