@@ -248,7 +248,7 @@ func (f parityCase) words() bool {
 		Text []string
 		Max  int `json:"max_new_tokens"`
 	}
-	limit := []string{}
+	var limit []string
 	switch {
 	case f.want("task", &question) && f.want("beam3", &beams):
 		text, limit = beams.Text[0], []string{"--max-tokens", fmt.Sprint(beams.Max)}

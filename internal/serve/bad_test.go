@@ -126,6 +126,7 @@ func TestSlowOnEverySurface(t *testing.T) {
 			continue
 		}
 		b, err := io.ReadAll(res.Body)
+		_ = res.Body.Close()
 		if a := (answer{res.StatusCode, res.Header, b}); err != nil || a.status != http.StatusRequestTimeout {
 			t.Errorf("%s: %d, %v", p.surface, a.status, err)
 		} else if m, ok := a.get(t, p.message).(string); !ok || m == "" {
