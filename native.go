@@ -179,10 +179,11 @@ func (v *nativeView) candidates(w wanted) []int32 {
 }
 
 func (v *nativeView) Pose(boxes []annotation.Box) [][]annotation.Joint {
-	if !v.zoom {
-		return v.run.PosesIn(v.pic, v.g, nil, boxes)
+	var source *imageproc.RGB
+	if v.zoom {
+		source = v.img
 	}
-	return v.run.PosesIn(v.pic, v.g, v.img, boxes)
+	return v.run.PosesIn(v.pic, v.g, source, boxes)
 }
 
 // Zoom implements model.Zoomer.

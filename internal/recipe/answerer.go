@@ -183,16 +183,13 @@ func (m *measure) at(ctx context.Context, i int) error {
 	for k := range objects {
 		objects[k].Label = m.spell(objects[k].Label)
 	}
-	if q := m.ask(ex); q.Tasks != 0 {
-		f, err := m.a.Answer(ctx, ex.Image, q)
-		if err != nil {
+	q, f := m.ask(ex), &Found{}
+	if q.Tasks != 0 {
+		if f, err = m.a.Answer(ctx, ex.Image, q); err != nil {
 			return fmt.Errorf("%s: %w", ex.ID, err)
 		}
 		if err := m.score(fmt.Sprint(i), ex, objects, q, f); err != nil {
 			return err
-		}
-		if m.e.Keep != nil {
-			m.e.Keep(ex, f.picture(ex))
 		}
 		if m.can.Has(task.Match) {
 			if err := m.match(ctx, ex, f.Vector); err != nil {
@@ -200,13 +197,23 @@ func (m *measure) at(ctx context.Context, i int) error {
 			}
 		}
 	}
-	return m.given(ctx, fmt.Sprint(i), ex, withJoints(objects))
+	people, err := m.given(ctx, fmt.Sprint(i), ex, withJoints(objects))
+	if err != nil {
+		return err
+	}
+	if m.e.Keep != nil {
+		if q.Tasks&task.SetOf(task.Detect, task.Segment, task.Pose) == 0 { // no objects were looked for
+			f.Objects = people
+		}
+		m.e.Keep(ex, f.picture(ex))
+	}
+	return nil
 }
 
-// given asks for the joints of people in their true boxes.
-func (m *measure) given(ctx context.Context, id string, ex *dataset.Example, people []annotation.Object) error {
+// given asks for the joints of people in their true boxes, scores them, and returns them as sure as the boxes are.
+func (m *measure) given(ctx context.Context, id string, ex *dataset.Example, people []annotation.Object) ([]annotation.Object, error) {
 	if !m.can.Has(task.Pose) || len(people) == 0 {
-		return nil
+		return nil, nil
 	}
 	q := Query{Tasks: task.SetOf(task.Pose)}
 	for _, o := range people {
@@ -214,9 +221,13 @@ func (m *measure) given(ctx context.Context, id string, ex *dataset.Example, peo
 	}
 	f, err := m.a.Answer(ctx, ex.Image, q)
 	if err != nil {
-		return fmt.Errorf("%s: %w", ex.ID, err)
+		return nil, fmt.Errorf("%s: %w", ex.ID, err)
 	}
-	return m.scores.addGiven(id, people, f.People)
+	sure := slices.Clone(f.People)
+	for i := range sure {
+		sure[i].Score = 1
+	}
+	return sure, m.scores.addGiven(id, people, f.People)
 }
 
 // ask is what a picture's labels can score.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"image"
 	"image/png"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -63,6 +64,40 @@ func TestEvaluation(t *testing.T) {
 	e.Tasks = task.SetOf(task.Ask)
 	if got, err = e.Run(context.Background(), m); err != nil || got.Metrics["captions CIDEr"] != 0 || len(got.Metrics) == 0 {
 		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// jointsOnly is a data set that boxes no objects but has joints of people, as LSPet is.
+type jointsOnly struct{ dataset.Source }
+
+func (s jointsOnly) At(i int, rng *rand.Rand) (*dataset.Example, error) {
+	ex, err := s.Source.At(i, rng)
+	if err == nil {
+		ex.Labels &^= dataset.HasBoxes | dataset.HasMasks
+	}
+	return ex, err
+}
+
+// TestEvaluationOfJoints: where only joints are labelled, every picture is kept, with the joints that were found in true boxes.
+func TestEvaluationOfJoints(t *testing.T) {
+	m, err := testmodel.New(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 6
+	kept, joints := 0, 0
+	e := Evaluation{Source: jointsOnly{scenes.New(scenes.Config{Seed: 5, N: n, Size: 64})}, Tasks: task.SetOf(task.Pose), Keep: func(ex *dataset.Example, found annotation.Picture) {
+		kept++
+		people := withJoints(ex.Objects)
+		if len(confident(found).Objects) != len(people) {
+			t.Errorf("%d people shown of %d", len(confident(found).Objects), len(people))
+		}
+		for _, o := range found.Objects {
+			joints += len(o.Joints)
+		}
+	}}
+	if got, err := e.Run(context.Background(), m); err != nil || kept != n || joints == 0 {
+		t.Errorf("%d of %d pictures kept, %d joints, %v, %v", kept, n, joints, got, err)
 	}
 }
 
