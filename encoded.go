@@ -82,6 +82,9 @@ func (p *Predictor) DoEncoded(ctx context.Context, e *Encoded, r Request) (*Resu
 	if r.Tiles > 1 {
 		return nil, badInput("request.tiles", errors.New("fovea: tiles want the picture itself, not one that was encoded as a whole"))
 	}
+	if r.Views > 1 {
+		return nil, badInput("request.views", errors.New("fovea: views want the picture itself, not one that was encoded"))
+	}
 	out := &Result{Image: r.Path, Width: e.w, Height: e.h, Model: p.card.Name, Tasks: r.Tasks, polygons: r.Polygons}
 	if r.Tasks&task.SetOf(task.Ask, task.Caption) != 0 {
 		r.Step = interruptible(ctx, r.Step)

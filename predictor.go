@@ -98,14 +98,27 @@ func (p *Predictor) Do(ctx context.Context, r Request) (*Result, error) {
 				return err
 			}
 		}
+		var others [][]Class // the same
+		limit := r.Top
+		if r.Views > 1 {
+			if others, err = p.views(ctx, run, img, &r); err != nil {
+				return err
+			}
+			r.Top = -1
+		}
 		view, err := encodePicture(run, img)
 		if err != nil {
 			return err
 		}
-		if err := p.write(ctx, out, view, &r); err != nil || r.Tiles < 2 {
+		if err := p.write(ctx, out, view, &r); err != nil {
 			return err
 		}
-		out.Objects = r.merge(out.Objects, parts)
+		if r.Views > 1 {
+			out.Classes = top(meanClasses(append(others, out.Classes)...), limit)
+		}
+		if r.Tiles > 1 {
+			out.Objects = r.merge(out.Objects, parts)
+		}
 		return nil
 	})
 	if err != nil {

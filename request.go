@@ -34,6 +34,7 @@ type Request struct {
 	Overlap   float64 // of two boxes of one label with a larger IoU the lower-scored is dropped; 0 means the model's own
 	Top       int     // Classify: at most so many names; 0 means DefaultTop, negative means all
 	Max       int     // Detect, Segment, Pose: at most so many; 0 means DefaultMax
+	Views     int     // Classify: mean of the scores of so many views: the picture, its mirror image, both moved a little; 0 means 1, at most imageproc.MaxViews. Each costs a picture; not with DoEncoded
 	Tiles     int     // Detect: look also at so many by so many overlapping parts of the picture, for small things, each at the cost of a picture; not with DoEncoded
 	NoZoom    bool    // Pose: do not look a second time, closer, at people who are small in the picture: less exact, and several times as fast
 
@@ -107,6 +108,9 @@ func (r *Request) check(card *model.Card) error {
 		return badInput("request.writing", fmt.Errorf("fovea: %w", err))
 	}
 	if err := r.division(card); err != nil {
+		return err
+	}
+	if err := r.checkViews(); err != nil {
 		return err
 	}
 	if err := r.checkTiles(); err != nil {

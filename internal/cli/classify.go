@@ -4,15 +4,20 @@ import (
 	"github.com/spf13/cobra"
 
 	"fovea"
+	"fovea/imageproc"
 	"fovea/model"
 	"fovea/task"
 )
+
+// viewsHelp says what --views does, of classify and eval.
+const viewsHelp = "average recognition over so many views of a picture: 2 adds its mirror image, up to 10 both moved a little; each takes as long as a picture"
 
 type classifyOptions struct {
 	pictureOptions
 	labels   []string
 	template string
 	top      int
+	views    int
 }
 
 func (a *app) classify() *cobra.Command {
@@ -28,6 +33,7 @@ func (a *app) classify() *cobra.Command {
 	o.outFlag(c)
 	c.Flags().StringArrayVar(&o.labels, "labels", nil, "choose from these words, separated by commas")
 	c.Flags().StringVar(&o.template, "template", "", "put each label into this sentence, at {} (models of pictures and texts: CLIP, SigLIP; default \""+model.Template+"\")")
+	c.Flags().IntVar(&o.views, "views", 1, viewsHelp)
 	c.Flags().IntVar(&o.top, "top", 0, "print so many labels (default 5, or all of --labels)")
 	return c
 }
@@ -39,7 +45,10 @@ func (a *app) runClassify(c *cobra.Command, o *classifyOptions, args []string) e
 	if o.top < 0 {
 		return usage("", "--top is %d, want at least 1", o.top)
 	}
-	req := fovea.Request{Tasks: task.SetOf(task.Classify), Labels: list(o.labels), Template: o.template, Top: o.top}
+	if o.views < 1 || o.views > imageproc.MaxViews {
+		return usage("", "--views is %d, want 1 … %d", o.views, imageproc.MaxViews)
+	}
+	req := fovea.Request{Tasks: task.SetOf(task.Classify), Views: o.views, Labels: list(o.labels), Template: o.template, Top: o.top}
 	if req.Top == 0 && len(req.Labels) > 0 {
 		req.Top = -1
 	}

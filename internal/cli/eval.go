@@ -16,6 +16,7 @@ import (
 	"fovea/annotation"
 	"fovea/dataset"
 	"fovea/dataset/scenes"
+	"fovea/imageproc"
 	"fovea/internal/recipe"
 	"fovea/model/unified"
 	"fovea/task"
@@ -26,6 +27,7 @@ type evalOptions struct {
 	model, data string
 	tasks       []string
 	limit, size int
+	views       int
 }
 
 func (a *app) eval() *cobra.Command {
@@ -45,6 +47,7 @@ func (a *app) eval() *cobra.Command {
 	f.StringArrayVar(&o.tasks, "task", []string{"all"}, "measure these tasks: classify, detect, segment, pose, ask, caption, match, all")
 	f.IntVar(&o.limit, "limit", 0, "use the first so many pictures (default all; of scenes 500)")
 	f.IntVar(&o.size, "size", 0, "draw scenes of so many pixels a side (default as the model's pictures)")
+	f.IntVar(&o.views, "views", 1, viewsHelp)
 	_ = c.RegisterFlagCompletionFunc("model", completeModels)
 	_ = c.RegisterFlagCompletionFunc("task", completeTasks)
 	return c
@@ -63,6 +66,8 @@ func (a *app) runEval(ctx context.Context, o *evalOptions) error {
 		return usage("fovea eval --data coco/ --split val", "--data is missing")
 	case o.size != 0 && (o.size < 32 || o.size > maxSceneSize || o.data != "scenes"):
 		return usage("", "--size is %d, want 32 … %d, of scenes", o.size, maxSceneSize)
+	case o.views < 1 || o.views > imageproc.MaxViews:
+		return usage("", "--views is %d, want 1 … %d", o.views, imageproc.MaxViews)
 	case o.limit < 0 || o.limit > maxScenes:
 		return usage("", "--limit is %d, want at least 1", o.limit)
 	}
@@ -70,7 +75,7 @@ func (a *app) runEval(ctx context.Context, o *evalOptions) error {
 	if err != nil {
 		return missingModel(o.model, err)
 	}
-	e := recipe.Evaluation{Tasks: tasks, Limit: o.limit}
+	e := recipe.Evaluation{Tasks: tasks, Limit: o.limit, Views: o.views}
 	side, run, done, err := a.measured(ctx, o, files, name, &e)
 	if err != nil {
 		return err

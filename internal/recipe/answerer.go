@@ -33,6 +33,7 @@ type speller interface {
 type Query struct {
 	Tasks     task.Set
 	Labels    []string // Classify
+	Views     int      // Classify: the mean over so many views (imageproc.RGB.View); at least 1
 	Query     []string // Detect, Segment
 	Semantic  bool     // Segment: labels of pixels, not objects
 	Questions []string
@@ -244,6 +245,9 @@ func (m *measure) ask(ex *dataset.Example) Query {
 		if p.has && m.can.Has(p.task) {
 			q.Tasks |= task.SetOf(p.task)
 		}
+	}
+	if q.Tasks.Has(task.Classify) {
+		q.Views = m.e.Views
 	}
 	if q.Tasks.Has(task.Caption) {
 		m.captioned++

@@ -1,7 +1,9 @@
 package recipe
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"fovea/annotation"
 	"fovea/imageproc"
@@ -50,7 +52,7 @@ func (o *own) Answer(_ context.Context, img *imageproc.RGB, q Query) (*Found, er
 	}
 	f := &Found{}
 	if q.Tasks.Has(task.Classify) {
-		for _, c := range o.run.Classify(o.pic, once(o.m.Names.AddAll(q.Labels))) {
+		for _, c := range o.classify(q) {
 			f.Labels = append(f.Labels, o.m.Names.List[c.Name])
 		}
 	}
@@ -75,6 +77,24 @@ func (o *own) Answer(_ context.Context, img *imageproc.RGB, q Query) (*Found, er
 		f.Vector = o.run.ImageVector(o.pic)
 	}
 	return f, nil
+}
+
+// classify weighs the labels by their sum over the views that are asked for.
+func (o *own) classify(q Query) []unified.Choice {
+	names := once(o.m.Names.AddAll(q.Labels))
+	out := o.run.Classify(o.pic, names)
+	for i := 1; i < q.Views; i++ {
+		score := map[int32]float64{}
+		square, _ := o.m.Config.Fit().Apply(o.img.View(i))
+		for _, c := range o.run.Classify(o.run.Encode(square), names) {
+			score[c.Name] = c.Score
+		}
+		for k := range out {
+			out[k].Score += score[out[k].Name]
+		}
+	}
+	slices.SortStableFunc(out, func(a, b unified.Choice) int { return cmp.Compare(b.Score, a.Score) })
+	return out
 }
 
 // objects finds objects, their masks and joints in one go, or the labels of pixels.
