@@ -14,6 +14,7 @@ type Config struct {
 	Aspect     float64    `yaml:"aspect" json:"aspect"`           // width : height changes by a factor of up to 1 + aspect
 	Rotate     float64    `yaml:"rotate" json:"rotate"`           // degrees, at most
 	Translate  float64    `yaml:"translate" json:"translate"`     // 0: centred, 1: anywhere
+	Shift      int        `yaml:"shift" json:"shift,omitempty"`   // whole pixels of the square that it moves besides, at most; 0
 	MinVisible float64    `yaml:"min_visible" json:"min_visible"` // objects of which less is in view are dropped; default 0.3
 
 	Color float64 `yaml:"color" json:"color"` // strength of the change of brightness, contrast, saturation and hue
@@ -59,6 +60,7 @@ func (c Config) Check() error {
 	within("aspect", c.Aspect, 0, 4, "a number in [0, 4]: width to height changes by a factor of up to 1 + aspect")
 	within("rotate", c.Rotate, 0, 180, "degrees in [0, 180]")
 	within("translate", c.Translate, 0, 1, "a share in [0, 1]")
+	within("shift", float64(c.Shift), 0, 64, "pixels in [0, 64]")
 	within("min_visible", c.MinVisible, 0, 1, "a share in [0, 1]")
 	within("color", c.Color, 0, 1, "a strength in [0, 1]")
 	within("noise", c.Noise, 0, 255, "a standard deviation in [0, 255]")

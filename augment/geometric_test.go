@@ -422,3 +422,34 @@ func BenchmarkApply(b *testing.B) {
 		})
 	}
 }
+
+// TestShift: a picture of the square's size is moved by whole pixels, none of which changes, over its whole range.
+func TestShift(t *testing.T) {
+	rng := seeded(4)
+	ex := &dataset.Example{Image: smooth(32, 32)}
+	g := Geometric{Shift: 2, Fill: [3]uint8{1, 2, 3}}
+	seen := map[[2]int]bool{}
+	for range 400 {
+		tr := g.Sample(rng, ex, 32)
+		dx, dy := int(tr.X0), int(tr.Y0)
+		if float64(dx) != tr.X0 || float64(dy) != tr.Y0 || max(dx, -dx, dy, -dy) > 2 {
+			t.Fatalf("moved by (%g, %g)", tr.X0, tr.Y0)
+		}
+		seen[[2]int{dx, dy}] = true
+		img := tr.Image(ex.Image)
+		for y := range 32 {
+			for x := range 32 {
+				want := []byte{1, 2, 3}
+				if u, v := x-dx, y-dy; u >= 0 && v >= 0 && u < 32 && v < 32 {
+					want = ex.Image.Pix[3*(v*32+u):][:3]
+				}
+				if got := img.Pix[3*(y*32+x):][:3]; !bytes.Equal(got, want) {
+					t.Fatalf("moved by (%d, %d): pixel (%d, %d) is %v, want %v", dx, dy, x, y, got, want)
+				}
+			}
+		}
+	}
+	if len(seen) != 25 {
+		t.Errorf("%d of 25 places seen", len(seen))
+	}
+}

@@ -29,7 +29,7 @@ func New(c Config) (*Pipeline, error) {
 		return nil, err
 	}
 	p := &Pipeline{config: c, color: ColorJitter(c.Color)}
-	p.geometric = Geometric{Flip: c.Flip, Scale: c.Scale, Aspect: c.Aspect, Rotate: c.Rotate, Translate: c.Translate,
+	p.geometric = Geometric{Flip: c.Flip, Scale: c.Scale, Aspect: c.Aspect, Rotate: c.Rotate, Translate: c.Translate, Shift: c.Shift,
 		Fill: [3]uint8{Padding, Padding, Padding}, MinVisible: or(c.MinVisible, minVisible)}
 	p.color.Grey, p.color.Noise, p.color.Blur, p.color.JPEG = c.Grey, c.Noise, c.Blur, c.JPEG
 	return p, nil

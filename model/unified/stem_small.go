@@ -1,9 +1,11 @@
 package unified
 
 import (
+	"math"
 	"math/rand/v2"
 
 	"fovea/autograd"
+	"fovea/internal/kernel"
 	"fovea/nn"
 )
 
@@ -25,7 +27,41 @@ func newSmallStem(rng *rand.Rand, c Config) *smallStem {
 		S4: nn.NewConv(rng, b, e, 3, 2), Res4: nn.NewResidual(rng, e), Out: nn.NewDense(rng, e, c.Width, true),
 	}
 	s.S1.Weight.Kind = autograd.Table // the first convolution sees pixels, not features
+	wavesOfColour(s.S1.Weight)
 	return s
+}
+
+// wavesOfColour starts a 3×3 convolution of pixels, [Out, 27], with pairs of opposite filters: cosine waves of lightness, of blue
+// against yellow and of red against green, slow ones first. These are close to what a principal component analysis of patches of
+// photographs finds (Buchsbaum and Gottschalk 1983), and the batch norm behind scales each to unit variance, so that the convolution
+// whitens its input from the first step (Jordan 2024, 94% on CIFAR-10 in 3.29 Seconds, computes such filters from the data).
+// Filters beyond 54 stay as they are.
+func wavesOfColour(w *autograd.Param) {
+	colour := [3][3]float64{{1, 1, 1}, {.5, .5, -1}, {1, -1, 0}}
+	wave := [3][3]float64{{1, 1, 1}, {1, 0, -1}, {1, -2, 1}}
+	i := 0
+	for freq := range 5 {
+		for y := range min(freq+1, 3) {
+			x := freq - y
+			if x > 2 {
+				continue
+			}
+			for c := range colour {
+				if 54*(i+1) > len(w.Data) {
+					return
+				}
+				plus, minus := w.Data[54*i:54*i+27], w.Data[54*i+27:54*i+54]
+				for k := range plus {
+					v := wave[y][k/9] * wave[x][k/3%3] * colour[c][k%3]
+					plus[k], minus[k] = float32(v), float32(-v)
+				}
+				scale := float32(1 / math.Sqrt(float64(kernel.Dot(plus, plus))))
+				kernel.Scale(plus, scale)
+				kernel.Scale(minus, scale)
+				i++
+			}
+		}
+	}
 }
 
 // forward maps pixels [B, S, S, 3] to what is at the patches, [B, S/4, S/4, D], and to features [B, S/4, S/4, Stem[2]].
