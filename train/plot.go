@@ -81,7 +81,8 @@ func evalGroup(name string) string {
 	return strings.Join(words[:min(2, max(len(words)-1, 0))], " ")
 }
 
-// headlines draws one metric of each group, the best known one, in panels of eight.
+// headlines draws one metric of each group, the best known one, in panels of eight. Metrics that are no share of 1 have panels of their
+// own.
 func headlines(evals []series) []panel {
 	known := []string{"AP", "top1", "mIoU", "vqa_accuracy", "CIDEr", "PCK"}
 	rank := func(name string) int {
@@ -104,11 +105,18 @@ func headlines(evals []series) []panel {
 			chosen[n-1] = s
 		}
 	}
-	var out []panel
+	var out, open []panel
+	chosen = slices.DeleteFunc(chosen, func(s series) bool {
+		beyond := strings.HasSuffix(s.Name, "CIDEr")
+		if beyond {
+			open = append(open, panel{Title: "Evaluation: " + s.Name, Unit: true, Series: []series{s}})
+		}
+		return beyond
+	})
 	for i := 0; i < len(chosen); i += len(curveColors) {
 		out = append(out, panel{Title: "Evaluation", Unit: true, Series: chosen[i:min(i+len(curveColors), len(chosen))]})
 	}
-	return out
+	return append(out, open...)
 }
 
 // grouped makes a panel of at most eight curves for each group. Groups of one share panels.

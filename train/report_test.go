@@ -96,14 +96,14 @@ func TestPanels(t *testing.T) {
 	for _, n := range []string{"box.l1", "box.giou", "mask.dice", "words"} {
 		h.Parts = append(h.Parts, series{Name: n})
 	}
-	for _, n := range []string{"a box AP", "a box AP50", "b answers is there", "b answers vqa_accuracy", "b class top5", "solo"} {
+	for _, n := range []string{"a box AP", "a box AP50", "b answers is there", "b answers vqa_accuracy", "b class top5", "c captions CIDEr", "solo"} {
 		h.Evals = append(h.Evals, series{Name: n})
 	}
 	overview, detail := h.panels()
-	if got, want := titles(overview[:4]), "Training loss() Loss: box(l1,giou) Loss: other(mask.dice,words) Evaluation(a box AP,b answers vqa_accuracy,b class top5,solo)"; got != want {
+	if got, want := titles(overview[:5]), "Training loss() Loss: box(l1,giou) Loss: other(mask.dice,words) Evaluation(a box AP,b answers vqa_accuracy,b class top5,solo) Evaluation: c captions CIDEr(c captions CIDEr)"; got != want {
 		t.Errorf("overview %s, want %s", got, want)
 	}
-	if got, want := titles(detail), "Evaluation: a box(AP,AP50) Evaluation: b answers(is there,vqa_accuracy) Evaluation: other(b class top5,solo)"; got != want {
+	if got, want := titles(detail), "Evaluation: a box(AP,AP50) Evaluation: b answers(is there,vqa_accuracy) Evaluation: other(b class top5,c captions CIDEr,solo)"; got != want {
 		t.Errorf("detail %s, want %s", got, want)
 	}
 	if got := titles(grouped([]series{{Name: "x"}, {Name: "y"}}, "Loss: ", func(string) string { return "" }, panel{})); got != "Loss(x,y)" {

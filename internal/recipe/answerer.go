@@ -77,13 +77,18 @@ func (e *Evaluation) RunOn(ctx context.Context, a Answerer) (Measurement, error)
 	if err != nil {
 		return Measurement{}, err
 	}
-	n := e.Source.Len()
+	all := e.Source.Len()
+	n := all
 	if e.Limit > 0 {
 		n = min(n, e.Limit)
 	}
 	for i := range n {
 		if err = ctx.Err(); err == nil {
-			err = m.at(ctx, i)
+			at := i
+			if e.Spread {
+				at = i * all / n
+			}
+			err = m.at(ctx, at)
 		}
 		if err != nil && ctx.Err() != nil {
 			return Measurement{m.scores.result(), i}, ctx.Err()
@@ -116,17 +121,8 @@ func newMeasure(e *Evaluation, a Answerer) (*measure, error) {
 		m.spell = s.Spell
 	}
 	has, classes := e.Source.Labels(), e.Source.Classes()
-	for _, p := range []struct {
-		label dataset.Labels
-		task  task.Task
-	}{
-		{dataset.HasClass, task.Classify}, {dataset.HasBoxes, task.Detect}, {dataset.HasMasks | dataset.HasSemantic, task.Segment}, {dataset.HasJoints, task.Pose},
-		{dataset.HasQuestions, task.Ask}, {dataset.HasCaptions, task.Caption}, {dataset.HasCaptions, task.Match},
-	} {
-		if has&p.label != 0 && e.Tasks.Has(p.task) && card.Tasks.Has(p.task) {
-			m.can |= task.SetOf(p.task)
-		}
-	}
+	_, m.can = served(has)
+	m.can &= e.Tasks & card.Tasks
 	if card.PicturesOnly {
 		m.can &^= task.SetOf(task.Match)
 	}

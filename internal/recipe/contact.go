@@ -17,13 +17,13 @@ const contactEach = 8
 // shownScore is the least score of an object that is drawn: at .02, where measuring starts, pictures would be full of them.
 const shownScore = .4
 
-// contact draws the first pictures of every measured set twice, the truth on the left and what the model finds on the
+// contact draws pictures from all over every measured set twice, the truth on the left and what the model finds on the
 // right, as one sheet.
 func (r *Run) contact() (image.Image, error) {
 	var cells []*imageproc.RGB
 	var captions []string
 	for _, e := range r.evals {
-		e.Limit, e.Progress = contactEach, nil
+		e.Limit, e.Spread, e.Progress = contactEach, true, nil
 		e.Keep = func(ex *dataset.Example, found annotation.Picture) {
 			truth := ex.Picture
 			truth.Questions = nil

@@ -16,6 +16,8 @@ type Evaluation struct {
 	Source dataset.Source
 	Tasks  task.Set
 	Limit  int
+	// Spread takes the Limit pictures from all over the set instead of its start, where frames of one film lie side by side.
+	Spread bool
 	// Views is how many views of a picture recognition is averaged over (imageproc.RGB.View); 0 means 1.
 	Views int
 	// Captions bounds the pictures that are described, which takes longer than everything else; 0 means all.

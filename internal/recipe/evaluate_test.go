@@ -55,6 +55,20 @@ func TestEvaluation(t *testing.T) {
 	if got, err = e.Run(context.Background(), m); err != nil || len(got.Metrics) != 6 || got.Metrics["retrieval i2t_R@5"] != 1 || got.Metrics["retrieval t2i_R@10"] != 1 {
 		t.Errorf("three pictures searched for: %v, %v", got, err)
 	}
+	var seen []string
+	ten := Evaluation{Name: "scenes", Source: scenes.New(scenes.Config{Seed: 5, N: 10, Size: 64}), Tasks: task.SetOf(task.Ask), Limit: 3, Spread: true,
+		Keep: func(ex *dataset.Example, _ annotation.Picture) { seen = append(seen, ex.ID) }}
+	var want []string
+	for _, i := range []int{0, 3, 6} {
+		ex, err := ten.Source.At(i, rand.New(rand.NewPCG(0, 0)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, ex.ID)
+	}
+	if _, err = ten.Run(context.Background(), m); err != nil || !slices.Equal(seen, want) {
+		t.Errorf("spread over ten pictures, three are %v, want %v; %v", seen, want, err)
+	}
 	e.Captions, e.Tasks = 2, task.SetOf(task.Caption)
 	described := 0
 	e.Keep = func(_ *dataset.Example, found annotation.Picture) { described += len(found.Captions) }

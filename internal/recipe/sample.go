@@ -38,25 +38,32 @@ func (s *sampler) sample(i int, ex *dataset.Example, rng *rand.Rand) *task.Sampl
 	return s.builder.Build(img, &pic, has, src.labels, rng)
 }
 
-// labelsOf registers a data set's labels as names and says which tasks it can teach.
-func labelsOf(src dataset.Source, asked task.Set, names *task.Names) (task.Source, task.Set) {
-	has := src.Labels()
-	var can task.Set
+// served says which tasks a data set's labels can teach, and which they can measure: boxes of some objects teach what is there, but
+// not that nothing else is.
+func served(has dataset.Labels) (teach, measure task.Set) {
 	for _, p := range []struct {
 		label dataset.Labels
 		task  task.Task
 	}{
-		{dataset.HasClass, task.Classify}, {dataset.HasBoxes | dataset.SomeBoxes, task.Detect}, {dataset.HasMasks, task.Segment}, {dataset.HasJoints, task.Pose},
+		{dataset.HasClass, task.Classify}, {dataset.HasBoxes, task.Detect}, {dataset.HasMasks | dataset.HasSemantic, task.Segment}, {dataset.HasJoints, task.Pose},
 		{dataset.HasQuestions, task.Ask}, {dataset.HasCaptions, task.Caption}, {dataset.HasCaptions, task.Match},
 	} {
 		if has&p.label != 0 {
-			can |= task.SetOf(p.task)
+			measure |= task.SetOf(p.task)
 		}
 	}
-	can &= asked
-	if asked.Has(task.Segment) && has&dataset.HasSemantic != 0 {
-		can |= task.SetOf(task.Segment)
+	teach = measure
+	if has&dataset.SomeBoxes != 0 {
+		teach |= task.SetOf(task.Detect)
 	}
+	return teach, measure
+}
+
+// labelsOf registers a data set's labels as names and says which tasks it can teach.
+func labelsOf(src dataset.Source, asked task.Set, names *task.Names) (task.Source, task.Set) {
+	has := src.Labels()
+	can, _ := served(has)
+	can &= asked
 	l := task.Source{Tasks: can}
 	ids := names.AddAll(src.Classes())
 	if can.Has(task.Classify) {
