@@ -53,3 +53,38 @@ func TestCompare(t *testing.T) {
 		t.Error("nothing was drawn")
 	}
 }
+
+// TestBars draws the mean of each way of training as wide as it is large, and refuses what it cannot draw.
+func TestBars(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "bars.png")
+	if err := Bars(out, "three", Bar{"none", []float64{.2}}, Bar{"flip", []float64{.3, .5}}, Bar{"all", []float64{.8}}); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	img, err := png.Decode(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wide := map[[3]uint32]int{} // the widest run of a row, by colour
+	for y := range img.Bounds().Dy() {
+		row := map[[3]uint32]int{}
+		for x := range img.Bounds().Dx() {
+			r, g, b, _ := img.At(x, y).RGBA()
+			row[[3]uint32{r >> 8, g >> 8, b >> 8}]++
+		}
+		for c, n := range row {
+			wide[c] = max(wide[c], n)
+		}
+	}
+	first, rest := wide[[3]uint32{0, 114, 178}], wide[[3]uint32{86, 180, 233}]
+	if first < 50 || rest < 3*first || rest > 5*first {
+		t.Errorf("bars of .2 and .8 are %d and %d pixels wide", first, rest)
+	}
+	if Bars(out, "") == nil || Bars(out, "", Bar{Name: "x"}) == nil {
+		t.Error("nothing was drawn without an error")
+	}
+}

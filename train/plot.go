@@ -187,28 +187,33 @@ func textStyle(size vg.Length, c color.Color, bold bool) text.Style {
 	return text.Style{Font: f, Color: c, Handler: plot.DefaultTextHandler}
 }
 
-// draw puts the chart on the left of the canvas and its legend on the right.
-func (p *panel) draw(c draw.Canvas) error {
-	g := plot.New()
-	g.Title.Text = p.Title
+// style gives a chart its title, axes without lines, and a faint grid.
+func style(g *plot.Plot, title string) {
+	g.Title.Text = title
 	g.Title.TextStyle = textStyle(11, ink, true)
 	g.Title.TextStyle.XAlign, g.Title.TextStyle.YAlign = draw.XCenter, draw.YTop
 	g.Title.Padding = 6
-	style := func(a *plot.Axis, x text.XAlignment, y text.YAlignment) {
+	axis := func(a *plot.Axis, x text.XAlignment, y text.YAlignment) {
 		a.LineStyle.Width, a.Tick.LineStyle.Width = 0, 0
 		a.Tick.Label = textStyle(8.5, soft, false)
 		a.Tick.Label.XAlign, a.Tick.Label.YAlign = x, y
 		a.Tick.Length, a.Padding = 2, 4
 	}
-	style(&g.X, draw.XCenter, draw.YTop)
-	style(&g.Y, draw.XRight, draw.YCenter)
+	axis(&g.X, draw.XCenter, draw.YTop)
+	axis(&g.Y, draw.XRight, draw.YCenter)
 	g.X.Tick.Marker, g.Y.Tick.Marker = ticks{}, ticks{}
-	g.X.Label.Text, g.X.Label.TextStyle = "step", textStyle(8.5, soft, false)
-	g.X.Label.TextStyle.XAlign, g.X.Label.TextStyle.YAlign = draw.XCenter, draw.YBottom
 	lines := plotter.NewGrid()
 	lines.Horizontal = draw.LineStyle{Color: grid, Width: .7}
 	lines.Vertical = lines.Horizontal
 	g.Add(lines)
+}
+
+// draw puts the chart on the left of the canvas and its legend on the right.
+func (p *panel) draw(c draw.Canvas) error {
+	g := plot.New()
+	style(g, p.Title)
+	g.X.Label.Text, g.X.Label.TextStyle = "step", textStyle(8.5, soft, false)
+	g.X.Label.TextStyle.XAlign, g.X.Label.TextStyle.YAlign = draw.XCenter, draw.YBottom
 
 	legend := plot.NewLegend()
 	legend.Top, legend.Left, legend.ThumbnailWidth, legend.Padding = true, true, 12, 3

@@ -20,7 +20,7 @@ func (a *app) bench() *cobra.Command {
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.benchAugment(), a.benchDecode(), a.benchDrift(), a.benchForward(), a.benchGemm(), a.benchImage(), a.benchStart(), a.benchTrain())
+	c.AddCommand(a.benchDecode(), a.benchDrift(), a.benchForward(), a.benchGemm(), a.benchImage(), a.benchStart(), a.benchTrain())
 	return c
 }
 
