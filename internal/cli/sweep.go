@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -26,8 +27,8 @@ func (a *app) sweep() *cobra.Command {
 	var o sweepOptions
 	c := &cobra.Command{
 		Use: "sweep SWEEP.yaml", Short: "Train variations of recipes and compare them",
-		Long: `Trains every recipe that the file names in every way that it names, with every seed, one after the other, and compares what they measure at the end: a table with each variation's difference to the first, and a chart of each recipe. ` +
-			`The file says "bases" (recipes), "vary" (names, with the keys that each changes, or the word augmentations: none, each transform of the recipe alone, and all), and may say "common" (keys that all runs change), "seeds" and "metric". ` +
+		Long: `Trains every recipe that the file names in every way that it names, with every seed, one after the other, and compares what they measure at the end: a table with each variation's difference to the first, and a chart for each recipe and metric. ` +
+			`The file says "bases" (recipes), "vary" (names, with the keys that each changes, or the word augmentations: none, each transform of the recipe alone, and all), and may say "common" (keys that all runs change), "seeds" and "metrics". ` +
 			`OUT receives a folder for each run, table.md and the charts. Run again after Ctrl-C, it goes on where it stopped; what has ended is not trained twice.`,
 		Example: "fovea sweep configs/sweep/augment.yaml --out runs/augment\nfovea sweep rates.yaml --dry-run",
 		Args:    args(1, 1, "SWEEP.yaml"),
@@ -65,7 +66,6 @@ func (a *app) runSweep(ctx context.Context, o *sweepOptions, file string) error 
 	var done []sweptRun
 	for i := range s.Runs {
 		r := &s.Runs[i]
-		line := sweptRun{Recipe: r.Base, Name: r.Name, Seed: r.Seed, Out: r.Config.Out}
 		got, ended, err := r.Finished()
 		if err != nil {
 			return bad("", "%s", strings.TrimPrefix(err.Error(), "recipe: "))
@@ -81,14 +81,17 @@ func (a *app) runSweep(ctx context.Context, o *sweepOptions, file string) error 
 				return err
 			}
 		}
-		if line.Metric = s.Pick(got.Metrics, known); line.Metric == "" {
-			return bad("fovea train --dry-run says what a recipe measures", "%s does not measure %q", r.Base, s.Metric)
+		picked := s.Pick(got.Metrics, known)
+		if len(picked) == 0 {
+			return bad("fovea train --dry-run says what a recipe measures", "%s measures none of %q", r.Base, s.Metrics)
 		}
-		line.Value, line.Seconds = got.Metrics[line.Metric], got.Seconds
-		done = append(done, line)
-		if a.json {
-			if err := a.printJSON(line); err != nil {
-				return err
+		for _, m := range picked {
+			line := sweptRun{r.Base, r.Name, r.Seed, m, got.Metrics[m], got.Seconds, r.Config.Out}
+			done = append(done, line)
+			if a.json {
+				if err := a.printJSON(line); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -129,10 +132,10 @@ func (a *app) sweepOne(ctx context.Context, r *recipe.SweepRun) (*recipe.SweepRe
 	return got, nil
 }
 
-// sweptRecipe is what the variations of one recipe measured, in the order of the file.
-type sweptRecipe struct {
-	name, metric string
-	rows         []train.Bar // the variations, with a value for each seed
+// swept is what the variations of one recipe measured by one metric, in the order of the file.
+type swept struct {
+	recipe, metric string
+	rows           []train.Bar // the variations, with a value for each seed
 }
 
 // seedRange is the range over the seeds, in percent.
@@ -143,13 +146,13 @@ func seedRange(b *train.Bar) string {
 	return fmt.Sprintf(" (%.1f to %.1f)", 100*slices.Min(b.Values), 100*slices.Max(b.Values))
 }
 
-// byRecipe sorts runs into recipes and their variations.
-func byRecipe(runs []sweptRun) []sweptRecipe {
-	var out []sweptRecipe
+// tables sorts runs into recipes, metrics and variations.
+func tables(runs []sweptRun) []swept {
+	var out []swept
 	for _, r := range runs {
-		i := slices.IndexFunc(out, func(s sweptRecipe) bool { return s.name == r.Recipe })
+		i := slices.IndexFunc(out, func(s swept) bool { return s.recipe == r.Recipe && s.metric == r.Metric })
 		if i < 0 {
-			i, out = len(out), append(out, sweptRecipe{name: r.Recipe, metric: r.Metric})
+			i, out = len(out), append(out, swept{recipe: r.Recipe, metric: r.Metric})
 		}
 		rows := out[i].rows
 		k := slices.IndexFunc(rows, func(x train.Bar) bool { return x.Name == r.Name })
@@ -162,13 +165,19 @@ func byRecipe(runs []sweptRun) []sweptRecipe {
 	return out
 }
 
+// fileName is a title as the name of a file: what is neither a letter nor a digit is a hyphen.
+func fileName(title string) string {
+	return strings.Join(strings.FieldsFunc(title, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }), "-")
+}
+
 // compareSweep prints the tables, and writes them and the charts.
 func (a *app) compareSweep(out string, runs []sweptRun) error {
 	var md strings.Builder
-	for _, s := range byRecipe(runs) {
-		fmt.Fprintf(&md, "| %s: %s | %% | to the first | seeds |\n|---|---|---|---|\n", s.name, s.metric)
+	for _, s := range tables(runs) {
+		title := s.recipe + ": " + s.metric
+		fmt.Fprintf(&md, "| %s | %% | to the first | seeds |\n|---|---|---|---|\n", title)
 		if !a.json {
-			fmt.Fprintf(a.out, "%s\n", a.outStyle.paint(bold, printable(s.name+": "+s.metric)))
+			fmt.Fprintf(a.out, "%s\n", a.outStyle.paint(bold, printable(title)))
 		}
 		for _, r := range s.rows {
 			gain := 100 * (r.Mean() - s.rows[0].Mean())
@@ -178,7 +187,7 @@ func (a *app) compareSweep(out string, runs []sweptRun) error {
 			}
 		}
 		md.WriteString("\n")
-		if err := train.Bars(filepath.Join(out, s.name+".png"), s.name+": "+s.metric, s.rows...); err != nil {
+		if err := train.Bars(filepath.Join(out, fileName(title)+".png"), title, s.rows...); err != nil {
 			return &failure{exitFailed, err, ""}
 		}
 	}
@@ -187,7 +196,7 @@ func (a *app) compareSweep(out string, runs []sweptRun) error {
 		return &failure{exitFailed, err, ""}
 	}
 	if !a.quiet {
-		fmt.Fprintf(a.err, "%s has the table and a chart of each recipe\n", out)
+		fmt.Fprintf(a.err, "%s has the tables and their charts\n", out)
 	}
 	return nil
 }

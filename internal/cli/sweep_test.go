@@ -39,7 +39,7 @@ func TestSweepCommand(t *testing.T) {
 	if err != nil || !strings.Contains(table, "plain") || !strings.Contains(table, "fast") || strings.Contains(said, "has ended") {
 		t.Fatalf("%v\n%s\n%s", err, table, said)
 	}
-	for _, name := range []string{"table.md", "small.png", "small/plain-1/result.json", "small/fast-2/model/config.json"} {
+	for _, name := range []string{"table.md", "small-scenes-answers-vqa-accuracy.png", "small/plain-1/result.json", "small/fast-2/model/config.json"} {
 		if info, err := os.Stat(filepath.Join(out, filepath.FromSlash(name))); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -50,7 +50,7 @@ func (a *app) train() *cobra.Command {
 	f.StringVar(&o.split, "split", "", "the part of --data to train on (default train, or the only one)")
 	f.IntVar(&o.scenes, "scenes", 0, "train on so many generated scenes, too")
 	f.StringArrayVar(&o.tasks, "task", []string{"all"}, "teach these tasks: classify, detect, segment, pose, ask, caption, match, all")
-	f.StringVar(&o.variant, "variant", "", "size of a new model: nano, mini, tiny, or vit: a small plain vision transformer, which is saved by itself too, in OUT/encoder")
+	f.StringVar(&o.variant, "variant", "", "size of a new model: nano, mini, tiny, cct for pictures of some 32 pixels, or vit: a small plain vision transformer, which is saved by itself too, in OUT/encoder")
 	f.StringVar(&o.from, "from", "", "start from this model instead: a name, a folder or org/repo. Of a published encoder the joint model gets the stack; a published model that answers in words, or, with --task match, one that matches pictures and texts, is itself trained on")
 	f.StringVarP(&o.out, "out", "o", "", "folder for everything that the run writes")
 	f.IntVar(&o.epochs, "epochs", 0, "go through the data so many times")
@@ -67,7 +67,7 @@ func (a *app) train() *cobra.Command {
 	f.BoolVar(&o.check, "check", false, "open everything, say what would be trained, and stop")
 	_ = c.RegisterFlagCompletionFunc("task", completeTasks)
 	_ = c.RegisterFlagCompletionFunc("from", completeModels)
-	_ = c.RegisterFlagCompletionFunc("variant", cobra.FixedCompletions([]string{"nano", "mini", "tiny", "vit"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("variant", cobra.FixedCompletions([]string{"nano", "mini", "tiny", "cct", "vit"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("optimizer", cobra.FixedCompletions([]string{"muon", "adamw"}, cobra.ShellCompDirectiveNoFileComp))
 	c.ValidArgsFunction = cobra.FixedCompletions([]string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt)
 	return c

@@ -39,7 +39,7 @@ func (c *Config) Given(key string) {
 
 // Model says what is trained.
 type Model struct {
-	Variant string `yaml:"variant" json:"variant"` // nano, mini, tiny, vit
+	Variant string `yaml:"variant" json:"variant"` // nano, mini, tiny, cct, vit
 	From    string `yaml:"from" json:"from"`       // start from this model: the program's own, a published encoder or one that is itself trained on (see Tunes); a name, a folder or org/repo
 	// Size is the side of the picture that the model sees, pixels, when it is not the variant's; with From, pictures may be
 	// larger than they were (progressive resizing, Howard 2018).

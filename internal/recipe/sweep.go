@@ -2,7 +2,6 @@ package recipe
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,10 +22,10 @@ import (
 
 // Sweep compares variations of recipes: every recipe of Bases is trained in every way that Vary names, with every seed.
 type Sweep struct {
-	Bases  []string  `yaml:"bases"`  // recipes; paths from the folder of the sweep's file
-	Metric string    `yaml:"metric"` // ending of the metric's name, such as "box AP50"; default: the one that a training run ends with
-	Seeds  []uint64  `yaml:"seeds"`  // default: that of the recipe
-	Common yaml.Node `yaml:"common"` // keys of a recipe that all runs have in place of the recipe's
+	Bases   []string  `yaml:"bases"`   // recipes; paths from the folder of the sweep's file
+	Metrics []string  `yaml:"metrics"` // endings of the metrics' names, such as "box AP50"; default: the first that a training run ends with
+	Seeds   []uint64  `yaml:"seeds"`   // default: that of the recipe
+	Common  yaml.Node `yaml:"common"`  // keys of a recipe that all runs have in place of the recipe's
 	// Vary holds, by name and in order, the keys that one variation has in place of the recipe's; the others are compared with the first.
 	// The word "augmentations" stands for: none, each transform of the recipe alone, and all.
 	Vary yaml.Node `yaml:"vary"`
@@ -249,21 +248,26 @@ func (r *SweepRun) Finish(metrics map[string]float64, seconds float64) (*SweepRe
 	return got, checkpoint.AtomicWrite(checkpoint.OS, path, func(w io.Writer) error { _, err := w.Write(b); return err })
 }
 
-// Pick is the metric among those of a result that a sweep compares: the first by name that ends as wanted, or else the first that
-// ends with one of known. The name is "" when there is none.
-func (s *Sweep) Pick(metrics map[string]float64, known []string) (name string) {
-	if s.Metric != "" {
-		known = []string{s.Metric}
+// Pick are the metrics among those of a result that a sweep compares: for each that it names the first, by name, that ends so; when it
+// names none, the first that ends with one of known. Those that were not measured are missing.
+func (s *Sweep) Pick(metrics map[string]float64, known []string) (names []string) {
+	wanted := s.Metrics
+	if len(wanted) == 0 {
+		wanted = known
 	}
-	for _, k := range known {
+	for _, k := range wanted {
+		name := ""
 		for m := range metrics {
-			if (m == k || strings.HasSuffix(m, " "+k)) && (name == "" || cmp.Less(m, name)) {
+			if (m == k || strings.HasSuffix(m, " "+k)) && (name == "" || m < name) {
 				name = m
 			}
 		}
-		if name != "" {
-			return name
+		if name == "" {
+			continue
+		}
+		if names = append(names, name); len(s.Metrics) == 0 {
+			break
 		}
 	}
-	return ""
+	return names
 }

@@ -3,6 +3,7 @@ package recipe
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -33,7 +34,7 @@ func TestSweep(t *testing.T) {
 bases: [a.yaml, b.yaml]
 common: {train: {epochs: 2}}
 seeds: [7, 8]
-metric: box AP
+metrics: [box AP, mIoU, class top1]
 vary: {plain: {}, fast: {train: {lr: 4e-3}, augment: {flip: 0}}, other data: {data: [{task: detect, scenes: 50, seed: 3}, {task: ask, scenes: 60, seed: 4}]}}
 `)
 	s, err := LoadSweep(file, "out")
@@ -55,10 +56,10 @@ vary: {plain: {}, fast: {train: {lr: 4e-3}, augment: {flip: 0}}, other data: {da
 		}
 	}
 	metrics := map[string]float64{"z box AP": 1, "a box AP": 2, "a box AP50": 3, "a class top1": 4}
-	if got := s.Pick(metrics, []string{"class top1"}); got != "a box AP" {
+	if got := s.Pick(metrics, []string{"box AP50"}); !slices.Equal(got, []string{"a box AP", "a class top1"}) {
 		t.Errorf("compares %q", got)
 	}
-	if s.Metric = ""; s.Pick(metrics, []string{"mIoU", "class top1"}) != "a class top1" || s.Pick(metrics, []string{"mIoU"}) != "" {
+	if s.Metrics = nil; !slices.Equal(s.Pick(metrics, []string{"mIoU", "class top1", "box AP"}), []string{"a class top1"}) || s.Pick(metrics, []string{"mIoU"}) != nil {
 		t.Error("the default is not the first that is known")
 	}
 }
