@@ -3,11 +3,14 @@ package recipe
 import (
 	"context"
 	"errors"
+	"fmt"
 	"image"
 	"image/png"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -227,5 +230,33 @@ augment: {}
 	again, err := unified.Open(os.DirFS(filepath.Join(r.Config.Out, "model")))
 	if err != nil || !again.Divides() {
 		t.Fatalf("the model does not divide pictures once it was saved: %v", err)
+	}
+}
+
+// TestEvaluationSideBySide: pictures that are looked at side by side are scored and shown in their order, to the same metrics as one
+// after the other.
+func TestEvaluationSideBySide(t *testing.T) {
+	m, err := testmodel.New(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(cores int) (Measurement, []string) {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
+		var shown []string
+		e := Evaluation{Name: "scenes", Source: scenes.New(scenes.Config{Seed: 5, N: 11, Size: 64}), Tasks: everything | task.SetOf(task.Match), Captions: 7,
+			Keep: func(ex *dataset.Example, found annotation.Picture) {
+				shown = append(shown, ex.ID, fmt.Sprint(found.Captions, len(found.Objects)))
+			}}
+		got, err := e.Run(context.Background(), m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got, shown
+	}
+	one, shown := run(1)
+	for _, cores := range []int{2, 5} {
+		if got, order := run(cores); !maps.Equal(got.Metrics, one.Metrics) || !slices.Equal(order, shown) {
+			t.Errorf("on %d cores: %v and %v, on one %v and %v", cores, got.Metrics, order, one.Metrics, shown)
+		}
 	}
 }

@@ -27,6 +27,14 @@ func newOwn(m *unified.Model) *own {
 	return &own{m: m, run: unified.NewRunner(m, kernel.NewWork(nil))}
 }
 
+// Fork implements forker: the same weights, and names of its own, as those that it is asked for are added to them.
+func (o *own) Fork() Answerer {
+	m := *o.m
+	m.Names = task.NewNames(m.Vocab)
+	m.Names.AddAll(o.m.Names.List[1:])
+	return newOwn(&m)
+}
+
 const (
 	minScore   = .02 // least score of a detection that takes part in average precision: the curve needs the weak ones too
 	poseScore  = .05 // of a person who is asked for joints while measuring
