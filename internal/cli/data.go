@@ -11,7 +11,7 @@ import (
 
 func (a *app) data() *cobra.Command {
 	c := &cobra.Command{
-		Use: "data", Short: "Inspect data sets, make synthetic ones",
+		Use: "data", Short: "Inspect data sets, label pictures, make synthetic ones",
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usage(didYouMean(args[0], names(c), "fovea data "), "unknown command %q for fovea data", args[0])
@@ -20,7 +20,7 @@ func (a *app) data() *cobra.Command {
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.dataInfo(), a.dataPreview(), a.dataScenes(), a.dataVocab())
+	c.AddCommand(a.dataInfo(), a.dataLabel(), a.dataPreview(), a.dataScenes(), a.dataVocab())
 	return c
 }
 

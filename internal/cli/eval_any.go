@@ -51,7 +51,12 @@ func (a answerer) Answer(ctx context.Context, img *imageproc.RGB, q recipe.Query
 	if err != nil {
 		return nil, err
 	}
-	f := &recipe.Found{Vector: r.Vector}
+	return foundBy(r)
+}
+
+// foundBy is a result as annotations.
+func foundBy(r *fovea.Result) (f *recipe.Found, err error) {
+	f = &recipe.Found{Vector: r.Vector}
 	for _, c := range r.Classes {
 		f.Labels = append(f.Labels, c.Label)
 	}
