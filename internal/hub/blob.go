@@ -51,6 +51,10 @@ func (c *Client) fetch(ctx context.Context, s *store, url string, f File, gained
 		gained(f.Size)
 		return nil
 	}
+	// What has the digest's name and another size was damaged after it was checked.
+	if err := s.root.Remove("blobs/" + f.Digest); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return s.failed(err)
+	}
 	partial := "blobs/" + f.Digest + ".incomplete"
 	out, err := s.root.OpenFile(partial, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {

@@ -165,10 +165,6 @@ func (p *pull) file(ctx context.Context, f File) error {
 	if cached {
 		p.gained(f.Size)
 	} else {
-		// What has the digest's name and another size was damaged after it was checked.
-		if err := p.store.root.Remove("blobs/" + f.Digest); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return p.store.failed(err)
-		}
 		segments := strings.Split(f.Path, "/")
 		for i := range segments {
 			segments[i] = url.PathEscape(segments[i])

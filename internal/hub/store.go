@@ -2,8 +2,8 @@ package hub
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path"
@@ -85,33 +85,29 @@ func (s *store) lock(ctx context.Context, f File) (unlock func(), err error) {
 		case <-ctx.Done():
 			_ = l.Close()
 			return nil, ctx.Err()
-		case <-time.After(200 * time.Millisecond):
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
 	return func() { _ = l.Close() }, nil
 }
 
-// link puts a file's content into a snapshot.
+// link puts a file's content into a snapshot. Others may be doing the same, or reading it.
 func (s *store) link(commit string, f File) error {
-	name := path.Join("snapshots", commit, f.Path)
+	name, blob := path.Join("snapshots", commit, f.Path), "blobs/"+f.Digest
 	if to, err := s.root.Readlink(name); err == nil && path.Base(filepath.ToSlash(to)) == f.Digest || s.placed(commit, f) {
 		return nil
 	}
-	if err := s.root.MkdirAll(path.Dir(name), folderMode); err != nil {
-		return s.failed(err)
-	}
-	if err := s.root.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return s.failed(err)
-	}
 	up := strings.Repeat("../", strings.Count(name, "/"))
-	if !s.noLinks && s.root.Symlink(up+"blobs/"+f.Digest, name) == nil {
-		return nil
-	}
-	// Some systems have no symbolic links for everyone.
-	if s.root.Link("blobs/"+f.Digest, name) == nil {
-		return nil
-	}
-	return s.failed(s.copyFile("blobs/"+f.Digest, name))
+	return s.failed(s.put(name, func(temp string) error {
+		if !s.noLinks && s.root.Symlink(up+blob, temp) == nil {
+			return nil
+		}
+		// Some systems have no symbolic links for everyone.
+		if s.root.Link(blob, temp) == nil {
+			return nil
+		}
+		return s.copyFile(blob, temp)
+	}))
 }
 
 func (s *store) copyFile(from, to string) error {
@@ -120,28 +116,30 @@ func (s *store) copyFile(from, to string) error {
 		return err
 	}
 	defer in.Close()
-	return s.write(to, func(out io.Writer) error {
-		_, err := io.Copy(out, in)
-		return err
-	})
+	return s.write(to, in)
 }
 
-// write makes a file that is complete or not there.
-func (s *store) write(name string, fill func(io.Writer) error) error {
+func (s *store) write(name string, from io.Reader) error {
+	out, err := s.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, from)
+	return errors.Join(err, out.Sync(), out.Close())
+}
+
+// put gives a name to what fill makes, in one step: whoever reads the name, at whatever time, sees what was there before or
+// all of the new. fill gets a name that nobody else has, and that stands for nothing should it be left behind.
+func (s *store) put(name string, fill func(temp string) error) error {
 	if err := s.root.MkdirAll(path.Dir(name), folderMode); err != nil {
 		return err
 	}
-	temp := fmt.Sprintf("%s.%d.tmp", name, os.Getpid())
-	out, err := s.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
-	if err != nil {
-		return err
-	}
-	if err = errors.Join(fill(out), out.Sync(), out.Close()); err == nil {
+	temp := "blobs/" + rand.Text() + ".tmp"
+	err := fill(temp)
+	if err == nil {
 		err = s.root.Rename(temp, name)
 	}
-	if err != nil {
-		_ = s.root.Remove(temp)
-	}
+	_ = s.root.Remove(temp) // renaming a file to its own other name leaves both
 	return err
 }
 
@@ -151,10 +149,7 @@ func (s *store) refer(revision, commit string) error {
 	if old, err := s.root.ReadFile(name); revision == commit || err == nil && string(old) == commit {
 		return nil
 	}
-	return s.failed(s.write(name, func(w io.Writer) error {
-		_, err := io.WriteString(w, commit)
-		return err
-	}))
+	return s.failed(s.put(name, func(temp string) error { return s.write(temp, strings.NewReader(commit)) }))
 }
 
 // failed explains an error of the file system.
