@@ -7,7 +7,8 @@ import (
 
 // Conv2D is a convolution with a k×k kernel, stride s and zero padding (k−1)/2, channels last. x is [B, H, W, C]; w is
 // [Out, k·k·C] with the kernel's rows, columns and input channels from outer to inner; bias is [Out] or nil. The result
-// is [B, ⌈H/s⌉, ⌈W/s⌉, Out] for odd k. It is computed as matrix products over bands of unfolded rows (im2col).
+// is [B, ⌈H/s⌉, ⌈W/s⌉, Out] for odd k. It is computed as one matrix product, which
+// reads the picture through the kernel (kernel.Patches).
 func Conv2D(x, w, bias *Value, k, s int) *Value {
 	mustBe(k%2 == 1, "conv2d", "an odd kernel", x, w)
 	return Conv2DPad(x, w, bias, k, s, (k-1)/2)
@@ -57,17 +58,8 @@ func (o *convOp) forward() {
 		kernel.Gemm(t.Work, kernel.M(o.y.Data, n, out), kernel.M(o.x.Data, n, cols), wt, ep)
 		return
 	}
-	oh, ow, band := o.win.oh, o.win.ow, o.win.band()
-	mark := t.Mark()
-	buf := t.Scratch(band * ow * cols)
-	for b := range o.x.Shape[0] {
-		for r := 0; r < oh; r += band {
-			n := min(band, oh-r) * ow
-			o.win.unfold(buf, o.win.picture(o.x.Data, b), r, min(band, oh-r))
-			kernel.Gemm(t.Work, kernel.M(o.y.Data[(b*oh+r)*ow*out:], n, out), kernel.M(buf, n, cols), wt, ep)
-		}
-	}
-	t.Release(mark)
+	n := o.y.Shape.Rows()
+	kernel.GemmPatches(t.Work, kernel.M(o.y.Data, n, out), o.win.patches(o.x.Data), wt, ep)
 }
 
 // Backward implements autograd.Op.
@@ -89,6 +81,38 @@ func (o *convOp) Backward() {
 		}
 		return
 	}
+	n := o.y.Shape.Rows()
+	dy := kernel.M(o.y.Grad, n, out)
+	if o.w.Grad != nil {
+		kernel.GemmByPatches(t.Work, kernel.M(o.w.Grad, out, cols), dy.T(), o.win.patches(o.x.Data), add)
+	}
+	switch {
+	case o.x.Grad == nil:
+	case o.win.s == 1 && o.win.pad < o.win.k:
+		o.spread()
+	default:
+		o.spreadBands(w)
+	}
+}
+
+// spread adds the gradient of x for stride 1: a convolution of the result's gradient by the same kernels, turned by half a turn.
+func (o *convOp) spread() {
+	t, out, c, taps := o.y.Tape(), o.w.Shape[0], o.win.c, o.win.k*o.win.k
+	mark := t.Mark()
+	turned := t.Scratch(taps * out * c) // [k·k·Out, C]
+	for i := range out {
+		for tap := range taps {
+			copy(turned[((taps-1-tap)*out+i)*c:][:c], o.w.Data[(i*taps+tap)*c:])
+		}
+	}
+	back := window{o.win.oh, o.win.ow, out, o.win.h, o.win.w, o.win.k, 1, o.win.k - 1 - o.win.pad}
+	kernel.GemmPatches(t.Work, kernel.M(o.x.Grad, o.x.Shape.Rows(), c), back.patches(o.y.Grad), kernel.M(turned, taps*out, c), kernel.Epilogue{Beta: 1})
+	t.Release(mark)
+}
+
+// spreadBands adds the gradient of x for any stride: what belongs to a place is added to the picture under the kernel.
+func (o *convOp) spreadBands(w kernel.Mat) {
+	t, out, cols := o.y.Tape(), w.Rows, w.Cols
 	oh, ow, band := o.win.oh, o.win.ow, o.win.band()
 	mark := t.Mark()
 	buf := t.Scratch(band * ow * cols)
@@ -96,14 +120,8 @@ func (o *convOp) Backward() {
 		for r := 0; r < oh; r += band {
 			n := min(band, oh-r) * ow
 			dy := kernel.M(o.y.Grad[(b*oh+r)*ow*out:], n, out)
-			if o.w.Grad != nil {
-				o.win.unfold(buf, o.win.picture(o.x.Data, b), r, n/ow)
-				kernel.Gemm(t.Work, kernel.M(o.w.Grad, out, cols), dy.T(), kernel.M(buf, n, cols), add)
-			}
-			if o.x.Grad != nil {
-				kernel.Gemm(t.Work, kernel.M(buf, n, cols), dy, w, kernel.Epilogue{})
-				o.win.fold(o.win.picture(o.x.Grad, b), buf, r, n/ow)
-			}
+			kernel.Gemm(t.Work, kernel.M(buf, n, cols), dy, w, kernel.Epilogue{})
+			o.win.fold(o.win.picture(o.x.Grad, b), buf, r, n/ow)
 		}
 	}
 	t.Release(mark)

@@ -24,10 +24,7 @@ func ConvTranspose2D(x, w, bias *Value, k, s, pad int) *Value {
 	}
 	op := autograd.Node[deconvOp](t)
 	*op = deconvOp{x, w, bias, y, g}
-	op.bands(func(b, r, rows int, cols []float32) {
-		kernel.Gemm(t.Work, kernel.M(cols, rows*g.ow, k*k*out), op.rows(x.Data, b, r, rows), kernel.M(w.Data, c, k*k*out), kernel.Epilogue{})
-		g.fold(g.picture(y.Data, b), cols, r, rows)
-	})
+	op.forward()
 	if y.Grad != nil {
 		t.Push(op)
 	}
@@ -39,24 +36,21 @@ type deconvOp struct {
 	win           window // over the result, with the places of x
 }
 
-// bands calls f for every band of rows [r, r+rows) of x's picture b, with room for their columns.
-func (o *deconvOp) bands(f func(b, r, rows int, cols []float32)) {
-	t, band := o.y.Tape(), o.win.band()
+// forward goes over bands of rows of x's pictures.
+func (o *deconvOp) forward() {
+	t, g, c, width := o.y.Tape(), &o.win, o.w.Shape[0], o.w.Shape.Last()
+	band := g.band()
 	mark := t.Mark()
-	buf := t.Scratch(band * o.win.ow * o.w.Shape.Last())
+	cols := t.Scratch(band * g.ow * width)
 	for b := range o.x.Shape[0] {
-		for r := 0; r < o.win.oh; r += band {
-			rows := min(band, o.win.oh-r)
-			f(b, r, rows, buf[:rows*o.win.ow*o.w.Shape.Last()])
+		for r := 0; r < g.oh; r += band {
+			n := min(band, g.oh-r) * g.ow
+			x := kernel.M(o.x.Data[(b*g.oh+r)*g.ow*c:], n, c)
+			kernel.Gemm(t.Work, kernel.M(cols, n, width), x, kernel.M(o.w.Data, c, width), kernel.Epilogue{})
+			g.fold(g.picture(o.y.Data, b), cols, r, n/g.ow)
 		}
 	}
 	t.Release(mark)
-}
-
-// rows are rows [r, r+n) of picture b of x as a matrix, a pixel a row.
-func (o *deconvOp) rows(x []float32, b, r, n int) kernel.Mat {
-	c, ow := o.x.Shape.Last(), o.win.ow
-	return kernel.M(x[(b*o.win.oh+r)*ow*c:], n*ow, c)
 }
 
 // Backward implements autograd.Op.
@@ -65,17 +59,14 @@ func (o *deconvOp) Backward() {
 	if o.bias != nil && o.bias.Grad != nil {
 		addRows(o.bias.Grad, o.y.Grad)
 	}
-	c, width := o.w.Shape[0], o.w.Shape.Last()
-	o.bands(func(b, r, rows int, cols []float32) {
-		o.win.unfold(cols, o.win.picture(o.y.Grad, b), r, rows)
-		dc := kernel.M(cols, rows*o.win.ow, width)
-		if o.w.Grad != nil {
-			kernel.Gemm(t.Work, kernel.M(o.w.Grad, c, width), o.rows(o.x.Data, b, r, rows).T(), dc, add)
-		}
-		if o.x.Grad != nil {
-			kernel.Gemm(t.Work, o.rows(o.x.Grad, b, r, rows), dc, kernel.M(o.w.Data, c, width).T(), add)
-		}
-	})
+	c, width, n := o.w.Shape[0], o.w.Shape.Last(), o.x.Shape.Rows()
+	dc := o.win.patches(o.y.Grad)
+	if o.w.Grad != nil {
+		kernel.GemmByPatches(t.Work, kernel.M(o.w.Grad, c, width), kernel.M(o.x.Data, n, c).T(), dc, add)
+	}
+	if o.x.Grad != nil {
+		kernel.GemmPatches(t.Work, kernel.M(o.x.Grad, n, c), dc, kernel.M(o.w.Data, c, width).T(), add)
+	}
 }
 
 // ChannelsLast turns a kernel as PyTorch stores it, [A, C, k, k], into [A, k·k·C], as Conv2D and ConvTranspose2D take it.

@@ -6,8 +6,8 @@ import (
 	"fovea/internal/kernel"
 )
 
-// bandFloats bounds the columns that a convolution lays out at a time (about 256 KiB), so that they stay in the
-// second-level cache between being written and being multiplied.
+// bandFloats bounds the columns that are laid out at a time before they are added to a picture (about 256 KiB), so that they stay in the
+// second-level cache between being multiplied and being added.
 const bandFloats = 64 << 10
 
 // window is how a k×k kernel moves over a picture [h, w, c] with stride s and pad zeros around it: it stops at oh × ow
@@ -62,18 +62,13 @@ func (g *window) each(r, n int, f func(at, src, lo, hi int)) {
 	}
 }
 
-// unfold writes, for the places of rows [r, r+n), the k·k·c samples under the kernel, a place a row.
-func (g *window) unfold(dst, picture []float32, r, n int) {
-	line, c := g.k*g.c, g.c
-	g.each(r, n, func(at, src, lo, hi int) {
-		d := dst[at : at+line]
-		clear(d[:lo*c])
-		copy(d[lo*c:hi*c], picture[src:])
-		clear(d[hi*c:])
-	})
+// patches is the matrix of the samples under the kernel: a place a row, k·k·c columns.
+func (g *window) patches(pictures []float32) kernel.Patches {
+	n := g.h * g.w * g.c
+	return kernel.Patches{Data: pictures, B: len(pictures) / max(n, 1), H: g.h, W: g.w, C: g.c, OH: g.oh, OW: g.ow, K: g.k, S: g.s, Pad: g.pad}
 }
 
-// fold adds columns back onto the picture, the transpose of unfold.
+// fold adds columns back onto the picture: the transpose of patches.
 func (g *window) fold(picture, cols []float32, r, n int) {
 	c := g.c
 	g.each(r, n, func(at, src, lo, hi int) {

@@ -88,8 +88,15 @@ func (w *Work) multiply(fn string, c, a Mat, n int, ep Epilogue) {
 		if s, ok := bf16Shape(); ok {
 			p.shape = s
 		} else {
-			a = w.rounded(a, &w.ra)
-			if p.packed == nil {
+			if p.patchesLeft {
+				p.patches.rounded(w, &w.ra)
+			} else {
+				a = w.rounded(a, &w.ra)
+			}
+			switch {
+			case p.patchesRight:
+				p.patches.rounded(w, &w.rb)
+			case p.packed == nil:
 				p.b = w.rounded(p.b, &w.rb)
 			}
 		}
@@ -109,17 +116,19 @@ func (w *Work) multiply(fn string, c, a Mat, n int, ep Epilogue) {
 
 // product is one multiplication under way.
 type product struct {
-	c, a, b   Mat
-	packed    *Packed  // in place of b
-	half      []uint16 // the same: rows of the transpose
-	ep        Epilogue
-	m, n, k   int
-	units     int // k in elements of the shape's group
-	coded     *coded
-	shape     tileShape
-	parts     int
-	byColumns bool // parts are ranges of columns, else of rows
-	bufs      []packBuf
+	c, a, b                   Mat
+	packed                    *Packed  // in place of b
+	half                      []uint16 // the same: rows of the transpose
+	patches                   Patches  // in place of a or of b
+	patchesLeft, patchesRight bool
+	ep                        Epilogue
+	m, n, k                   int
+	units                     int // k in elements of the shape's group
+	coded                     *coded
+	shape                     tileShape
+	parts                     int
+	byColumns                 bool // parts are ranges of columns, else of rows
+	bufs                      []packBuf
 }
 
 // tileShape describes the micro-kernels of an implementation. A tile is at most mr rows by nr columns.
@@ -127,6 +136,7 @@ type tileShape struct {
 	mr, nr int
 	strip  int // a packed strip of a is [k][strip], mr ≤ strip
 	group  int // factors, neighbours along k, that an element of 32 bits holds: one float32, two bfloat16 or four bytes
+	kc     int // elements of k in a block when a is packed in strips, 0 for kcMax
 }
 
 // Blocks, found by measuring on a Zen 3 core. A panel of b, kcMax·nr floats, streams from the second-level cache, one line
@@ -149,7 +159,7 @@ func (p *product) split(workers int) {
 	packsA := p.packsA()
 	packsB := p.packed == nil || p.packed.data == nil
 	// Columns first: then nobody packs the same part of b twice. But where a is packed and b is not, it is a that counts.
-	p.byColumns = p.m < 2*workers || panels >= 2*workers && (packsB || !packsA || p.m < 2*p.shape.mr*workers)
+	p.byColumns = p.m < 2*workers || panels >= 2*workers && !p.patchesLeft && (packsB || !packsA || p.m < 2*p.shape.mr*workers)
 	p.parts = workers
 	if p.byColumns {
 		p.parts = min(workers, panels)
@@ -169,7 +179,10 @@ func (p *product) split(workers int) {
 }
 
 // packsA reports whether rows of a are copied before they are multiplied.
-func (p *product) packsA() bool { return p.shape.group == 2 || p.a.CS != 1 || p.collides() }
+func (p *product) packsA() bool { return p.shape.group == 2 || p.a.CS != 1 || p.collides() } // patches have no CS
+
+// strips reports whether columns of a are what lies side by side, so that they are packed in strips as high as a tile.
+func (p *product) strips() bool { return !p.patchesLeft && p.a.CS != 1 }
 
 // collides reports that the rows of a tile of a, a multiple of 4 KiB apart, would share the few lines of one set of the
 // first-level cache.

@@ -20,7 +20,11 @@ type gemmArgs struct {
 
 // blocks computes rows [r0, r1) and columns [c0, c1) of the product.
 func (p *product) blocks(buf *packBuf, r0, r1, c0, c1 int) {
-	kc := ceilDiv(p.units, ceilDiv(p.units, kcMax))
+	kc := kcMax
+	if p.strips() && p.shape.kc > 0 {
+		kc = p.shape.kc
+	}
+	kc = ceilDiv(p.units, ceilDiv(p.units, kc))
 	mblocks := ceilDiv(r1-r0, mcMax)
 	for jc := c0; jc < c1; jc += ncMax {
 		je := min(jc+ncMax, c1)
@@ -58,6 +62,8 @@ func (p *product) rhs(buf *packBuf, pc, k, jc, je int) rhsPanels {
 		return p.packed.widen(buf, pc, k, jc/nr, panels)
 	case p.packed != nil:
 		return rhsPanels{data: p.packed.data[(jc/nr*p.units+pc)*nr:], panel: p.units * nr, row: nr}
+	case p.patchesRight:
+		return p.patchPanels(buf, pc, k, jc, je)
 	case p.shape.group == 2:
 		data := grow(&buf.b, panels*k*nr)
 		first := 0
@@ -83,11 +89,18 @@ func (p *product) rhs(buf *packBuf, pc, k, jc, je int) rhsPanels {
 		return r
 	}
 	data := grow(&buf.b, panels*k*nr)
-	for j := range panels {
-		packPanel(data[j*k*nr:(j+1)*k*nr], p.b, pc, k, jc+j*nr, min(jc+(j+1)*nr, je), nr)
+	for r := 0; r < k; r += packRun {
+		n := min(packRun, k-r)
+		for j := range panels {
+			packPanel(data[(j*k+r)*nr:(j*k+r+n)*nr], p.b, pc+r, n, jc+j*nr, min(jc+(j+1)*nr, je), nr)
+		}
 	}
 	return rhsPanels{data: data, panel: k * nr, row: nr}
 }
+
+// packRun is the number of rows along k that are packed for all panels or strips before the next ones: a cache line that several of
+// them share is still in the first-level cache then, and a row's page in the table of pages.
+const packRun = 64
 
 // block multiplies rows [i0, i1) of a by the panels of b.
 func (p *product) block(buf *packBuf, b rhsPanels, i0, i1, pc, k, jc, je int) {
@@ -158,7 +171,7 @@ func (a lhsTiles) tile(h int) int {
 func (p *product) lhs(buf *packBuf, g *gemmArgs, i0, i1, pc, k, h, tall int) lhsTiles {
 	a := p.a
 	switch {
-	case a.CS == 1 && p.packsA():
+	case p.patchesLeft || a.CS == 1 && p.packsA():
 		rs := k
 		if rs%256 == 0 {
 			rs += 16 // rows a multiple of 1 KiB apart would share a few sets of the cache
@@ -166,13 +179,16 @@ func (p *product) lhs(buf *packBuf, g *gemmArgs, i0, i1, pc, k, h, tall int) lhs
 		data := grow(&buf.a, (i1-i0)*rs)
 		g.rs, g.ks = rs, 1
 		at := lhsTiles{data: data, skip: tall * (h + 1) * rs, rs: rs}
-		if p.shape.group == 1 {
+		switch {
+		case p.patchesLeft:
+			p.patchRows(buf, data, rs, i0, i1, pc, k)
+		case p.shape.group == 1:
 			for i := range i1 - i0 {
 				copy(data[i*rs:i*rs+k], a.Data[(i0+i)*a.RS+pc:])
 			}
-			return at
+		default:
+			pairElements(data, a.Data[i0*a.RS+2*pc:], i1-i0, a.RS, min(2*k, p.k-2*pc), rs)
 		}
-		pairElements(data, a.Data[i0*a.RS+2*pc:], i1-i0, a.RS, min(2*k, p.k-2*pc), rs)
 		return at
 	case a.CS == 1:
 		g.rs, g.ks = a.RS, 1
@@ -181,18 +197,20 @@ func (p *product) lhs(buf *packBuf, g *gemmArgs, i0, i1, pc, k, h, tall int) lhs
 	strip := p.shape.strip
 	tiles := ceilDiv(i1-i0, p.shape.mr)
 	data := grow(&buf.a, tiles*k*strip)
-	row := i0
-	for t := range tiles {
-		next := row + h
-		if t < tall {
-			next++
+	for r := 0; r < k; r += packRun {
+		n, row := min(packRun, k-r), i0
+		for t := range tiles {
+			next := row + h
+			if t < tall {
+				next++
+			}
+			if to := data[(t*k+r)*strip : (t*k+r+n)*strip]; p.shape.group == 2 {
+				pairPanel(to, a.T(), pc+r, n, row, next, strip, &buf.pairs)
+			} else {
+				packPanel(to, a.T(), pc+r, n, row, next, strip)
+			}
+			row = next
 		}
-		if to := data[t*k*strip : (t+1)*k*strip]; p.shape.group == 2 {
-			pairPanel(to, a.T(), pc, k, row, next, strip, &buf.pairs)
-		} else {
-			packPanel(to, a.T(), pc, k, row, next, strip)
-		}
-		row = next
 	}
 	g.rs, g.ks = 1, strip
 	return lhsTiles{data: data, skip: tall * k * strip, strp: k * strip}

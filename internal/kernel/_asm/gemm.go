@@ -82,9 +82,7 @@ func (g *gen) gemmTile(h, v int) {
 	for _, s := range sums {
 		g.VXORPS(s, s, s)
 	}
-	if g.lanes == 16 {
-		g.prefetchTile(h, v, cAt, words(argLDC))
-	}
+	g.prefetchTile(h, v, cAt, words(argLDC))
 	bp, k := g.GP64(), g.GP64()
 	g.MOVQ(field(argB), bp)
 	g.MOVQ(field(argK), k)
@@ -143,8 +141,8 @@ func (g *gen) prefetchTile(h, v int, c mem, ldc gp) {
 	at := g.GP64()
 	g.MOVQ(c, at)
 	for i := range h {
-		for j := range v {
-			g.PREFETCHT0(mem{Base: at, Disp: 4 * g.lanes * j})
+		for d := 0; d < 4*g.lanes*v; d += 64 {
+			g.PREFETCHT0(mem{Base: at, Disp: d})
 		}
 		if i < h-1 {
 			g.ADDQ(ldc, at)
