@@ -410,8 +410,8 @@ func TestShortNamesAreSupported(t *testing.T) {
 		if !all.Supports(&model.Folder{Class: m.Class}) {
 			t.Errorf("%s: %s", m.Name, m.Class)
 		}
-		if text := read(t, "../../docs/reference/models.md"); !strings.Contains(text, "`"+m.Name+"`") || !strings.Contains(text, m.Repo) {
-			t.Errorf("models.md does not name %s, %s", m.Name, m.Repo)
+		if text := read(t, "../../docs/reference/models.md"); !strings.Contains(text, "`"+m.Name+"`") || !strings.Contains(text, m.Ref().String()) {
+			t.Errorf("models.md does not name %s, %s", m.Name, m.Ref())
 		}
 	}
 }

@@ -61,7 +61,7 @@ func (a *app) runModels(ctx context.Context, everything bool) error {
 func publishedModels(there map[string]bool) (out []description) {
 	for _, m := range hub.Short() {
 		if !there[m.Repo] {
-			out = append(out, description{Name: m.Repo, Short: m.Name, Tasks: []string{m.Task}, Bytes: int64(m.MB) * 1e6, Licence: m.Licence, Source: sourceOf(m.Repo),
+			out = append(out, description{Name: m.Ref().String(), Short: m.Name, Tasks: []string{m.Task}, Bytes: int64(m.MB) * 1e6, Licence: m.Licence, Source: sourceOf(m.Repo),
 				State: statePublished, Architecture: m.Class, Score: m.Score})
 		}
 	}

@@ -173,7 +173,7 @@ func hubError(name string, err error) error {
 // pullable are the names that the program knows to be on the hub.
 func pullable() (out []string) {
 	for _, m := range hub.Short() {
-		out = append(out, m.Name, m.Repo)
+		out = append(out, m.Name, m.Ref().String())
 	}
 	return out
 }

@@ -34,7 +34,7 @@ var (
 func Parse(name string) (Ref, error) {
 	for _, s := range Short() {
 		if s.Name == name {
-			return Ref{s.Repo, DefaultRevision}, nil
+			return s.Ref(), nil
 		}
 	}
 	repo, revision, given := strings.Cut(name, "@")

@@ -16,6 +16,7 @@ func TestParse(t *testing.T) {
 		"a/b@" + commit:               {"a/b", commit},
 		"A_1/b.c-d_e":                 {"A_1/b.c-d_e", "main"},
 		"yolos":                       {"hustvl/yolos-small", "main"},
+		"deit":                        {"facebook/deit-base-patch16-224", "refs/pr/3"},
 	} {
 		got, err := Parse(name)
 		if err != nil || got != want {
@@ -91,8 +92,8 @@ func FuzzShards(f *testing.F) {
 func TestShort(t *testing.T) {
 	seen := map[string]bool{}
 	for _, m := range Short() {
-		r, err := Parse(m.Repo)
-		if err != nil || r.Repo != m.Repo || seen[m.Name] || strings.Contains(m.Name, "/") || m.Class == "" || m.Task == "" || m.Licence == "" || m.MB < 1 {
+		r, err := Parse(m.Ref().String())
+		if err != nil || r != m.Ref() || seen[m.Name] || strings.Contains(m.Name, "/") || m.Class == "" || m.Task == "" || m.Licence == "" || m.MB < 1 {
 			t.Errorf("%+v: %v", m, err)
 		}
 		seen[m.Name] = true

@@ -29,6 +29,8 @@ func TestPublishedSizes(t *testing.T) {
 			`{"do_normalize":true,"do_resize":true,"image_mean":[0.5,0.5,0.5],"image_std":[0.5,0.5,0.5],"size":224}`, "vit", 86_567_656},
 		{"openai/clip-vit-base-patch32", `{"architectures":["CLIPModel"],"model_type":"clip","projection_dim":512,"text_config":{"eos_token_id":2},"text_config_dict":null,"vision_config":{},"vision_config_dict":null}`,
 			`{"crop_size":224,"do_center_crop":true,"feature_extractor_type":"CLIPFeatureExtractor","resample":3,"size":224}`, "clip", 151_277_313},
+		{"laion/CLIP-ViT-B-32-laion2B-s34B-b79K", `{"architectures":["CLIPModel"],"model_type":"clip","projection_dim":512,"text_config":{"dropout":0.0,"hidden_act":"gelu","model_type":"clip_text_model"},"vision_config":{"dropout":0.0,"hidden_act":"gelu","model_type":"clip_vision_model"}}`,
+			`{"crop_size":{"height":224,"width":224},"feature_extractor_type":"CLIPFeatureExtractor","resample":3,"size":{"shortest_edge":224}}`, "clip", 151_277_313},
 		{"google/siglip-base-patch16-224", `{"architectures":["SiglipModel"],"model_type":"siglip","text_config":{"model_type":"siglip_text_model"},"vision_config":{"model_type":"siglip_vision_model"}}`,
 			`{"image_processor_type":"SiglipImageProcessor","processor_class":"SiglipProcessor","resample":3,"size":{"height":224,"width":224}}`, "siglip", 203_155_970},
 		{"facebook/dinov2-base", `{"architectures":["Dinov2Model"],"model_type":"dinov2","image_size":518,"patch_size":14}`,
