@@ -88,3 +88,46 @@ func TestRunRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestApart: where memory holds one engine, the table is as if they had taken turns.
+func TestApart(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("BENCH_ENGINE", "0.5")
+	w := &work{Name: "w", Items: []string{"a", "b", "bad"}, Unit: map[string]string{}}
+	o := &options{rounds: 2, threads: 2}
+	got, err := o.apart(w, []string{"fovea", "none", "torch"}, [][]string{{self}, {filepath.Join(t.TempDir(), "none")}, {self}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var order []string
+	for _, r := range got {
+		order = append(order, r.Item+" "+r.Engine)
+		if len(r.Rounds) != 2 {
+			t.Errorf("%+v", r)
+		}
+	}
+	if want := "a fovea, a torch, b fovea, b torch"; strings.Join(order, ", ") != want {
+		t.Errorf("%q, want %q", order, want)
+	}
+	if _, err := o.apart(w, []string{"fovea"}, [][]string{{filepath.Join(t.TempDir(), "none")}}); err == nil {
+		t.Error("nothing to compare with")
+	}
+}
+
+func TestEnginesAskedFor(t *testing.T) {
+	for asked, want := range map[string]string{"": "torch torch-bf16 openvino fovea int8", "torch": "torch", "torch,openvino": "torch openvino", "fovea int8,torch": "torch fovea int8", "bf16": "torch-bf16", "vino": "openvino"} {
+		o := options{engines: asked}
+		var got []string
+		for _, name := range []string{"torch", "torch-bf16", "openvino", "fovea int8"} {
+			if o.wants(name) {
+				got = append(got, name)
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q: %q, want %q", asked, got, want)
+		}
+	}
+}

@@ -16,6 +16,7 @@ type work struct {
 	script  string   // of the peers
 	peers   []string // their engines
 	prepare bool     // the script writes what all engines read
+	apart   bool     // memory holds one engine at a time
 }
 
 // file is what the peers' script prepares for everyone.
@@ -45,7 +46,7 @@ var works = []work{
 // family is a published model with random weights of its true size, one picture at a time.
 func family(name, what string, items ...string) work {
 	w := work{Name: name, Items: items, Unit: map[string]string{}, script: "family", prepare: true,
-		fovea: []string{"bench", "forward", "--worker"}, variant: []string{"bf16=--precision bf16", "int8=--precision int8"}, peers: []string{"torch", "torch-bf16", "torch-compile", "torch-compile-bf16"}}
+		fovea: []string{"bench", "forward", "--worker"}, variant: []string{"bf16=--precision bf16", "int8=--precision int8"}, peers: []string{"torch", "torch-bf16"}}
 	for _, i := range items {
 		kind := map[string]string{"im": "a picture of 640×480", "pp": "reading a prompt", "tg": "writing", "an": "a picture and an answer of 32 tokens, 3 beams"}[i[:2]]
 		w.Unit[i] = fmt.Sprintf("%s: %s, %s", what, kind, i)
@@ -53,9 +54,9 @@ func family(name, what string, items ...string) work {
 	return w
 }
 
-// large is a family that memory has no place for in several formats at once.
+// large is a family of 16-bit weights that memory has no place for in several formats, or engines, at once.
 func large(w work) work {
-	w.fovea, w.variant, w.peers = append(w.fovea, "--precision", "bf16"), nil, []string{"torch-bf16"}
+	w.fovea, w.variant, w.apart = append(w.fovea, "--precision", "bf16"), []string{"int8=--precision int8"}, true
 	return w
 }
 

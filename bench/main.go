@@ -5,6 +5,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -32,7 +33,7 @@ func main() {
 	flag.StringVar(&o.dir, "dir", filepath.Join(os.TempDir(), "fovea-bench"), "folder of pictures and weights that engines share")
 	flag.StringVar(&o.out, "out", "", "write NAME.md, NAME.jsonl and NAME.svg; empty: the table goes to standard output alone")
 	flag.StringVar(&o.works, "works", "", "comma list; empty: all")
-	flag.StringVar(&o.engines, "engines", "", "comma list of parts of names, fovea always takes part; empty: all")
+	flag.StringVar(&o.engines, "engines", "", "comma list of names, or of parts of names; fovea always takes part; empty: all")
 	flag.IntVar(&o.rounds, "rounds", 5, "every engine is timed once a round")
 	flag.IntVar(&o.threads, "threads", 2, "of every engine")
 	flag.Float64Var(&o.seconds, "seconds", 1, "of a block")
@@ -114,14 +115,22 @@ func (o *options) measure(w *work) ([]result, error) {
 	}
 	commands, names := [][]string{ours}, []string{"fovea"}
 	for _, v := range w.variant {
-		name, args, _ := strings.Cut(v, "=")
-		commands, names = append(commands, append(slices.Clone(ours), strings.Fields(args)...)), append(names, "fovea "+name)
+		if name, args, _ := strings.Cut(v, "="); o.wants("fovea " + name) {
+			commands, names = append(commands, append(slices.Clone(ours), strings.Fields(args)...)), append(names, "fovea "+name)
+		}
 	}
 	for _, p := range w.peers {
-		if o.engines == "" || slices.ContainsFunc(strings.Split(o.engines, ","), func(e string) bool { return strings.Contains(p, e) }) {
-			commands = append(commands, []string{o.python, script, "--engine", p, "--case", w.Name, "--threads", fmt.Sprint(o.threads), "--file", file})
-			names = append(names, p)
+		if !o.wants(p) {
+			continue
 		}
+		c := []string{o.python, script, "--engine", p, "--case", w.Name, "--threads", fmt.Sprint(o.threads), "--file", file}
+		if w.apart {
+			c = append(c, "--cold")
+		}
+		commands, names = append(commands, c), append(names, p)
+	}
+	if w.apart {
+		return o.apart(w, names, commands)
 	}
 	var engines []*engine
 	for i, c := range commands {
@@ -134,9 +143,52 @@ func (o *options) measure(w *work) ([]result, error) {
 		engines = append(engines, e)
 	}
 	if len(engines) == 0 || engines[0].Name != "fovea" {
-		return nil, fmt.Errorf("fovea does not take part; say where it is with -fovea")
+		return nil, errAbsent
 	}
 	return o.turns(w, engines), nil
+}
+
+var errAbsent = errors.New("fovea does not take part; say where it is with -fovea")
+
+// wants reports that an engine was asked for. Its whole name asks for it alone.
+func (o *options) wants(name string) bool {
+	if o.engines == "" {
+		return true
+	}
+	asked := strings.Split(o.engines, ",")
+	return slices.ContainsFunc(asked, func(a string) bool { return a == name || !isEngine(a) && strings.Contains(name, a) })
+}
+
+// isEngine reports that a peer or a variant of any work has the name.
+func isEngine(name string) bool {
+	return slices.ContainsFunc(works, func(w work) bool {
+		return slices.Contains(w.peers, name) || slices.ContainsFunc(w.variant, func(v string) bool { return strings.HasPrefix("fovea "+v, name+"=") })
+	})
+}
+
+// apart times one engine after the other, each alone in memory, and gives the results in turns' order.
+func (o *options) apart(w *work, names []string, commands [][]string) (out []result, err error) {
+	var all []result
+	for i, c := range commands {
+		e, err := start(names[i], o.threads, c)
+		if err != nil && i == 0 {
+			return nil, errors.Join(errAbsent, err)
+		}
+		if err != nil {
+			log.Print(err)
+			continue
+		}
+		all = append(all, o.turns(w, []*engine{e})...)
+		e.stop()
+	}
+	for _, item := range w.Items {
+		for _, r := range all {
+			if r.Item == item {
+				out = append(out, r)
+			}
+		}
+	}
+	return out, nil
 }
 
 // turns times the engines round by round, each round beginning with another one. An engine that fails leaves the table.

@@ -137,7 +137,7 @@ def main():
     model = architecture(a.file).from_pretrained(a.file, dtype=kind).eval()
     with torch.inference_mode():
         todo = items(a.case, model, a.file, kind)
-        serve(f"{torch.__version__}, transformers {transformers.__version__}", todo)
+        serve(f"{torch.__version__}, transformers {transformers.__version__}", todo, a.cold)
 
 
 main()
