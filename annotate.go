@@ -31,6 +31,11 @@ func (r *Result) Annotation() *annotation.Picture {
 		}
 		p.Objects = append(p.Objects, a)
 	}
+	for _, s := range r.Spots {
+		const reach = 4 // pixels, so that there is something to see
+		b := annotation.Box{X0: s.X - reach, Y0: s.Y - reach, X1: s.X + reach, Y1: s.Y + reach}
+		p.Objects = append(p.Objects, annotation.Object{Label: s.Label, Score: s.Score, Box: b.Clip(float64(r.Width), float64(r.Height))})
+	}
 	for _, who := range r.People {
 		i := slices.IndexFunc(p.Objects, func(o annotation.Object) bool { return o.Label == person && o.Box == who.Box })
 		if i < 0 {

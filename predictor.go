@@ -206,7 +206,13 @@ func (r *Result) answer(ctx context.Context, v model.View, q *Request, card *mod
 			}
 			r.Classes = top(v.Classify(q.Labels), q.Top)
 		case task.Detect:
-			if !q.Tasks.Has(task.Segment) {
+			switch p, ok := v.(model.Pointer); {
+			case q.Tasks.Has(task.Segment):
+			case q.Pointing && ok:
+				r.Spots = p.Spots(q.detect(false))
+			case q.Pointing:
+				r.Spots = model.Middles(v.Detect(q.detect(false)))
+			default:
 				r.Objects = v.Detect(q.detect(false))
 			}
 		case task.Segment:
@@ -299,6 +305,9 @@ func (r *Result) finite() bool {
 	}
 	for _, o := range r.Objects {
 		sum += o.Score + o.Box.X0 + o.Box.Y0 + o.Box.X1 + o.Box.Y1
+	}
+	for _, s := range r.Spots {
+		sum += s.Score + s.X + s.Y
 	}
 	for _, p := range r.People {
 		for _, j := range p.Joints {

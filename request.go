@@ -36,6 +36,7 @@ type Request struct {
 	Max       int     // Detect, Segment, Pose: at most so many; 0 means DefaultMax
 	Views     int     // Classify: mean of the scores of so many views: the picture, its mirror image, both moved a little; 0 means 1, at most imageproc.MaxViews. Each costs a picture; not with DoEncoded
 	Tiles     int     // Detect: look also at so many by so many overlapping parts of the picture, for small things, each at the cost of a picture; not with DoEncoded
+	Pointing  bool    // Detect: a place in each thing instead of a box (Result.Spots); the middle of the box, of models that do not point by themselves
 	NoZoom    bool    // Pose: do not look a second time, closer, at people who are small in the picture: less exact, and several times as fast
 
 	Semantic bool     // Segment: a label for each pixel instead of a mask for each object
@@ -109,6 +110,9 @@ func (r *Request) check(card *model.Card) error {
 	}
 	if err := r.division(card); err != nil {
 		return err
+	}
+	if r.Pointing && (r.Tasks != task.SetOf(task.Detect) || r.Tiles > 1) {
+		return bad("request.points", "places are for detection in the whole picture alone; leave them out, or tiles and other tasks")
 	}
 	if err := r.checkViews(); err != nil {
 		return err

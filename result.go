@@ -15,6 +15,7 @@ import (
 type (
 	Class   = model.Class   // a name of the whole picture
 	Object  = model.Object  // a thing, with its mask when it was segmented
+	Spot    = model.Spot    // a place of a thing
 	Answer  = model.Answer  // the answer to a question
 	Caption = model.Caption // a description
 	Writing = model.Writing // how answers and descriptions are written
@@ -46,6 +47,7 @@ type Result struct {
 
 	Classes  []Class   // Classify: best first
 	Objects  []Object  // Detect, Segment: best first
+	Spots    []Spot    // Detect, in place of objects when asked for (Request.Pointing): best first
 	Semantic *Semantic // Segment, in place of masks when asked for
 	People   []Person  // Pose: best first
 	Answers  []Answer  // Ask: in the order of the questions
@@ -68,6 +70,7 @@ type wire struct {
 	Classes  any          `json:"classes,omitempty"`
 	Map      *mapWire     `json:"map,omitempty"`
 	Objects  []objectWire `json:"objects,omitzero"`
+	Points   []Spot       `json:"points,omitzero"`
 	People   []personWire `json:"people,omitzero"`
 	Answers  []Answer     `json:"answers,omitempty"`
 	Question *string      `json:"question,omitempty"`
@@ -131,6 +134,12 @@ func (r *Result) MarshalJSON() ([]byte, error) {
 		w.Objects = []objectWire{}
 		for _, o := range r.Objects {
 			w.Objects = append(w.Objects, r.object(o))
+		}
+	}
+	if r.Spots != nil {
+		w.Points = []Spot{}
+		for _, s := range r.Spots {
+			w.Points = append(w.Points, Spot{Label: s.Label, Score: score(s.Score), X: pixel(s.X), Y: pixel(s.Y)})
 		}
 	}
 	if r.People != nil {

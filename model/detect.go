@@ -26,13 +26,11 @@ next:
 		if x.Score < o.Threshold || !x.Box.Finite() || x.Box.Empty() {
 			continue
 		}
-		if len(o.Query) > 0 {
-			i := slices.IndexFunc(o.Query, func(q string) bool { return IndexLabel([]string{x.Label}, q) == 0 })
-			if i < 0 {
-				continue
-			}
-			x.Label = o.Query[i]
+		label, asked := o.asked(x.Label)
+		if !asked {
+			continue
 		}
+		x.Label = label
 		for _, k := range out {
 			if o.Overlap > 0 && k.Label == x.Label && k.Box.IoU(x.Box) > o.Overlap {
 				continue next
@@ -43,6 +41,18 @@ next:
 		}
 	}
 	return out
+}
+
+// asked reports that things of a label are wanted, and spells it as the query does.
+func (o DetectOptions) asked(label string) (string, bool) {
+	if len(o.Query) == 0 {
+		return label, true
+	}
+	i := slices.IndexFunc(o.Query, func(q string) bool { return IndexLabel([]string{label}, q) == 0 })
+	if i < 0 {
+		return "", false
+	}
+	return o.Query[i], true
 }
 
 // Detection is the View of networks that answer with a set of objects (DETR, Carion et al. 2020).

@@ -9,9 +9,10 @@ import (
 
 type detectOptions struct {
 	pictureOptions
-	query []string
-	max   int
-	tiles int // of detect
+	query  []string
+	max    int
+	tiles  int // of detect
+	points bool
 }
 
 // queryFlags are those of all commands that look for things.
@@ -46,6 +47,7 @@ func (a *app) detect() *cobra.Command {
 	}
 	o.queryFlags(c)
 	c.Flags().IntVar(&o.tiles, "tiles", 1, "look also at N by N overlapping parts of the picture, for small things; takes N·N + 1 times as long")
+	c.Flags().BoolVar(&o.points, "points", false, "point at each thing instead of boxing it")
 	return c
 }
 
@@ -57,9 +59,13 @@ func (a *app) runDetect(c *cobra.Command, o *detectOptions, args []string) error
 	if o.tiles < 1 || o.tiles > fovea.MaxTiles {
 		return usage("", "--tiles is %d, want 1 … %d", o.tiles, fovea.MaxTiles)
 	}
-	req.Tiles = o.tiles
+	if o.points && o.tiles > 1 {
+		return usage("", "--points looks at the whole picture; leave out --tiles")
+	}
+	req.Tiles, req.Pointing = o.tiles, o.points
 	return a.run(c.Context(), &o.pictureOptions, args, req, func(it *item) {
 		a.title(it)
 		a.printObjects(it)
+		a.printSpots(it)
 	})
 }

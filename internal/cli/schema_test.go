@@ -15,6 +15,7 @@ import (
 var fields = map[string]map[string]string{
 	"classify": {"classes": "class*"},
 	"detect":   {"objects": "box*"},
+	"points":   {"points": "spot*"},
 	"segment":  {"objects": "mask*"},
 	"polygons": {"objects": "polygon*"},
 	"semantic": {"classes": "text*", "map": "map"},
@@ -30,6 +31,7 @@ var common = map[string]string{"image": "text", "width": "count", "height": "cou
 
 var parts = map[string]map[string]string{
 	"class":     {"label": "text", "score": "share"},
+	"spot":      {"label": "text", "score": "share", "x": "number", "y": "number"},
 	"box":       {"label": "text", "score": "share", "box": "corners"},
 	"mask":      {"label": "text", "score": "share", "box": "corners", "area": "count", "mask": "rle"},
 	"polygon":   {"label": "text", "score": "share", "box": "corners", "area": "count", "mask": "rle", "polygons": "outlines"},

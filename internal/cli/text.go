@@ -89,6 +89,27 @@ func (a *app) printObjects(it *item) {
 	}
 }
 
+// printSpots lists places.
+func (a *app) printSpots(it *item) {
+	r := it.res
+	if r.Spots == nil {
+		return
+	}
+	if len(r.Spots) == 0 {
+		a.row("points", a.outStyle.paint(dim, "none found"))
+		return
+	}
+	var labels []string
+	for _, s := range r.Spots {
+		labels = append(labels, printable(s.Label))
+	}
+	w, heading := labelWidth(labels), "points"
+	for i, s := range r.Spots {
+		a.row(heading, strings.TrimRight(a.dot(it, s.Label)+pad(labels[i], w)+a.meter(s.Score)+fmt.Sprintf("  %5.0f,%-5.0f", s.X, s.Y), " "))
+		heading = ""
+	}
+}
+
 // meter shows a score as a number and a bar.
 func (a *app) meter(score float64) string {
 	b := bar(score, barColumns)

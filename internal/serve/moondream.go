@@ -151,7 +151,7 @@ func (c *call) moondreamCaption(q *moondreamRequest) error {
 }
 
 // find finds the objects that a request names, at most most of them.
-func (c *call) moondreamFind(q *moondreamRequest, t task.Task, most int) (*fovea.Result, error) {
+func (c *call) moondreamFind(q *moondreamRequest, t task.Task, most int, pointing bool) (*fovea.Result, error) {
 	c.model = q.Model
 	if len(task.Split(q.Object)) == 0 {
 		return nil, bad("object", "object is missing")
@@ -169,7 +169,7 @@ func (c *call) moondreamFind(q *moondreamRequest, t task.Task, most int) (*fovea
 	if err != nil {
 		return nil, err
 	}
-	return c.s.askSingle(c.r.Context(), &question{model: q.Model, pictures: pics, req: fovea.Request{Tasks: task.SetOf(t), Query: []string{q.Object}, Max: most}})
+	return c.s.askSingle(c.r.Context(), &question{model: q.Model, pictures: pics, req: fovea.Request{Tasks: task.SetOf(t), Query: []string{q.Object}, Max: most, Pointing: pointing}})
 }
 
 // region is a box in fractions of the picture.
@@ -187,7 +187,7 @@ func regionOf(r *fovea.Result, o *fovea.Object) region {
 }
 
 func (c *call) moondreamDetect(q *moondreamRequest) error {
-	r, err := c.moondreamFind(q, task.Detect, 100)
+	r, err := c.moondreamFind(q, task.Detect, 100, false)
 	if err != nil {
 		return err
 	}
@@ -199,7 +199,7 @@ func (c *call) moondreamDetect(q *moondreamRequest) error {
 }
 
 func (c *call) moondreamPoint(q *moondreamRequest) error {
-	r, err := c.moondreamFind(q, task.Detect, 100)
+	r, err := c.moondreamFind(q, task.Detect, 100, true)
 	if err != nil {
 		return err
 	}
@@ -209,8 +209,8 @@ func (c *call) moondreamPoint(q *moondreamRequest) error {
 		Score float64 `json:"score"`
 	}
 	list := []point{}
-	for _, o := range r.Objects {
-		list = append(list, point{(o.Box.X0 + o.Box.X1) / 2 / float64(r.Width), (o.Box.Y0 + o.Box.Y1) / 2 / float64(r.Height), o.Score})
+	for _, s := range r.Spots {
+		list = append(list, point{s.X / float64(r.Width), s.Y / float64(r.Height), s.Score})
 	}
 	return c.reply(http.StatusOK, map[string]any{"points": list, "count": len(list)})
 }
@@ -218,7 +218,7 @@ func (c *call) moondreamPoint(q *moondreamRequest) error {
 // moondreamSegment outlines the best object of a name. The box is in fractions of the picture and the path in fractions of
 // the box, which is where Moondream's own programs draw it.
 func (c *call) moondreamSegment(q *moondreamRequest) error {
-	r, err := c.moondreamFind(q, task.Segment, 1)
+	r, err := c.moondreamFind(q, task.Segment, 1, false)
 	if err != nil {
 		return err
 	}

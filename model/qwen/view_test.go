@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"fovea/annotation"
+	"fovea/model"
 )
 
 func TestObjects(t *testing.T) {
@@ -25,6 +26,30 @@ func TestObjects(t *testing.T) {
 		for _, o := range got {
 			if o.Label != "cat" || o.Box != cat || o.Score != .5 {
 				t.Errorf("%s: %v", text, o)
+			}
+		}
+	}
+}
+
+func TestSpots(t *testing.T) {
+	for text, want := range map[string]int{
+		"```json\n[\n\t{\"point_2d\": [10, 20], \"label\": \"cat\"}\n]\n```":                                              1,
+		`{"point_2d": [10, 20], "label": "cat"}{"point_2d": [10, 20], "label": "cat", "role": "keeper"}, {"point_2d": [1`: 2,
+		`{"point_2d": [10, 20, 30], "label": "cat"}`:                                                                      0,
+		`{"point_2d": [10, 2000], "label": "cat"}`:                                                                        0,
+		`{"point_2d": [-1, 20], "label": "cat"}`:                                                                          0,
+		`{"point_2d": [10, 20]}`:                                                                                          0,
+		`{"bbox_2d": [10, 20, 30, 40], "label": "cat"}`:                                                                   0,
+		`{"point_2d": [1e400, 20], "label": "cat"}`:                                                                       0,
+		"There is none.": 0,
+	} {
+		got := spots(text, .5, 2, 3, 1000, 1000)
+		if len(got) != want {
+			t.Errorf("%s: %v, want %d", text, got, want)
+		}
+		for _, s := range got {
+			if (s != model.Spot{Label: "cat", Score: .5, X: 20, Y: 60}) {
+				t.Errorf("%s: %v", text, s)
 			}
 		}
 	}
