@@ -1,10 +1,12 @@
 package fovea
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"image"
+	"slices"
 	"time"
 
 	"fovea/annotation"
@@ -266,7 +268,8 @@ func top(cs []Class, n int) []Class {
 const person = "person"
 
 // people finds the joints of the people among the objects, which are looked for unless that was done already. They are
-// found as objects among others, so that their scores are the same whatever else is asked for.
+// found as objects among others, so that their scores are the same whatever else is asked for: of the object times the mean of the
+// joints', as a person who is there may be in a pose that is not seen well.
 func people(v model.View, q *Request, objects []Object, s *annotation.Skeleton) []Person {
 	limit := q.Max
 	if limit == 0 {
@@ -293,7 +296,9 @@ func people(v model.View, q *Request, objects []Object, s *annotation.Skeleton) 
 	}
 	for i, joints := range v.Pose(boxes) {
 		out[i].Joints = joints
+		out[i].Score *= annotation.JointScore(joints)
 	}
+	slices.SortStableFunc(out, func(a, b Person) int { return cmp.Compare(b.Score, a.Score) })
 	return out
 }
 

@@ -73,7 +73,7 @@ func TestResultJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	b, err := json.Marshal(r)
-	if want := `"people":[{"score":0.8,"box":[2,2,8,8],"joints":[{"name":"nose","x":2,"y":2,"score":0.5},{"name":"left_eye","x":2.25,`; err != nil || !strings.Contains(string(b), want) {
+	if want := `"people":[{"score":0.4,"box":[2,2,8,8],"joints":[{"name":"nose","x":2,"y":2,"score":0.5},{"name":"left_eye","x":2.25,`; err != nil || !strings.Contains(string(b), want) {
 		t.Errorf("pose: %v, %s", err, b)
 	}
 }

@@ -23,7 +23,7 @@ type (
 
 // Person is someone whose joints were found.
 type Person struct {
-	Score    float64
+	Score    float64            // of the person as an object, times the mean of the joints'; 1 for a box that was given
 	Box      annotation.Box     // pixels of the picture
 	Joints   []annotation.Joint // in the order of Skeleton, pixels of the picture
 	Skeleton *annotation.Skeleton

@@ -144,3 +144,13 @@ func (p *Picture) Clone() *Picture {
 	}
 	return &q
 }
+
+// JointScore is the mean of the joints' scores, how sure a pose is: with it people are ranked better than by how sure it is that they
+// are there (Fang et al. 2017, RMPE). 0 for no joints.
+func JointScore(joints []Joint) float64 {
+	sum := 0.
+	for _, j := range joints {
+		sum += j.Score
+	}
+	return sum / float64(max(len(joints), 1))
+}

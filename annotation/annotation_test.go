@@ -72,3 +72,12 @@ func TestSkeletons(t *testing.T) {
 		t.Error("SkeletonOf does not find the known skeletons by their joints")
 	}
 }
+
+func TestJointScore(t *testing.T) {
+	if got := JointScore([]Joint{{Score: .5}, {Score: 1}, {}}); got != .5 {
+		t.Errorf("%g, want .5", got)
+	}
+	if got := JointScore(nil); got != 0 {
+		t.Errorf("no joints: %g", got)
+	}
+}

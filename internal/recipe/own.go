@@ -130,6 +130,9 @@ func (o *own) objects(f *Found, q Query) (err error) {
 		Detect: unified.DetectOptions{Names: once(names), Threshold: minScore}, Masks: q.Tasks.Has(task.Segment), Joints: joints, PoseThreshold: poseScore, Source: o.img,
 	})
 	f.People = withJoints(f.Objects)
+	for i := range f.People { // a copy: as objects they keep their scores
+		f.People[i].Score *= annotation.JointScore(f.People[i].Joints)
+	}
 	return nil
 }
 

@@ -36,10 +36,7 @@ func newScores(classes []string) (*scores, error) {
 // is given has none.
 func (s *scores) addGiven(id string, people, found []annotation.Object) error {
 	for i := range found {
-		found[i].Score = 0
-		for _, j := range found[i].Joints {
-			found[i].Score += j.Score / float64(len(found[i].Joints))
-		}
+		found[i].Score = annotation.JointScore(found[i].Joints)
 		for _, score := range []*eval.PCK{s.pck, s.torso} {
 			if _, err := score.Add(people[i], &found[i]); err != nil {
 				return err

@@ -189,7 +189,8 @@ func transforms(c augment.Config) []variation {
 	out := []variation{{name: "none", augment: &augment.Config{}}}
 	for i, v := 0, reflect.ValueOf(c); i < v.NumField(); i++ {
 		key := v.Type().Field(i).Tag.Get("yaml")
-		if v.Field(i).IsZero() || key == "min_visible" || key == "translate" { // that goes with scale: a picture that fills the square has nowhere to go
+		if v.Field(i).IsZero() || key == "min_visible" || key == "scale" && c.Scale == [2]float64{1, 1} ||
+			key == "translate" { // it goes with scale: a picture that fills the square has nowhere to go
 			continue
 		}
 		var one augment.Config

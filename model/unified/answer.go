@@ -1,6 +1,8 @@
 package unified
 
 import (
+	"math"
+
 	"fovea/annotation"
 	"fovea/imageproc"
 )
@@ -61,8 +63,12 @@ func (r *Runner) toSource(b annotation.Box, g imageproc.Geometry) annotation.Box
 	return g.BoxToSource(annotation.Box{X0: b.X0 * s, Y0: b.Y0 * s, X1: b.X1 * s, Y1: b.Y1 * s})
 }
 
+// maskInside is the logit above which a pixel is inside a mask: a probability of one third. The shipped model's masks of people that it
+// was not trained on are too thin at one half.
+var maskInside = float32(-math.Ln2)
+
 // mask samples mask logits (F × F over the model's square) at every source pixel of the box, bilinearly: inside where
-// they are positive. What lies outside the box is outside the mask.
+// they are above maskInside. What lies outside the box is outside the mask.
 func (r *Runner) mask(logits []float32, box annotation.Box, g imageproc.Geometry) *annotation.Bitmap {
 	f := r.m.Config.FeatureSide()
 	scale := float64(f) / float64(r.m.Config.Size)
@@ -81,7 +87,7 @@ func (r *Runner) mask(logits []float32, box annotation.Box, g imageproc.Geometry
 		for x, c := range cols {
 			top := a[c.i] + c.w*(a[c.j]-a[c.i])
 			low := b[c.i] + c.w*(b[c.j]-b[c.i])
-			if top+row.w*(low-top) > 0 {
+			if top+row.w*(low-top) > maskInside {
 				line[x] = 1
 			}
 		}

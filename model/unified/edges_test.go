@@ -45,3 +45,37 @@ func TestExtent(t *testing.T) {
 		t.Error("a box outside the picture has an extent")
 	}
 }
+
+// TestMaskness is the mean over what is inside the mask and the box, and a quarter where nothing is.
+func TestMaskness(t *testing.T) {
+	const side = 4
+	mask := make([]float32, side*side)
+	for i := range mask {
+		mask[i] = -9
+	}
+	logit := func(p float64) float32 { return float32(math.Log(p / (1 - p))) }
+	mask[5], mask[6], mask[15] = logit(.9), logit(.6), logit(.99) // the last lies outside the box
+	box := annotation.Box{X0: .2, Y0: .2, X1: .8, Y1: .8}
+	if got := maskness(mask, side, box); math.Abs(got-.75) > 1e-6 {
+		t.Errorf("%g, want .75", got)
+	}
+	if got := maskness(mask, side, annotation.Box{X0: 0, Y0: .5, X1: .5, Y1: 1}); got != .25 {
+		t.Errorf("without a mask %g, want .25", got)
+	}
+}
+
+// TestVote: the boxes that lie about where a kept one does move it by their scores; other labels and places do not.
+func TestVote(t *testing.T) {
+	at := func(name int32, score, x float64) Detection {
+		return Detection{Name: name, Score: score, Box: annotation.Box{X0: x, Y0: 0, X1: x + 1, Y1: 1}}
+	}
+	all := []Detection{at(1, .9, 0), at(2, .8, .1), at(1, .3, .1), at(1, .2, .9)}
+	kept := []Detection{all[0], all[3]}
+	vote(kept, all)
+	if want := .3 * .1 / 1.2; math.Abs(kept[0].Box.X0-want) > 1e-9 || math.Abs(kept[0].Box.X1-1-want) > 1e-9 || kept[0].Box.Y1 != 1 {
+		t.Errorf("moved to %v, want %g", kept[0].Box, want)
+	}
+	if kept[1].Box != all[3].Box || kept[0].Score != .9 {
+		t.Errorf("%v", kept)
+	}
+}

@@ -66,8 +66,8 @@ type DetectOptions struct {
 	Max       int     // at most so many; 0 means 100
 }
 
-// Detect reads every image token's answer to "what is centred in my patch?", drops what is found twice, and sharpens the boxes by
-// the objects' masks.
+// Detect reads every image token's answer to "what is centred in my patch?", makes one of what is found several times, and sharpens
+// boxes and scores by the objects' masks. The best come first.
 func (r *Runner) Detect(p *Picture, o DetectOptions) []Detection {
 	m, t := r.m, r.t
 	t.Reset()
@@ -97,8 +97,11 @@ func (r *Runner) Detect(p *Picture, o DetectOptions) []Detection {
 	}
 	found = found[:min(len(found), 4*limit)]
 	r.boxes(tokens, found)
-	found = suppress(found, o.NMS, limit)
+	all := found
+	found = suppress(all, o.NMS, limit)
+	vote(found, all)
 	r.sharpen(p, found)
+	sort.SliceStable(found, func(i, j int) bool { return found[i].Score > found[j].Score })
 	return found
 }
 
@@ -159,6 +162,28 @@ next:
 		}
 	}
 	return kept
+}
+
+// voteIoU is the least overlap of boxes that vote.
+const voteIoU = .6
+
+// vote moves each box that is kept to the mean of all boxes of its label that lie about where it does, weighted by their scores:
+// several patches answer for an object, and their errors differ (box voting, Gidaris and Komodakis 2015).
+func vote(kept, all []Detection) {
+	for i := range kept {
+		var sum annotation.Box
+		weight := 0.
+		for _, d := range all {
+			if d.Name == kept[i].Name && d.Box.IoU(kept[i].Box) > voteIoU {
+				b, w := d.Box, d.Score
+				sum = annotation.Box{X0: sum.X0 + w*b.X0, Y0: sum.Y0 + w*b.Y0, X1: sum.X1 + w*b.X1, Y1: sum.Y1 + w*b.Y1}
+				weight += w
+			}
+		}
+		if weight > 0 {
+			kept[i].Box = annotation.Box{X0: sum.X0 / weight, Y0: sum.Y0 / weight, X1: sum.X1 / weight, Y1: sum.Y1 / weight}
+		}
+	}
 }
 
 // Masks gives each detection's mask as logits over the feature map, [F·F] each: positive inside.
