@@ -5,7 +5,8 @@
 // there and needs no registration: it runs when no other implementation is enabled. The idea is that of Go's own
 // crypto/internal/impl.
 //
-// With the build tag noasm, and on every processor other than amd64, AVX2 and AVX512 report false.
+// With the build tag noasm, and on every processor other than amd64, AVX2 and AVX512 report false. On arm64 there is nothing to ask
+// for: NEON ("neon") belongs to the architecture.
 package cpu
 
 import "fmt"

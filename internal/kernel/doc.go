@@ -11,7 +11,7 @@
 //	go generate ./internal/kernel
 //
 // rewrites the assembly, its stubs and the dispatch files; the result is committed and must not be edited. The build tag noasm
-// leaves the assembly out.
+// leaves the assembly out. For arm64 what encoders need exists in NEON, by hand (kernel_arm64.s): products, sums, norms, softmax, GELU.
 //
 // Products of bfloat16 (Work.RoundBF16, PackBF16) and of bytes (PackInt8) have tiles of their own beside AVX-512, for processors
 // that also have its BF16 or VNNI part: two or four factors lie in the 32 bits of a float32, so that blocks, packing by columns and

@@ -2,7 +2,7 @@
 
 package kernel
 
-func gemmShape() tileShape { return genericShape }
+// Without assembly for amd64 there are no products of narrow number formats.
 
 func bf16Shape() (s tileShape, ok bool) { return tileShape{}, false }
 
@@ -15,8 +15,6 @@ func encodeRow(_, _ []float32, _, _ float32) { panic("kernel: no quads of bytes 
 func decodeRow(_, _, _, _ []float32, _, _ float32) {
 	panic("kernel: no quads of bytes without int8Shape")
 }
-
-func gemmTiles(_, h int, g *gemmArgs) { gemmTilesGeneric(h, g) }
 
 func pairRows(_, _ []float32, _, _, _, _ int) {
 	panic("kernel: no pairs of bfloat16 without bf16Shape")

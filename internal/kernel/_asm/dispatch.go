@@ -82,16 +82,42 @@ func tileSwitch(s set) []byte {
 	return b.Bytes()
 }
 
-// dispatchGeneric returns the Go file for builds without assembly.
-func dispatchGeneric(ks []kernel) []byte {
+// dispatchGeneric returns the Go file for builds without assembly, under a constraint.
+func dispatchGeneric(ks []kernel, constraint string) []byte {
 	var b bytes.Buffer
-	b.WriteString(generated + "//go:build !amd64 || noasm\n\npackage kernel\n\n")
+	b.WriteString(generated + "//go:build " + constraint + "\n\npackage kernel\n\n")
 	for _, k := range ks {
 		ret := ""
 		if k.result != "" {
 			ret = "return "
 		}
 		fmt.Fprintf(&b, "func %s(%s) %s { %s%s }\n\n", k.name, k.params, k.result, ret, k.call(k.name+"Generic"))
+	}
+	return gofmt(b.Bytes())
+}
+
+// neon names the kernels that kernel's asm_arm64.go has, written by hand.
+var neon = map[string]bool{"add": true, "addTo": true, "axpy": true, "scale": true, "dot": true, "exp": true, "gelu": true, "geluExact": true,
+	"layerNormRow": true, "softmaxRow": true, "softmaxAgain": true}
+
+// dispatchNEON returns the Go file for arm64.
+func dispatchNEON(ks []kernel) []byte {
+	var b bytes.Buffer
+	b.WriteString(generated + "//go:build !noasm\n\npackage kernel\n\n")
+	for _, k := range ks {
+		ret := ""
+		if k.result != "" {
+			ret = "return "
+		}
+		if !neon[k.name] {
+			fmt.Fprintf(&b, "func %s(%s) %s { %s%s }\n\n", k.name, k.params, k.result, ret, k.call(k.name+"Generic"))
+			continue
+		}
+		fmt.Fprintf(&b, "func %s(%s) %s {\nif useNEON {\n%s%s\n", k.name, k.params, k.result, ret, k.call(k.name+"Vectors"))
+		if ret == "" {
+			b.WriteString("return\n")
+		}
+		fmt.Fprintf(&b, "}\n%s%s\n}\n\n", ret, k.call(k.name+"Generic"))
 	}
 	return gofmt(b.Bytes())
 }

@@ -19,7 +19,7 @@ const fewPass = 4
 func gemvFiles(files map[string][]byte) {
 	convert := []kernel{{"fromF16", "dst []float32, src []uint16", "", fromF16}}
 	files["dispatch_gemv_amd64.go"] = append(dispatchKernels(convert), dispatchRows()...)
-	files["dispatch_gemv_noasm.go"] = dispatchGeneric(convert)
+	files["dispatch_gemv_noasm.go"] = dispatchGeneric(convert, "!amd64 || noasm")
 	for _, s := range append([]set{vnni}, sets...) {
 		g := newGen(s)
 		emit := func(k kernel) {

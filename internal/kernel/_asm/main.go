@@ -29,7 +29,8 @@ func main() {
 	}
 	files := map[string][]byte{
 		"dispatch_amd64.go": dispatchAsm(kernels),
-		"dispatch_noasm.go": dispatchGeneric(kernels),
+		"dispatch_arm64.go": dispatchNEON(kernels),
+		"dispatch_noasm.go": dispatchGeneric(kernels, "(!amd64 && !arm64) || noasm"),
 
 		"dispatch_narrow_amd64.go": dispatchNarrow(),
 	}

@@ -1,0 +1,7 @@
+//go:build (!amd64 && !arm64) || noasm
+
+package kernel
+
+func gemmShape() tileShape { return genericShape }
+
+func gemmTiles(_, h int, g *gemmArgs) { gemmTilesGeneric(h, g) }
