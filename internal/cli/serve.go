@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -62,7 +64,7 @@ func (a *app) serve() *cobra.Command {
 	f.DurationVar(&o.cfg.MaxWait, "max-wait", 0, "let requests wait so long for a model, and tell others to come back; 0: a burst waits, but no queue that stays")
 	f.Int64Var(&o.bodyMB, "max-body", 64, "megabytes of a request")
 	f.Float64Var(&o.pixels, "max-pixels", 64, "megapixels of a picture")
-	f.Int64Var(&o.cacheMB, "cache", 256, "megabytes of encoded pictures to remember; 0 for none")
+	f.Int64Var(&o.cacheMB, "cache", 256, "megabytes of encoded pictures to remember, but without this flag at most a quarter of GOMEMLIMIT; 0 for none")
 	f.DurationVar(&o.cfg.Timeout, "timeout", 2*time.Minute, "give an answer at most so long")
 	f.BoolVar(&o.cfg.Pprof, "pprof", false, "serve Go's profiles at /debug/pprof/")
 	_ = c.RegisterFlagCompletionFunc("model", completeModels)
@@ -71,6 +73,11 @@ func (a *app) serve() *cobra.Command {
 
 // tokenVariable is where a token may come from without being seen among the processes of the machine.
 const tokenVariable = "FOVEA_TOKEN"
+
+// spare is how many goroutines may run beside the models' threads. Those that read, refuse and answer requests are short, and all too
+// late when they must wait until Go takes a processor from a computation, which it does after 10 ms; the kernel lets a thread that
+// has slept run after a millisecond or two. So there is always a thread for them.
+const spare = 4
 
 func (a *app) runServe(c *cobra.Command, o *serveOptions) error {
 	if err := o.check(); err != nil {
@@ -82,6 +89,10 @@ func (a *app) runServe(c *cobra.Command, o *serveOptions) error {
 	}
 	if o.runners == 0 {
 		o.runners = min(max(a.threads/4, 2), a.threads) // with two, a long answer does not hold up all others
+	}
+	runtime.GOMAXPROCS(a.threads + spare)
+	if !c.Flags().Changed("cache") {
+		o.cfg.Cache = min(o.cfg.Cache, debug.SetMemoryLimit(-1)/4)
 	}
 	o.cfg.Version, o.cfg.Log = version(), a.logger()
 	if o.cfg.Models, err = a.serveModels(o); err != nil {

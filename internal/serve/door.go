@@ -15,7 +15,7 @@ import (
 // But a queue that stays long helps nobody: the model is no faster for it, and everyone waits for its whole length. So when the
 // wait has been long for a while the door is strained, and lets in only those who need not wait long, until nobody had to be
 // turned away for a while (a queue that absorbs bursts but does not stand: Nichols and Jacobson, "Controlling queue delay",
-// 2012). Others stay at the door for a moment, as the wait may become short, and are then told when to come back. That moment
+// 2012). Others stay at the door for a moment, most of them before their bodies are read, as the wait may become short, and are then told when to come back. That moment
 // also slows down clients that ask again at once. With maxWait, this is the longest wait at all times instead.
 type door struct {
 	places  int
@@ -57,21 +57,72 @@ const (
 	latest  = 30 * time.Second
 )
 
+// visit is what a request has spent at doors. Its context carries it from one to the next, so that it is held once.
+type visit struct{ held time.Duration }
+
+type visitKey struct{}
+
+func withVisit(ctx context.Context) context.Context {
+	return context.WithValue(ctx, visitKey{}, &visit{})
+}
+
+// visitOf is the visit of a request, or a new one.
+func visitOf(ctx context.Context) *visit {
+	if v, ok := ctx.Value(visitKey{}).(*visit); ok {
+		return v
+	}
+	return &visit{}
+}
+
+// again waits until the next knock.
+func (v *visit) again(ctx context.Context) error {
+	select {
+	case <-time.After(knocks):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// outside waits before several doors, without a place, until one of them would let a request in: which of them it wants is not known
+// before its body has been read, and a body that need not be read costs nothing.
+func outside(ctx context.Context, doors []*door) error {
+	v := visitOf(ctx)
+	for start, before := time.Now(), v.held; ; v.held = before + time.Since(start) {
+		last, waits := (*door)(nil), false
+		for _, d := range doors {
+			switch d.look(v.held) {
+			case comesIn:
+				return nil
+			case waitsOn:
+				waits = true
+			case goesAway:
+				last = d
+			}
+		}
+		if !waits && last != nil {
+			return last.turnAway()
+		}
+		if err := v.again(ctx); err != nil {
+			return err
+		}
+	}
+}
+
 // enter takes a place for a request about some pictures, of which nil stands for work without one, or says when to come back;
 // leave gives it back. A picture that others ask about already costs nothing more.
 func (d *door) enter(ctx context.Context, pictures ...*picture) error {
+	v := visitOf(ctx)
 	came, err := d.come()
+	came = came.Add(-v.held)
 	for err == nil {
 		var in bool
 		if in, err = d.knock(came, pictures...); in {
 			break
 		}
 		if err == nil {
-			select {
-			case <-time.After(knocks):
-			case <-ctx.Done():
+			if err = v.again(ctx); err != nil {
 				d.leave()
-				return ctx.Err()
 			}
 		}
 	}
@@ -94,17 +145,54 @@ func (d *door) knock(came time.Time, pictures ...*picture) (in bool, err error) 
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.now()
-	switch {
-	case d.letsIn(now, now.Sub(came)):
+	switch d.judge(now, now.Sub(came)) {
+	case comesIn:
 		for _, p := range pictures {
 			d.count(p, 1)
 		}
 		return true, nil
-	case now.Sub(came) >= hold:
+	case goesAway:
 		d.taken--
 		return false, d.refuse(now)
 	}
 	return false, nil
+}
+
+// verdict is what a door says to a request.
+type verdict int
+
+const (
+	comesIn verdict = iota
+	waitsOn
+	goesAway
+)
+
+// judge is the verdict on a request that has been held for so long.
+func (d *door) judge(now time.Time, held time.Duration) verdict {
+	switch {
+	case d.letsIn(now, held):
+		return comesIn
+	case held >= hold:
+		return goesAway
+	}
+	return waitsOn
+}
+
+// look is the verdict on a request that has no place.
+func (d *door) look(held time.Duration) verdict {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.taken >= d.places {
+		return goesAway
+	}
+	return d.judge(d.now(), held)
+}
+
+// turnAway is the answer to a request that has no place and gets none.
+func (d *door) turnAway() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.refuse(d.now())
 }
 
 // letsIn decides about the next request, which has been at the door for so long.
@@ -135,16 +223,6 @@ func (d *door) refuse(now time.Time) error {
 		d.turn = first
 	}
 	return &fault{status: http.StatusTooManyRequests, code: "server.busy", message: "the server is busy; try again later", retry: d.turn.Sub(now)}
-}
-
-// full is the answer that come would give, or nil.
-func (d *door) full() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.taken < d.places {
-		return nil
-	}
-	return d.refuse(d.now())
 }
 
 // leave gives back the place of a request about some pictures, of none if it was not let in.

@@ -103,7 +103,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, methods map[strin
 		ctx, cancel := context.WithTimeout(r.Context(), s.cfg.BodyTimeout+s.cfg.Timeout)
 		defer cancel()
 		if c.surface != operation {
-			ctx = c.traced(ctx)
+			ctx = withVisit(c.traced(ctx))
 		}
 		c.r = r.WithContext(ctx)
 		err = rt.handle(c)
@@ -292,9 +292,9 @@ func (c *call) end() {
 // errCrowded is what a body's reader says when the bodies of all requests together are too large.
 var errCrowded = &fault{status: http.StatusTooManyRequests, code: "server.busy", message: "the server is busy with large requests; try again later", retry: time.Second}
 
-// body reads the body of a request that wants work done. When no model has room it is refused before it is read.
+// body reads the body of a request that wants work done. When no model would let it in it is refused before it is read.
 func (c *call) body() ([]byte, error) {
-	if err := c.s.room(); err != nil {
+	if err := c.s.room(c.r.Context()); err != nil {
 		return nil, err
 	}
 	return c.receive()
@@ -346,22 +346,23 @@ func readFault(err error) error {
 	return fmt.Errorf("%w: %w", context.Canceled, err) // the connection broke
 }
 
-// room refuses work when the server drains or every model that is loaded has a full queue.
-func (s *Server) room() error {
+// room refuses work when the server drains or no model that is loaded would let it in.
+func (s *Server) room(ctx context.Context) error {
 	if s.draining.Load() {
 		return draining()
 	}
-	var busy error
+	var doors []*door
 	for _, m := range s.models {
-		if m.loaded() != nil {
-			continue
-		}
-		if busy = m.queue.full(); busy == nil {
-			return nil
+		if m.loaded() == nil {
+			doors = append(doors, m.queue.door)
 		}
 	}
-	if busy != nil {
+	if len(doors) == 0 {
+		return nil // its surface finds out, and says it
+	}
+	err := outside(ctx, doors)
+	if err != nil && ctx.Err() == nil {
 		s.metrics.rejected.Inc()
 	}
-	return busy
+	return err
 }

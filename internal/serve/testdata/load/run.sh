@@ -5,6 +5,7 @@
 #   throughput of 16 clients ≥ 0.9 × that of `fovea bench forward`, the server's own work < 2 ms a request,
 #   p99 of answers ≤ 2 × that of one client, refusals with Retry-After and p99 < 50 ms, memory within GOMEMLIMIT and a tenth, and on
 #   SIGTERM every request that was let in is answered.
+# The load generator and the server share the machine: what each of them took of it is printed, too.
 # A row takes SECONDS, and half as many more at random times: the first eight requests or so are a burst to the server, and wait.
 #   internal/serve/testdata/load/run.sh [PROGRAM [SECONDS]]
 set -euo pipefail
@@ -53,11 +54,26 @@ get() { exec 3<>"/dev/tcp/${host%:*}/${host##*:}" && printf 'GET %s HTTP/1.0\r\n
 metric() { get /metrics | awk -v n="$1" '$1 == n { print $2 }'; }
 rss() { awk '/^VmHWM/ { printf "%.0f", $2 / 1024 }' "/proc/$server/status"; }
 
+# used is what the server has used so far: seconds of user and system time, pages that were not there.
+used() { awk -v hz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); print $12 / hz, $13 / hz, $8 }' "/proc/$server/stat" 2>/dev/null || echo 0 0 0; }
+
 # ask NAME CLIENTS SECONDS [RATE]
 ask() {
   echo 5 >"/proc/$server/clear_refs" # forget the peak of memory so far
-  wrk -t "$2" -c "$2" -d "$3" --timeout 30 -s "$here/wrk.lua" "$url/v1/detect" -- "$photo" "$work/$1" ${4:+"$4" "$2"} >"$work/$1.wrk"
+  used >"$work/$1.used"
+  local TIMEFORMAT='%R %U %S'
+  { time wrk -t "$2" -c "$2" -d "$3" --timeout 30 -s "$here/wrk.lua" "$url/v1/detect" -- "$photo" "$work/$1" ${4:+"$4" "$2"} >"$work/$1.wrk"; } 2>"$work/$1.time"
+  used >>"$work/$1.used"
   cat "$work/$1".[0-9]* >"$work/$1"
+}
+# shares NAME: what the generator and the server took of the processors, and the server's milliseconds and new pages an answer.
+shares() {
+  cat "$work/$2.time" "$work/$2.used" | awk -v what="$1" -v n="$(count "$2" 200)" -v cores="$(nproc)" '
+    NR == 1 { real = $1; wrk = $2 + $3 }
+    NR == 2 { u = $1; s = $2; f = $3 }
+    NR == 3 { u = $1 - u; s = $2 - s; f = $3 - f; all = real * cores
+      printf "| %s | %.1f %% | %.1f %% | %.1f | %.1f | %.0f |\n", what, 100 * wrk / all, 100 * (u + s) / all, 1000 * u / max(n), 1000 * s / max(n), f / max(n) }
+    function max(n) { return n > 1 ? n : 1 }'
 }
 # quantile NAME STATUS Q, in milliseconds
 quantile() { awk -v s="$2" '$1 == s { print $2 }' "$work/$1" | sort -n | awk -v q="$3" '{ a[NR] = $1 } END { i = int(q * NR + .9999); if (i < 1) i = 1; if (NR) printf "%.1f", a[i] / 1000; else printf "–" }'; }
@@ -116,6 +132,10 @@ wait "$server" || true
 wait "$watch"
 server=
 told=$(grep -c '"msg":"request".*"status":200,.*"surface":"native"' "$work/log" || true)
+echo
+echo "| load | generator's share | server's share | user ms an answer | system ms | pages |"
+echo "|---|---|---|---|---|---|"
+for load in alone many eager patient once ten; do shares $load $load; done
 row_drain="$(count drain 200) answered, $(count drain 429) refused, $(count drain 503) told that the server ends; the server sent $told answers"
 echo
 echo "SIGTERM: $row_drain, the last $(awk "BEGIN { printf \"%.1f\", $(cat "$work/end") - $(cat "$work/term") }") s after it"
