@@ -41,6 +41,9 @@ func (p *Predictor) Card() model.Card { return p.card }
 // Runners is how many requests are served at the same time.
 func (p *Predictor) Runners() int { return cap(p.slots) }
 
+// Threads is how many threads each runner has.
+func (p *Predictor) Threads() int { return p.threads }
+
 // ErrClosed is the error of requests to a closed Predictor.
 var ErrClosed = errors.New("fovea: the model is closed")
 

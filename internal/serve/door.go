@@ -46,8 +46,8 @@ func newDoor(places, workers int, maxWait time.Duration) *door {
 }
 
 const (
-	brief    = .5                    // a wait of this share of an answer's cost is not long
-	burst    = 4                     // times that cost is the longest wait
+	brief    = .8                    // a wait of this share of an answer's cost is not long
+	burst    = 1.5                   // times that cost is the longest wait
 	standing = 2                     // times that cost a long wait is a burst's
 	calm     = 5 * time.Second       // without anybody turned away ends a strain
 	hold     = 25 * time.Millisecond // at the door
@@ -210,7 +210,7 @@ func (d *door) letsIn(now time.Time, age time.Duration) bool {
 	case now.Before(d.strained) || !d.long.IsZero() && now.Sub(d.long) > standing*d.cost:
 		return wait == 0 || wait+age <= short
 	}
-	return wait <= burst*d.cost
+	return wait <= time.Duration(burst*float64(d.cost))
 }
 
 // refuse is the answer to a request that is turned away. Those who are told to come back are told different times, as far

@@ -252,11 +252,12 @@ func TestBurst(t *testing.T) {
 		arrivals, refused int
 		then              time.Duration
 	}{
-		{"a burst", 9, 0, time.Second}, // the last waits for 8 of two runners
-		{"a flood", 30, 21, time.Second},
+		{"one", 1, 0, time.Second},     // it knows now what an answer costs
+		{"a burst", 4, 0, time.Second}, // the last waits for three of two runners
+		{"a flood", 30, 26, time.Second},
 		{"a burst too soon", 9, 7, time.Second}, // two runners are free
 		{"calm", 1, 0, calm},
-		{"a burst", 9, 0, time.Second},
+		{"a burst", 4, 0, time.Second},
 	} {
 		if n := s.burst(step.arrivals, step.then); n != step.refused {
 			t.Errorf("%s: %d of %d refused, want %d", step.name, n, step.arrivals, step.refused)

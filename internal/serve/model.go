@@ -59,6 +59,7 @@ func (s *Server) load(ctx context.Context, m *served) error {
 	runners := m.p.Runners()
 	m.since = time.Now()
 	m.queue = newQueue(s.cfg.Queue+runners, runners, s.cfg.MaxWait)
+	m.queue.widest = min(m.p.Threads(), maxBatch) // a thread takes several pictures one after the other, and their states do not fit its cache
 	m.runners = make(chan struct{}, runners)
 	for range runners + 1 {
 		m.workers.Go(func() { s.work(m) })

@@ -26,17 +26,18 @@ type queue struct {
 	mu      sync.Mutex
 	some    sync.Cond
 	waiting []*job
+	widest  int // pictures of a batch
 	closed  bool
 }
 
 func newQueue(places, workers int, maxWait time.Duration) *queue {
-	q := &queue{door: newDoor(places, workers, maxWait)}
+	q := &queue{door: newDoor(places, workers, maxWait), widest: maxBatch}
 	q.some.L = &q.mu
 	return q
 }
 
 const (
-	maxBatch  = 8  // pictures that are encoded in one pass
+	maxBatch  = 8  // pictures that are encoded in one pass, if a runner has so many threads
 	maxShared = 64 // jobs of one batch
 )
 
@@ -81,7 +82,7 @@ func (q *queue) do(j *job) error {
 }
 
 // next waits for the first job and takes with it those that wait for the same picture, and others while there are no more
-// than maxBatch pictures, a runner's share of what waits, or so many pixels in the batch; nil when the queue has closed.
+// than widest pictures, a runner's share of what waits, or so many pixels in the batch; nil when the queue has closed.
 func (q *queue) next(pixels int64) []*job {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -92,7 +93,7 @@ func (q *queue) next(pixels int64) []*job {
 		q.some.Wait()
 	}
 	first := q.waiting[0]
-	most := min((len(q.waiting)+q.workers-1)/q.workers, maxBatch)
+	most := min((len(q.waiting)+q.workers-1)/q.workers, q.widest)
 	batch, rest := []*job{first}, q.waiting[:0]
 	var keys []picture
 	if first.pic != nil {

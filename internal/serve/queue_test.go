@@ -14,6 +14,9 @@ import (
 func TestBatchOfPictures(t *testing.T) {
 	s, h := start(t, func(c *Config) { c.MaxWait = time.Hour })
 	m := s.models[0]
+	m.queue.mu.Lock()
+	m.queue.widest = maxBatch // as if the runner had so many threads
+	m.queue.mu.Unlock()
 	want, files := make([]answer, 8), make([][]byte, 8)
 	for i := range files {
 		files[i] = scene(uint64(10 + i))
@@ -88,5 +91,22 @@ func TestNext(t *testing.T) {
 		if n := len(q.next(100)); n != test.want || q.length() != len(test.pics)-n {
 			t.Errorf("%s: %d jobs in the batch, want %d", name, n, test.want)
 		}
+	}
+}
+
+// A runner takes no more pictures at once than it has threads.
+func TestNarrowBatch(t *testing.T) {
+	q := newQueue(99, 1, 0)
+	q.widest = 2
+	for i := range 5 {
+		if err := q.add(&job{ctx: context.Background(), pic: &picture{key: [32]byte{byte(i % 3)}, pixels: 1}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(q.next(100)); n != 4 { // two pictures, and the second question about each
+		t.Errorf("%d jobs in the batch, want 4", n)
+	}
+	if n := len(q.next(100)); n != 1 {
+		t.Errorf("%d jobs in the next, want 1", n)
 	}
 }
