@@ -129,7 +129,7 @@ func (p piece) of(t *Tensor) *Tensor {
 	n := len(t.Raw) / p.parts
 	cut.Raw = t.Raw[p.part*n : (p.part+1)*n]
 	if t.scale != nil {
-		cut.scale = t.scale[4*p.part*cut.Shape[0]:]
+		cut.scale = t.scale[t.scaleBytes()*p.part*cut.Shape[0]:]
 	}
 	return &cut
 }

@@ -11,7 +11,7 @@ import (
 // DType is the number format of a stored tensor, spelt as safetensors spells it.
 type DType uint8
 
-// The formats that can be read. F32, BF16 and I8 can be written.
+// The formats that can be read. F32, BF16, I8 and I4 can be written.
 const (
 	F32 DType = iota
 	BF16
@@ -28,6 +28,8 @@ const (
 	U32
 	I64
 	U64
+	// I4 is half a byte, and a scale for each I4Group of a row. Files have no name for it: see int4.go.
+	I4
 )
 
 var dtypes = [...]struct {
@@ -36,17 +38,17 @@ var dtypes = [...]struct {
 }{
 	F32: {"F32", 4}, BF16: {"BF16", 2}, I8: {"I8", 1}, F16: {"F16", 2}, F64: {"F64", 8},
 	F8E4M3: {"F8_E4M3", 1}, F8E5M2: {"F8_E5M2", 1}, Bool: {"BOOL", 1}, U8: {"U8", 1},
-	I16: {"I16", 2}, U16: {"U16", 2}, I32: {"I32", 4}, U32: {"U32", 4}, I64: {"I64", 8}, U64: {"U64", 8},
+	I16: {"I16", 2}, U16: {"U16", 2}, I32: {"I32", 4}, U32: {"U32", 4}, I64: {"I64", 8}, U64: {"U64", 8}, I4: {"I4", 0},
 }
 
 func (d DType) String() string { return dtypes[d].name }
 
-// Size is the number of bytes of an element.
+// Size is the number of bytes of an element; of I4, which takes half a byte, 0.
 func (d DType) Size() int { return dtypes[d].size }
 
 func parseDType(name []byte) (DType, bool) {
 	for d, t := range dtypes {
-		if t.name == string(name) {
+		if t.name == string(name) && DType(d) != I4 {
 			return DType(d), true
 		}
 	}

@@ -25,14 +25,14 @@ type Tensor struct {
 	Name  string
 	DType DType
 	Shape tensor.Shape
-	Raw   []byte // little-endian, row by row, Shape.Size()·DType.Size() bytes
+	Raw   []byte // little-endian, row by row, Shape.Size()·DType.Size() bytes, of I4 half a byte each
 
-	scale []byte // F32, one for each row of an I8 tensor; nil: values stand for themselves
+	scale []byte // F32, one for each row of an I8 tensor; BF16, one for each group of an I4 tensor; nil: values stand for themselves
 	from  *shard // whose memory Raw is
 }
 
 // Float32 converts the elements into dst, which must have Shape.Size() of them. I8 tensors that have a scale are multiplied
-// by it, row by row.
+// by it, row by row, and I4 tensors group by group.
 func (t *Tensor) Float32(dst []float32) error {
 	if len(dst) != t.Shape.Size() {
 		return fmt.Errorf("checkpoint: tensor %q has %d elements, the destination %d", t.Name, t.Shape.Size(), len(dst))
@@ -43,6 +43,12 @@ func (t *Tensor) Float32(dst []float32) error {
 	}
 	rows := t.Shape[0]
 	cols := len(dst) / rows
+	if t.DType == I4 {
+		for i := range rows {
+			dequantInt4(dst[i*cols:(i+1)*cols], t.Raw[i*cols/2:], t.scale[i*t.scaleBytes():])
+		}
+		return nil
+	}
 	q := unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(t.Raw))), len(dst))
 	var s [1]float32
 	for i := range rows {
@@ -52,7 +58,15 @@ func (t *Tensor) Float32(dst []float32) error {
 	return nil
 }
 
-// scaleSuffix names the scales of an I8 tensor.
+// scaleBytes are the bytes of a row's scales.
+func (t *Tensor) scaleBytes() int {
+	if t.DType == I4 {
+		return 2 * groupsOf(t.Shape[1])
+	}
+	return 4
+}
+
+// scaleSuffix names the scales of an I8 or I4 tensor.
 const scaleSuffix = ".scale"
 
 // metaCRC is the metadata key of the data's checksum.
@@ -81,6 +95,7 @@ type location struct {
 	shard *shard
 	entry *entry
 	scale []byte
+	int4  bool
 }
 
 // Parse reads a safetensors file that is in memory, as from go:embed. The tensors point into data.
@@ -128,13 +143,13 @@ func newFile(path string, shards []*shard) (*File, error) {
 	for name, l := range f.where {
 		base, ok := strings.CutSuffix(name, scaleSuffix)
 		q, has := f.where[base]
-		if !ok || !has || !isScale(q.entry, l.entry) {
+		if !ok || !has || !isScale(q.entry, l.entry) && !isInt4(q.entry, l.entry) {
 			f.names = append(f.names, name)
 		}
 	}
 	for name, l := range f.where {
-		if s, ok := f.where[name+scaleSuffix]; ok && isScale(l.entry, s.entry) {
-			l.scale = s.shard.data[s.entry.from:s.entry.to]
+		if s, ok := f.where[name+scaleSuffix]; ok && (isScale(l.entry, s.entry) || isInt4(l.entry, s.entry)) {
+			l.scale, l.int4 = s.shard.data[s.entry.from:s.entry.to], isInt4(l.entry, s.entry)
 			f.where[name] = l
 		}
 	}
@@ -159,7 +174,7 @@ func (f *File) Close() error {
 	return first
 }
 
-// Names implements Source. The scales of 8-bit tensors are not listed; they belong to their tensors.
+// Names implements Source. The scales of 8-bit and 4-bit tensors are not listed; they belong to their tensors.
 func (f *File) Names() []string { return append([]string(nil), f.names...) }
 
 // Tensor implements Source.
@@ -169,7 +184,11 @@ func (f *File) Tensor(name string) (*Tensor, error) {
 		return nil, fmt.Errorf("checkpoint: %s has no tensor %q", f.path, name)
 	}
 	e := l.entry
-	return &Tensor{Name: name, DType: e.dtype, Shape: append(tensor.Shape(nil), e.shape...), Raw: l.shard.data[e.from:e.to:e.to], scale: l.scale, from: l.shard}, nil
+	t := &Tensor{Name: name, DType: e.dtype, Shape: append(tensor.Shape(nil), e.shape...), Raw: l.shard.data[e.from:e.to:e.to], scale: l.scale, from: l.shard}
+	if l.int4 {
+		t.DType, t.Shape[1] = I4, 2*t.Shape[1]
+	}
+	return t, nil
 }
 
 // Metadata is the text that the file carries ("format": "pt" and the like); shards are merged, the first wins.

@@ -55,7 +55,7 @@ func (t *Tensor) Rows(dst []float32, from, to int) error {
 	size := len(t.Raw) / max(t.Shape[0], 1)
 	part.Raw = t.Raw[from*size : to*size]
 	if t.scale != nil {
-		part.scale = t.scale[4*from:]
+		part.scale = t.scale[t.scaleBytes()*from:]
 	}
 	return part.Float32(dst)
 }

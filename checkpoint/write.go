@@ -15,8 +15,9 @@ import (
 
 // WriteOptions says how weights are stored.
 type WriteOptions struct {
-	// DType of Matrix and Table parameters: F32, BF16, or I8 with one symmetric scale a row (stored as NAME.scale). Vectors
-	// and buffers, and every parameter of fewer than two axes, are always F32: they are few and sensitive.
+	// DType of Matrix and Table parameters: F32, BF16, I8 with one symmetric scale a row (stored as NAME.scale), or I4 with one for
+	// each 32. I4 is for matrices of an even number of columns, at least 32; others, and tables, are then I8. Vectors and
+	// buffers, and every parameter of fewer than two axes, are always F32: they are few and sensitive.
 	DType    DType
 	Metadata map[string]string
 	FS       FS // nil: OS
@@ -27,7 +28,7 @@ type Item struct {
 	Name  string
 	Shape tensor.Shape
 	Data  []float32
-	DType DType // F32, BF16 or I8
+	DType DType // F32, BF16, I8 or I4
 }
 
 // Write stores params under their names in a safetensors file at path, atomically.
@@ -37,6 +38,9 @@ func Write(path string, params []*autograd.Param, o WriteOptions) error {
 		items[i] = Item{p.Name, p.Shape, p.Data, F32}
 		if len(p.Shape) >= 2 && (p.Kind == autograd.Matrix || p.Kind == autograd.Table) {
 			items[i].DType = o.DType
+			if o.DType == I4 && (p.Kind != autograd.Matrix || !fitsInt4(p.Shape)) {
+				items[i].DType = I8
+			}
 		}
 	}
 	return WriteItems(path, items, o.Metadata, o.FS)
@@ -80,9 +84,15 @@ type stored struct {
 	shape  tensor.Shape
 	data   []float32
 	scales []float32 // of I8
+	raw    []byte    // in place of data, ready to be written
 }
 
-func (s *stored) bytes() int { return len(s.data) * s.dtype.Size() }
+func (s *stored) bytes() int {
+	if s.raw != nil {
+		return len(s.raw)
+	}
+	return len(s.data) * s.dtype.Size()
+}
 
 // plan checks items and adds the scales of 8-bit ones. Wider formats come first and names are in order, which keeps every
 // tensor aligned to its element size.
@@ -95,7 +105,7 @@ func plan(items []Item) ([]stored, error) {
 			return fmt.Errorf("%q cannot be a tensor's name", s.name)
 		case seen[s.name]:
 			return fmt.Errorf("two tensors are called %q", s.name)
-		case len(s.shape) > maxAxes || s.shape.Size() != len(s.data):
+		case len(s.shape) > maxAxes || s.raw == nil && s.shape.Size() != len(s.data):
 			return fmt.Errorf("tensor %q: %d values for shape %v", s.name, len(s.data), s.shape)
 		}
 		seen[s.name] = true
@@ -103,7 +113,7 @@ func plan(items []Item) ([]stored, error) {
 		return nil
 	}
 	for _, it := range items {
-		s := stored{it.Name, it.DType, it.Shape, it.Data, nil}
+		s := stored{it.Name, it.DType, it.Shape, it.Data, nil, nil}
 		switch it.DType {
 		case F32, BF16:
 		case I8:
@@ -111,11 +121,20 @@ func plan(items []Item) ([]stored, error) {
 				return nil, fmt.Errorf("tensor %q: a scalar cannot be stored as I8", it.Name)
 			}
 			s.scales = rowScales(it.Data, it.Shape[0])
-			if err := add(stored{it.Name + scaleSuffix, F32, tensor.Shape{it.Shape[0]}, s.scales, nil}); err != nil {
+			if err := add(stored{it.Name + scaleSuffix, F32, tensor.Shape{it.Shape[0]}, s.scales, nil, nil}); err != nil {
+				return nil, err
+			}
+		case I4:
+			if !fitsInt4(it.Shape) || it.Shape.Size() != len(it.Data) {
+				return nil, fmt.Errorf("tensor %q: %d values of shape %v cannot be stored as I4: want an even number of columns, at least %d", it.Name, len(it.Data), it.Shape, I4Group)
+			}
+			q, scales := quantizeInt4(it.Data, it.Shape[0], it.Shape[1])
+			s = stored{name: it.Name, dtype: U8, shape: tensor.Shape{it.Shape[0], it.Shape[1] / 2}, raw: q}
+			if err := add(stored{name: it.Name + scaleSuffix, dtype: BF16, shape: tensor.Shape{it.Shape[0], groupsOf(it.Shape[1])}, raw: scales}); err != nil {
 				return nil, err
 			}
 		default:
-			return nil, fmt.Errorf("tensor %q: cannot write %s; F32, BF16 and I8 can be written", it.Name, it.DType)
+			return nil, fmt.Errorf("tensor %q: cannot write %s; F32, BF16, I8 and I4 can be written", it.Name, it.DType)
 		}
 		if err := add(s); err != nil {
 			return nil, err
@@ -144,6 +163,10 @@ func rowScales(data []float32, rows int) []float32 {
 
 // encode writes the tensor's bytes through buf, whose memory is reused.
 func (s *stored) encode(w io.Writer, buf []byte) ([]byte, error) {
+	if s.raw != nil {
+		_, err := w.Write(s.raw)
+		return buf, err
+	}
 	if s.dtype == F32 && littleEndian {
 		_, err := w.Write(bytesOf(s.data))
 		return buf, err
