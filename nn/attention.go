@@ -91,13 +91,17 @@ type Block struct {
 // BlockConfig sizes a block.
 type BlockConfig struct {
 	Width, Heads, MLPRatio int
+	Inner                  int  // units of the feed-forward layer; 0: MLPRatio·Width
 	QKNorm                 bool // norm queries and keys head by head
 	Bias                   bool // biases in norms and attention maps too, as a plain ViT has them
 }
 
 // NewBlock makes a block whose two branches start at zero, so that a new stack passes its input through.
 func NewBlock(rng *rand.Rand, c BlockConfig) *Block {
-	d := c.Width
+	d, inner := c.Width, c.Inner
+	if inner == 0 {
+		inner = c.MLPRatio * d
+	}
 	at := &Attention{
 		Q: NewDense(rng, d, d, c.Bias), K: NewDense(rng, d, d, c.Bias), V: NewDense(rng, d, d, c.Bias), O: zeroed(NewDense(rng, d, d, c.Bias)),
 		Heads: c.Heads,
@@ -107,7 +111,7 @@ func NewBlock(rng *rand.Rand, c BlockConfig) *Block {
 	}
 	return &Block{
 		Norm1: NewLayerNorm(d, c.Bias), Attn: at, Norm2: NewLayerNorm(d, c.Bias),
-		MLP: &MLP{Up: NewDense(rng, d, c.MLPRatio*d, true), Down: zeroed(NewDense(rng, c.MLPRatio*d, d, true))},
+		MLP: &MLP{Up: NewDense(rng, d, inner, true), Down: zeroed(NewDense(rng, inner, d, true))},
 	}
 }
 
@@ -127,7 +131,7 @@ func (b *Block) Forward(p *Pass, x *Value) *Value {
 		if y := m.short(x, b.Norm2, b.Scale2); y != nil {
 			return y
 		}
-		return shortcut(x, m.Down, b.Scale2, m.up(b.Norm2.Forward(x)))
+		return shortcut(x, m.Down, b.Scale2, m.Hidden(b.Norm2.Forward(x)))
 	default:
 		return ops.Add(x, b.Scale2.Forward(m.Forward(p, b.Norm2.Forward(x))))
 	}

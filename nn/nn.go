@@ -115,10 +115,10 @@ type MLP struct {
 }
 
 // Forward implements FeedForward; it does not look at the pass.
-func (m *MLP) Forward(_ *Pass, x *Value) *Value { return m.Down.Forward(m.up(x)) }
+func (m *MLP) Forward(_ *Pass, x *Value) *Value { return m.Down.Forward(m.Hidden(x)) }
 
-// up is Act(Up(x)).
-func (m *MLP) up(x *Value) *Value {
+// Hidden is what the units between the maps say of x: Act(Up(x)).
+func (m *MLP) Hidden(x *Value) *Value {
 	act := m.Act
 	if act == nil {
 		act = ops.GELU
@@ -135,10 +135,13 @@ type GatedMLP struct {
 }
 
 // Forward implements FeedForward; it does not look at the pass.
-func (m *GatedMLP) Forward(_ *Pass, x *Value) *Value {
+func (m *GatedMLP) Forward(_ *Pass, x *Value) *Value { return m.Down.Forward(m.Hidden(x)) }
+
+// Hidden is what the units between the maps say of x: Act(Gate(x))·Up(x).
+func (m *GatedMLP) Hidden(x *Value) *Value {
 	act := m.Act
 	if act == nil {
 		act = ops.SiLU
 	}
-	return m.Down.Forward(ops.Mul(act(m.Gate.Forward(x).Spare()), m.Up.Forward(x)))
+	return ops.Mul(act(m.Gate.Forward(x).Spare()), m.Up.Forward(x))
 }

@@ -95,7 +95,7 @@ func (b *Block) finish(p *Pass, y, h *Value) {
 	scaledInto(y, b.Attn.O, b.Scale1, h)
 	t.Release(mark)
 	if m, ok := b.MLP.(*MLP); ok {
-		scaledInto(y, m.Down, b.Scale2, m.up(b.Norm2.Forward(y)))
+		scaledInto(y, m.Down, b.Scale2, m.Hidden(b.Norm2.Forward(y)))
 	} else {
 		ops.AddInto(y, y, b.Scale2.Forward(b.MLP.Forward(p, b.Norm2.Forward(y))))
 	}

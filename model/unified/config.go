@@ -22,18 +22,19 @@ import (
 
 // Config sizes a model. It is stored with the weights as config.json.
 type Config struct {
-	Architecture string `json:"architecture"`     // "fovea-unified"
-	Size         int    `json:"image_size"`       // side of the square input, pixels
-	Stride       int    `json:"patch_stride"`     // pixels a side of a patch: 16, or 4 for small pictures
-	Width        int    `json:"hidden_size"`      // D
-	Layers       int    `json:"num_layers"`       // blocks
-	Heads        int    `json:"num_heads"`        // H; D/H features each
-	MLPRatio     int    `json:"mlp_ratio"`        // feed-forward width / D
-	Stem         [3]int `json:"stem_channels"`    // channels at strides 2, 4 and 8, or with patches of 4 pixels 1, 2 and 4
-	Bins         int    `json:"coordinate_bins"`  // bins over the side
-	Features     int    `json:"feature_channels"` // C of the stride-4 features that masks and joints are retrieved from
-	MaxText      int    `json:"max_text"`         // longest group
-	Embed        int    `json:"embed_size"`       // width of the joint image–text space
+	Architecture string `json:"architecture"`       // "fovea-unified"
+	Size         int    `json:"image_size"`         // side of the square input, pixels
+	Stride       int    `json:"patch_stride"`       // pixels a side of a patch: 16, or 4 for small pictures
+	Width        int    `json:"hidden_size"`        // D
+	Layers       int    `json:"num_layers"`         // blocks
+	Heads        int    `json:"num_heads"`          // H; D/H features each
+	MLPRatio     int    `json:"mlp_ratio"`          // feed-forward width / D
+	Inner        int    `json:"mlp_size,omitempty"` // feed-forward width of a pruned model; 0: MLPRatio·D
+	Stem         [3]int `json:"stem_channels"`      // channels at strides 2, 4 and 8, or with patches of 4 pixels 1, 2 and 4
+	Bins         int    `json:"coordinate_bins"`    // bins over the side
+	Features     int    `json:"feature_channels"`   // C of the stride-4 features that masks and joints are retrieved from
+	MaxText      int    `json:"max_text"`           // longest group
+	Embed        int    `json:"embed_size"`         // width of the joint image–text space
 	// Prefix lets the words of a question see each other both ways, so that "the person in red" is found from "person" too.
 	// Models without it read questions from left to right only.
 	Prefix bool `json:"question_prefix,omitempty"`
@@ -132,6 +133,8 @@ func (c Config) Check() error {
 		return fmt.Errorf("unified: hidden_size %d does not divide into %d heads", c.Width, c.Heads)
 	case c.Layers < 1 || c.Layers > 128 || c.MLPRatio < 1 || c.MLPRatio > 16:
 		return fmt.Errorf("unified: num_layers %d or mlp_ratio %d out of range", c.Layers, c.MLPRatio)
+	case c.Inner < 0 || c.Inner > 16*c.Width || c.Inner > 0 && c.Trunk != nil:
+		return fmt.Errorf("unified: mlp_size %d, want 1 … %d, or a trunk's intermediate_size", c.Inner, 16*c.Width)
 	case c.Bins < 2 || c.Bins > 4096 || c.Features < 1 || c.Features > 1024 || c.MaxText < task.MaxGroup || c.MaxText > 4096 || c.Embed < 1 || c.Embed > 4096:
 		return fmt.Errorf("unified: coordinate_bins, feature_channels, max_text or embed_size out of range")
 	case c.Vocab < 1 || c.Vocab > 1<<20:

@@ -133,3 +133,23 @@ func writeAll(b []byte) func(w io.Writer) error {
 		return err
 	}
 }
+
+// FileNames are the files that a model's folder has.
+func FileNames() []string { return []string{configFile, vocabFile, weightsFile} }
+
+// StoredAs is the format that the matrices of a model's folder have there, F32 when they cannot be read.
+func StoredAs(fsys fs.FS) checkpoint.DType {
+	b, err := fs.ReadFile(fsys, weightsFile)
+	if err != nil {
+		return checkpoint.F32
+	}
+	w, err := checkpoint.Parse(b)
+	if err != nil {
+		return checkpoint.F32
+	}
+	t, err := w.Tensor("stack.blocks.0.attn.q.weight")
+	if err != nil {
+		return checkpoint.F32
+	}
+	return t.DType
+}

@@ -92,7 +92,7 @@ func newStack(rng *rand.Rand, c Config) *nn.Stack {
 	}
 	s := &nn.Stack{Norm: nn.NewLayerNorm(c.Width, false)}
 	for range c.Layers {
-		s.Blocks = append(s.Blocks, nn.NewBlock(rng, nn.BlockConfig{Width: c.Width, Heads: c.Heads, MLPRatio: c.MLPRatio, QKNorm: true}))
+		s.Blocks = append(s.Blocks, nn.NewBlock(rng, nn.BlockConfig{Width: c.Width, Heads: c.Heads, MLPRatio: c.MLPRatio, Inner: c.Inner, QKNorm: true}))
 	}
 	return s
 }
