@@ -20,25 +20,35 @@ type ExplainRequest struct {
 	Path     string         // names the picture in the result; read when Image is nil
 	Task     task.Task      // Classify, Detect, Ask or Caption
 	Question string         // Ask
-	Label    string         // Detect: the object's label, person without one
+	Label    string         // Detect: the object's label, person without one; Classify: the picture's name, the most probable one without
 	Box      annotation.Box // Detect: about where it is, pixels of the picture; the best object of the label without one
+	// AUC also measures how faithful the explanation is: Explanation.DeletionAUC and InsertionAUC. It takes 33 times as long.
+	AUC bool
 }
 
-// Explanation says on which regions of a picture an answer rests, as far as attention tells. Its JSON is described in
-// docs/reference/http.md.
+// Explanation says on which regions of a picture an answer rests. Its JSON is described in docs/reference/http.md.
 type Explanation struct {
 	Image   string  `json:"image"`
-	Width   int     `json:"width"` // pixels, upright
+	Frame   *int    `json:"frame,omitempty"` // of a video
+	Width   int     `json:"width"`           // pixels, upright
 	Height  int     `json:"height"`
 	Model   string  `json:"model"`
 	Task    string  `json:"task"` // "explain"
 	MS      float64 `json:"ms"`
-	Target  string  `json:"target"` // the answer: words, or an object's label; empty for Classify
-	Method  string  `json:"method"` // "rollout"
+	Target  string  `json:"target"` // the answer: words, an object's label, or the picture's name, empty if the model has no names
+	Score   float64 `json:"score"`  // of the answer: its probability, of an object times its box's overlap, of words the geometric mean
+	Method  string  `json:"method"` // "gradient", or "rollout" for weights that are held in fewer bits
 	Regions Regions `json:"regions"`
 	Tokens  []Token `json:"tokens,omitempty"` // Ask: the words of the question
+	// DeletionAUC and InsertionAUC are the areas under the answer's score while the regions are replaced by the picture's mean
+	// colour, and while they are put into a blurred copy of it, the most important ones first, in 16 steps (Petsiuk et al. 2018,
+	// "RISE"). If the answer rests on what the regions say, the one is small and the other large; what large is, an order by
+	// chance tells. nil without ExplainRequest.AUC.
+	DeletionAUC  *float64 `json:"deletion_auc,omitempty"`
+	InsertionAUC *float64 `json:"insertion_auc,omitempty"`
 
-	inside float64 // of the attention ends in the picture
+	Box    annotation.Box `json:"-"` // Detect: the object's, pixels
+	inside float64        // of what the answer rests on lies in the picture
 }
 
 // Regions is a grid over the whole picture; Values hold its cells row by row. They sum to 1.
@@ -47,7 +57,7 @@ type Regions struct {
 	Values []float64 `json:"values"`
 }
 
-// Token is a piece of a question and its share of the attention that ends at the question; shares sum to 1.
+// Token is a piece of a question and its share of what the answer owes to the question; shares sum to 1.
 type Token struct {
 	Text  string  `json:"text"`
 	Value float64 `json:"value"`
@@ -59,7 +69,7 @@ func (p *Predictor) CanExplain() bool {
 	return ok
 }
 
-// Explain says which regions of the picture an answer rests on, by attention rollout; see unified.Runner.Explain.
+// Explain says which regions of the picture an answer rests on; see unified.Runner.Explain.
 func (p *Predictor) Explain(ctx context.Context, q ExplainRequest) (*Explanation, error) {
 	bad := func(code, format string, args ...any) error {
 		return badInput(code, fmt.Errorf("fovea: "+format, args...))
@@ -74,11 +84,13 @@ func (p *Predictor) Explain(ctx context.Context, q ExplainRequest) (*Explanation
 	case q.Box != annotation.Box{} && (!q.Box.Finite() || q.Box.Empty()):
 		return nil, bad("request.boxes", "the box holds nothing")
 	}
-	if q.Label == "" {
+	if q.Label == "" && q.Task == task.Detect {
 		q.Label = person
 	}
-	if err := checkTexts("request.label", []string{q.Label}); err != nil {
-		return nil, err
+	if q.Label != "" {
+		if err := checkTexts("request.label", []string{q.Label}); err != nil {
+			return nil, err
+		}
 	}
 	if q.Question != "" {
 		if err := checkTexts("request.question", []string{q.Question}); err != nil {
@@ -90,14 +102,18 @@ func (p *Predictor) Explain(ctx context.Context, q ExplainRequest) (*Explanation
 	if err != nil {
 		return nil, err
 	}
-	out := &Explanation{Image: q.Path, Width: img.W, Height: img.H, Model: p.card.Name, Task: "explain", Method: "rollout"}
+	out := &Explanation{Image: q.Path, Width: img.W, Height: img.H, Model: p.card.Name, Task: "explain"}
 	err = p.with(ctx, func(run model.Runner) error {
 		start := time.Now()
-		if !run.(*nativeRunner).explain(img, q, out) {
-			return bad("request.label", "there is no %q in the picture", q.Label)
+		found, err := run.(*nativeRunner).explain(ctx, img, q, out)
+		switch {
+		case err == nil && !found && q.Task == task.Classify:
+			err = bad("request.label", "the model %q has no names of its own for pictures; give a label", p.card.Name)
+		case err == nil && !found:
+			err = bad("request.label", "there is no %q in the picture", q.Label)
 		}
 		out.MS = math.Round(float64(time.Since(start).Microseconds())/100) / 10
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -108,19 +124,30 @@ func (p *Predictor) Explain(ctx context.Context, q ExplainRequest) (*Explanation
 	return out, nil
 }
 
-func (r *nativeRunner) explain(img *imageproc.RGB, q ExplainRequest, out *Explanation) bool {
+// explain fills in an explanation; false when what it is about is not in the picture.
+func (r *nativeRunner) explain(ctx context.Context, img *imageproc.RGB, q ExplainRequest, out *Explanation) (bool, error) {
 	square, g := r.model.Config.Fit().Apply(img)
 	v := &nativeView{nativeRunner: r, g: g}
 	f := v.frame()
-	o := unified.ExplainOptions{Task: q.Task, Question: q.Question, Name: r.model.Names.Add(q.Label),
+	o := unified.ExplainOptions{Task: q.Task, Question: q.Question, Name: -1,
 		Box: annotation.Box{X0: f.X.To(q.Box.X0), Y0: f.Y.To(q.Box.Y0), X1: f.X.To(q.Box.X1), Y1: f.Y.To(q.Box.Y1)}}
+	if q.Label != "" {
+		o.Name = r.model.Names.Add(q.Label)
+	}
 	e, ok := r.run.Explain(square, o)
 	if !ok {
-		return false
+		return false, nil
 	}
-	out.Target = e.Text
-	if q.Task == task.Detect {
+	a := &e.Answer
+	out.Target, out.Score, out.Method = a.Text, share(a.Score), e.Method
+	switch {
+	case q.Label != "" && q.Task != task.Ask && q.Task != task.Caption:
 		out.Target = q.Label
+	case a.Name >= 0 && q.Task == task.Classify:
+		out.Target = r.model.Names.List[a.Name]
+	}
+	if q.Task == task.Detect {
+		out.Box = v.toSource(a.Box)
 	}
 	out.Regions, out.inside = overPicture(e.Patches, r.model.Config.Grid(), f, img.W, img.H)
 	total := 0.
@@ -130,7 +157,15 @@ func (r *nativeRunner) explain(img *imageproc.RGB, q ExplainRequest, out *Explan
 	for _, w := range e.Words {
 		out.Tokens = append(out.Tokens, Token{w.Text, share(w.Value / total)})
 	}
-	return true
+	if q.AUC {
+		deleted, inserted, err := r.aucs(ctx, square, g, a, out.Regions)
+		if err != nil {
+			return false, err
+		}
+		deleted, inserted = share(deleted), share(inserted)
+		out.DeletionAUC, out.InsertionAUC = &deleted, &inserted
+	}
+	return true, nil
 }
 
 // overPicture samples the grid of patches over the model's square, bilinearly, at the cells of one of about the same cell

@@ -35,8 +35,20 @@ func TestExplain(t *testing.T) {
 			if want := [2]int{4 * pic.H / pic.W, 4}; e.Regions.Grid != want || len(e.Regions.Values) != want[0]*want[1] || math.Abs(sum-1) > 1e-3 {
 				t.Errorf("%v: grid %v, want %v; %d values sum to %g", q.Task, e.Regions.Grid, want, len(e.Regions.Values), sum)
 			}
-			if (q.Task == task.Ask) != (len(e.Tokens) > 0) || q.Task != task.Classify && e.Target == "" {
+			if (q.Task == task.Ask) != (len(e.Tokens) > 0) || e.Target == "" || e.DeletionAUC != nil {
 				t.Errorf("%v: target %q, tokens %v", q.Task, e.Target, e.Tokens)
+			}
+		}
+	}
+	for _, q := range []ExplainRequest{{Task: task.Classify, Label: "star"}, {Task: task.Detect, Label: "circle"}, {Task: task.Caption}} {
+		q.Image, q.AUC = wide, true
+		e, err := p.Explain(background, q)
+		if err != nil || q.Label != "" && e.Target != q.Label || !(e.Score > 0 && e.Score <= 1) {
+			t.Fatalf("%v: %+v, %v", q.Task, e, err)
+		}
+		for _, v := range []*float64{e.DeletionAUC, e.InsertionAUC} {
+			if v == nil || !(*v >= 0 && *v <= 1) {
+				t.Errorf("%v: areas %v and %v", q.Task, e.DeletionAUC, e.InsertionAUC)
 			}
 		}
 	}

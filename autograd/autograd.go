@@ -121,6 +121,8 @@ type Tape struct {
 	Work    *kernel.Work // scratch and threads for the kernels
 	Replica int          // slot of Param.Grads that this tape fills
 	Train   bool         // gradients are wanted, batch statistics are taken, dropout drops
+	// Inputs wants gradients of what New is told to alone, and none of parameters: how an answer depends on what goes in.
+	Inputs bool
 
 	arena  tensor.Arena
 	ops    []Op
@@ -230,7 +232,7 @@ func (t *Tape) Use(p *Param) *Value {
 	if p.fixed && !t.Train && len(p.Shape) == 2 {
 		v.of = p
 	}
-	if t.Train && !p.Frozen {
+	if t.Train && !t.Inputs && !p.Frozen {
 		v.Grad = p.grad(t.Replica)
 	}
 	t.used[p] = v

@@ -18,6 +18,7 @@ type explainRequest struct {
 	Task   string    `json:"task"`
 	Target string    `json:"target"`
 	Box    []float64 `json:"box"`
+	AUC    bool      `json:"auc"`
 }
 
 // explain answers which regions of a picture an answer rests on.
@@ -31,7 +32,7 @@ func (c *call) explain(body []byte) error {
 	if err != nil {
 		return err
 	}
-	ask := fovea.ExplainRequest{Question: q.Question, Label: e.Target}
+	ask := fovea.ExplainRequest{Question: q.Question, Label: e.Target, AUC: e.AUC}
 	if len(q.Questions) > 0 && ask.Question == "" {
 		ask.Question = q.Questions[0]
 	}
@@ -75,7 +76,7 @@ func (c *call) readExplain(body []byte) (*explainRequest, error) {
 	kind, _, _ := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
 	if kind == "application/json" || kind != "multipart/form-data" && strings.HasPrefix(strings.TrimLeft(string(body[:min(len(body), 64)]), " \t\r\n"), "{") {
 		if err := json.Unmarshal(body, e); err != nil {
-			return nil, bad("box", "task and target are texts, box is a list of numbers")
+			return nil, bad("box", "task and target are texts, box is a list of numbers, auc is true or false")
 		}
 	}
 	v := c.r.URL.Query()
@@ -84,6 +85,13 @@ func (c *call) readExplain(body []byte) (*explainRequest, error) {
 	}
 	if t := v.Get("target"); t != "" {
 		e.Target = t
+	}
+	if t := v.Get("auc"); t != "" {
+		on, err := strconv.ParseBool(t)
+		if err != nil {
+			return nil, bad("auc", "auc is %.50q, want true or false", t)
+		}
+		e.AUC = on
 	}
 	if b := v.Get("box"); b != "" {
 		e.Box = nil

@@ -14,14 +14,18 @@ func TestExplain(t *testing.T) {
 		"classify": send(t, http.MethodPost, url, "image/jpeg", jpg),
 		"ask":      post(t, url, map[string]any{"image": dataURLOf(jpg), "task": "ask", "question": "how many circles are there?"}),
 		"detect":   send(t, http.MethodPost, url+"?task=detect&target=circle&box=1,2,30,40", "image/jpeg", jpg),
+		"auc":      send(t, http.MethodPost, url+"?task=classify&target=circle&auc=true", "image/jpeg", jpg),
 	} {
-		a.want(t, 200, "task", "explain", "method", "rollout", "width", 96, "regions.grid", "[4 4]")
+		a.want(t, 200, "task", "explain", "width", 96, "regions.grid", "[4 4]")
 		if err := document(t).Components.Schemas["Explanation"].Value.VisitJSON(a.get(t, "")); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+		if got, _ := a.get(t, "deletion_auc").(float64); (got > 0) != (name == "auc") {
+			t.Errorf("%s: deletion %v", name, a.get(t, "deletion_auc"))
+		}
 	}
 	for query, code := range map[string]string{
-		"?task=pose": "request.task", "?task=nonsense": "request.task", "?task=ask": "request.question", "?box=1,2,x,4": "request.box", "?box=1,2,3": "request.box",
+		"?task=pose": "request.task", "?task=nonsense": "request.task", "?task=ask": "request.question", "?box=1,2,x,4": "request.box", "?box=1,2,3": "request.box", "?auc=perhaps": "request.auc",
 		"?task=detect&box=5,5,5,5": "request.boxes", "?model=none": "model.missing", "?max=1001": "request.max", "?threshold=2": "request.threshold",
 	} {
 		a := send(t, http.MethodPost, url+query, "image/jpeg", jpg)

@@ -6,7 +6,6 @@ import (
 	"fovea/annotation"
 	"fovea/imageproc"
 	"fovea/internal/kernel"
-	"fovea/nn"
 	"fovea/ops"
 	"fovea/task"
 )
@@ -15,74 +14,219 @@ import (
 type ExplainOptions struct {
 	Task     task.Task      // Classify, Detect, Ask or Caption
 	Question string         // Ask
-	Name     int32          // Detect: the object's name; Classify takes the picture's name whatever it is
+	Name     int32          // Detect: the object's name; Classify: the picture's, -1 for the most probable one
 	Box      annotation.Box // Detect: the object's box, model frame
+	Method   string         // Gradient, the default, or Rollout, which models use anyway whose weights are held in fewer bits
 }
 
 // Explanation says where an answer looks.
 type Explanation struct {
-	Text    string        // Ask, Caption: the answer
-	Score   float64       // of the answer; of Detect the object's; 0 for Classify, whose scores Classify gives
-	Patches []float64     // [P] how much of the attention ends at each image token, row by row
+	Answer  Answer
+	Method  string        // Gradient or Rollout
+	Patches []float64     // [P] how much of the answer rests on each image token, row by row
 	Words   []WordsWeight // Ask: the pieces of the question, whose weights and those of Patches sum to 1 at most
 }
 
-// WordsWeight is a piece of a question and how much of the attention ends at it.
+// WordsWeight is a piece of a question and how much of the answer rests on it.
 type WordsWeight struct {
 	Text  string
 	Value float64
 }
 
-// Explain follows the attention of an answer's tokens down to the image tokens and words that it starts from, by attention
-// rollout (Abnar and Zuidema 2020, "Quantifying Attention Flow in Transformers", eq. 1): in each block a token's state is
-// taken to be half its own and half the mean over the heads of what it attends to, and these matrices are multiplied
-// through all blocks. It needs no gradient. It says where information may come from, not whether it was decisive.
+// Answer is an answer to a picture that can be weighed on others: Score.
+type Answer struct {
+	Task  task.Task
+	Name  int32          // Classify, Detect
+	Box   annotation.Box // Detect: model frame
+	Text  string         // Ask, Caption
+	Score float64        // as Score gives it for the picture that was answered
+
+	patch  int         // Detect: the image token that answered
+	group  *task.Group // what is read: the prompt and, but for its last word, the answer
+	prompt int         // its pieces before the answer
+	ids    []int32     // the answer's words
+}
+
+// Explain finds the answer to a picture (S × S) and says on which image tokens and words it rests. Of an answer in words the
+// mean over the tokens that the words were read from is taken; an object is explained from the image token that answered with it,
+// of those with its name the one whose box fits best. ok is false when there is none, or the model has no names to choose from.
 //
-// The picture (S × S) runs through the model again, because the keys and values that are kept of one do not suffice. Of an
-// answer in words the mean over the tokens that the words were read from is taken; an object is explained from the image
-// token that answered with it, of those with its name the one whose box fits best. ok is false when there is none.
+// The picture runs through the model again, because the keys and values that are kept of one do not suffice.
 func (r *Runner) Explain(img *imageproc.RGB, o ExplainOptions) (e Explanation, ok bool) {
+	if e.Answer, ok = r.answer(img, o); !ok {
+		return e, false
+	}
+	a, before, patches := &e.Answer, r.m.Config.before(), r.m.Config.Tokens()
+	if o.Method == "" {
+		o.Method = Gradient
+	}
+	weight, method := r.relevance(img, a, o.Method)
+	e.Method = method
+	e.Patches = weight[before:patches]
+	if o.Task == task.Ask {
+		e.Words = r.m.questionWords(a.group, weight[patches:], a.prompt-1)
+	}
+	return e, true
+}
+
+// answer is what the model answers.
+func (r *Runner) answer(img *imageproc.RGB, o ExplainOptions) (a Answer, ok bool) {
 	m := r.m
-	var group *task.Group
-	var rows []int // in the sequence, image tokens first
-	patches, before := m.Config.Tokens(), m.Config.before()
+	a.Task = o.Task
+	pic := r.Encode(img)
 	switch o.Task {
 	case task.Detect:
 		best := Detection{}
-		for _, d := range r.Detect(r.Encode(img), DetectOptions{Names: append([]int32{o.Name}, m.DefaultLabels()...), Threshold: 1e-9, NMS: 1, Max: m.Config.Patches()}) {
+		for _, d := range r.Detect(pic, DetectOptions{Names: append([]int32{o.Name}, m.DefaultLabels()...), Threshold: 1e-9, NMS: 1, Max: m.Config.Patches()}) {
 			if d.Name == o.Name && (!ok || d.Box.IoU(o.Box) > best.Box.IoU(o.Box)) {
 				best, ok = d, true
 			}
 		}
 		if !ok {
-			return e, false
+			return a, false
 		}
-		e.Score, rows = best.Score, []int{before + int(best.patch)}
+		a.Name, a.Box, a.patch = best.Name, best.Box, int(best.patch)
 	case task.Classify:
+		a.Name = o.Name
+		if choices := r.Classify(pic, m.choices(a.Name)); len(choices) == 0 {
+			return a, false
+		} else if a.Name < 0 {
+			a.Name = choices[0].Name
+		}
 		g := task.ClassifyPrompt(m.Vocab)
-		group, rows = &g, []int{patches}
+		a.group, a.prompt = &g, 1
 	default:
 		g, limit := task.CaptionPrompt(m.Vocab), task.MaxGroup-2
 		if o.Task == task.Ask {
 			g, limit = task.AskPrompt(m.Vocab, o.Question), 8
 		}
-		prompt := len(g.Pieces)
+		a.prompt = len(g.Pieces)
 		groups := []task.Group{g}
-		texts, scores := r.write(r.Encode(img), groups, limit, nil)
-		group, e.Text, e.Score = &groups[0], texts[0], scores[0]
-		for i := prompt - 1; i < len(group.Pieces); i++ {
-			rows = append(rows, patches+i)
+		texts, _ := r.write(pic, groups, limit, nil)
+		a.Text, a.group = texts[0], &groups[0]
+		for _, p := range a.group.Pieces[a.prompt:] {
+			a.ids = append(a.ids, p.ID)
 		}
-		if len(rows) > 1 {
-			rows = rows[:len(rows)-1] // the last piece is the answer's last word; what it says next is that the answer ends
+		a.group.Pieces = a.group.Pieces[:a.prompt+len(a.ids)-1]
+	}
+	a.Score = r.score(pic, &a)
+	return a, true
+}
+
+// choices are the names that a picture's name is chosen from.
+func (m *Model) choices(name int32) []int32 {
+	names := m.DefaultClasses()
+	for _, n := range names {
+		if n == name {
+			return names
 		}
 	}
-	weight := r.rollout(img, group, rows)
-	e.Patches = weight[before:patches]
-	if o.Task == task.Ask {
-		e.Words = m.questionWords(group, weight[patches:], rows[0]-patches)
+	if name >= 0 {
+		names = append(names, name)
 	}
-	return e, true
+	return names
+}
+
+// Scores weighs an answer on other pictures (S × S each): the probability of a picture's name; of an object the largest product,
+// over the image tokens, of the probability of its name and its box's overlap (IoU) with the explained one (Petsiuk et al. 2021,
+// "Black-box Explanation of Object Detectors via Saliency Maps"); of words the geometric mean of their probabilities.
+func (r *Runner) Scores(imgs []*imageproc.RGB, a *Answer) []float64 {
+	out := make([]float64, len(imgs))
+	for i, p := range r.EncodeBatch(imgs) {
+		out[i] = r.score(p, a)
+	}
+	return out
+}
+
+func (r *Runner) score(p *Picture, a *Answer) float64 {
+	m, t := r.m, r.t
+	t.Reset()
+	switch a.Task {
+	case task.Classify:
+		for _, c := range r.Classify(p, m.choices(a.Name)) {
+			if c.Name == a.Name {
+				return c.Score
+			}
+		}
+		return 0
+	case task.Detect:
+		tokens := r.tokens(p)
+		logits, column := m.objectLogits(tokens, a.Name)
+		v := logits.Shape.Last()
+		kernel.SoftmaxRows(logits.Data, logits.Shape.Rows(), v, v, 1)
+		found := make([]Detection, logits.Shape.Rows())
+		for i := range found {
+			found[i] = Detection{Name: a.Name, Score: float64(logits.Data[i*v+column]), patch: int32(i)}
+		}
+		r.boxes(tokens, found)
+		best := 0.
+		for _, d := range found {
+			best = max(best, d.Score*d.Box.IoU(a.Box))
+		}
+		return best
+	}
+	h := m.Ask(t, &p.Encoded, []Prompt{{0, a.group}}, &r.sc)
+	logits := m.wordLogits(ops.Slice(h.Text, a.prompt-1, a.prompt-1+len(a.ids)))
+	v := logits.Shape.Last()
+	sum := 0.
+	for i, id := range a.ids {
+		row := logits.Data[i*v : (i+1)*v]
+		m.forbidSpecials(row, m.Vocab.Special(task.EndPiece), i == 0)
+		sum += float64(row[id] - kernel.LogSumExp(row))
+	}
+	return math.Exp(sum / float64(len(a.ids)))
+}
+
+// objectLogits weighs "nothing", the name and its rivals for every token, and says in which column the name is.
+func (m *Model) objectLogits(tokens *Value, name int32) (logits *Value, column int) {
+	words := [][]int32{m.Names.Words[task.Nothing], m.Names.Words[name]}
+	for _, id := range m.DefaultLabels() {
+		if id != name {
+			words = append(words, m.Names.Words[id])
+		}
+	}
+	return tableLogits(m.Readout.Class, tokens, m.names(tokens.Tape(), words)), 1
+}
+
+func (m *Model) wordLogits(x *Value) *Value {
+	return tableLogits(m.Readout.Word, x, x.Tape().Use(m.Words))
+}
+
+// logProbability is the logarithm of the answer's probability, a node that gradients start from: out are the final states.
+func (m *Model) logProbability(out *Value, a *Answer) *Value {
+	t, n := out.Tape(), m.Config.Tokens()
+	switch a.Task {
+	case task.Detect:
+		at := m.Config.before() + a.patch
+		logits, column := m.objectLogits(ops.Slice(out, at, at+1), a.Name)
+		return ops.CrossEntropy(logits, []int32{int32(column)}, []float32{-1}, 0)
+	case task.Classify:
+		var words [][]int32
+		target := int32(0)
+		for i, id := range m.choices(a.Name) {
+			if words = append(words, m.Names.Words[id]); id == a.Name {
+				target = int32(i)
+			}
+		}
+		logits := tableLogits(m.Readout.Class, ops.Slice(out, n, n+1), m.names(t, words))
+		return ops.CrossEntropy(logits, []int32{target}, []float32{-1}, 0)
+	}
+	weights := make([]float32, len(a.ids))
+	for i := range weights {
+		weights[i] = -1
+	}
+	return ops.CrossEntropy(m.wordLogits(ops.Slice(out, n+a.prompt-1, n+a.prompt-1+len(a.ids))), a.ids, weights, 0)
+}
+
+// rows are the rows of the sequence that the answer was read from.
+func (m *Model) answeredBy(a *Answer) (rows []int) {
+	if a.Task == task.Detect {
+		return []int{m.Config.before() + a.patch}
+	}
+	for i := a.prompt - 1; i < len(a.group.Pieces); i++ {
+		rows = append(rows, m.Config.Tokens()+i)
+	}
+	return rows
 }
 
 // questionWords pairs the words of a prompt, without its special pieces, with their weights; the prompt ends at piece last.
@@ -97,85 +241,4 @@ func (m *Model) questionWords(g *task.Group, weight []float64, last int) (out []
 		}
 	}
 	return out
-}
-
-// rollout runs a picture, and a prompt if there is one, and multiplies the blocks' attention, from the mean of some rows
-// down: the result is a distribution over the tokens that go into the first block.
-func (r *Runner) rollout(img *imageproc.RGB, group *task.Group, rows []int) []float64 {
-	m, t, c := r.m, r.t, r.m.Config
-	t.Reset()
-	x := t.New(false, 1, c.Size, c.Size, 3)
-	m.normalize(x.Data, img.Pix)
-	seq, _ := m.Stem.Forward(x)
-	r.sc.layout = ops.Layout{Images: 1, Patches: c.Tokens(), Groups: r.sc.layout.Groups[:0]}
-	if group != nil {
-		seq = ops.Concat(seq, m.embed(t, []Prompt{{0, group}}, m.coords(t), &r.sc, c.Tokens()))
-	}
-	var maps [][]float64
-	r.sc.pass = nn.Pass{Layout: &r.sc.layout, Tap: func(i int, x *Value) *Value {
-		if i < len(m.Stack.Blocks) {
-			maps = append(maps, attentionMap(m.Stack.Blocks[i], x, &r.sc.layout))
-		}
-		return x
-	}}
-	m.Stack.Forward(&r.sc.pass, seq)
-	n := seq.Shape.Rows()
-	weight := make([]float64, n)
-	for _, row := range rows {
-		weight[row] += 1 / float64(len(rows))
-	}
-	for i := len(maps) - 1; i >= 0; i-- {
-		next := make([]float64, n)
-		for from, w := range weight {
-			if w == 0 {
-				continue
-			}
-			next[from] += w / 2
-			for to, a := range maps[i][from*n : (from+1)*n] {
-				next[to] += w / 2 * a
-			}
-		}
-		weight = next
-	}
-	return weight
-}
-
-// attentionMap is a block's attention for its input x [N, D], the mean over the heads: [N, N], whose rows sum to 1.
-func attentionMap(b *nn.Block, x *Value, l *ops.Layout) []float64 {
-	a := b.Attn
-	y := b.Norm1.Forward(x)
-	q, k := a.Q.Forward(y), a.K.Forward(y)
-	if a.QNorm != nil {
-		q, k = a.QNorm.Forward(q), a.KNorm.Forward(k)
-	}
-	n, d := x.Shape.Rows(), q.Shape.Last()
-	head := d / a.Heads
-	scale := 1 / math.Sqrt(float64(head))
-	out, row := make([]float64, n*n), make([]float64, n)
-	for i := range n {
-		seen := visible(l, i)
-		for h := range a.Heads {
-			most, sum := math.Inf(-1), 0.
-			for j := range seen {
-				row[j] = scale * float64(kernel.Dot(q.Data[i*d+h*head:i*d+(h+1)*head], k.Data[j*d+h*head:j*d+(h+1)*head]))
-				most = max(most, row[j])
-			}
-			for j := range seen {
-				row[j] = math.Exp(row[j] - most)
-				sum += row[j]
-			}
-			for j := range seen {
-				out[i*n+j] += row[j] / sum / float64(a.Heads)
-			}
-		}
-	}
-	return out
-}
-
-// visible is how many tokens, from the first on, row i of one picture and at most one prompt sees.
-func visible(l *ops.Layout, i int) int {
-	if i < l.Patches {
-		return l.Patches
-	}
-	return l.Patches + l.Groups[0].Sees(i-l.Patches)
 }

@@ -27,7 +27,9 @@ func TestAttentionMap(t *testing.T) {
 	n := patches + text
 	y := b.Norm1.Forward(x)
 	want := b.Attn.Forward(&nn.Pass{Layout: l}, y)
-	a, v := attentionMap(b, x, l), b.Attn.V.Forward(y)
+	v := b.Attn.V.Forward(y)
+	q, k := b.Attn.QNorm.Forward(b.Attn.Q.Forward(y)), b.Attn.KNorm.Forward(b.Attn.K.Forward(y))
+	a := meanAttention(&attended{1, q, k, v, nil}, l)
 	mixed := tape.New(false, n, d)
 	for i := range n {
 		sum := 0.

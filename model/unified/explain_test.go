@@ -30,7 +30,7 @@ func TestExplain(t *testing.T) {
 	}
 	r := unified.NewRunner(m, kernel.NewWork(nil))
 	name := m.Names.Add("circle")
-	for _, o := range []unified.ExplainOptions{{Task: task.Classify}, {Task: task.Detect, Name: name}, {Task: task.Ask, Question: "is there a circle ?"}, {Task: task.Caption}} {
+	for _, o := range []unified.ExplainOptions{{Task: task.Classify, Name: -1}, {Task: task.Classify, Name: name}, {Task: task.Detect, Name: name}, {Task: task.Ask, Question: "is there a circle ?"}, {Task: task.Caption}} {
 		e, ok := r.Explain(img, o)
 		if !ok || len(e.Patches) != m.Config.Patches() {
 			t.Fatalf("%v: %v, %d patches", o.Task, ok, len(e.Patches))
@@ -49,8 +49,8 @@ func TestExplain(t *testing.T) {
 		if (o.Task == task.Ask) != (len(e.Words) > 2) {
 			t.Errorf("%v: %d words", o.Task, len(e.Words))
 		}
-		if o.Task == task.Ask && (e.Text == "" || e.Text != r.Ask(r.Encode(img), []string{o.Question})[0].Answer) {
-			t.Errorf("another answer is explained than given: %q", e.Text)
+		if o.Task == task.Ask && (e.Answer.Text == "" || e.Answer.Text != r.Ask(r.Encode(img), []string{o.Question})[0].Answer) {
+			t.Errorf("another answer is explained than given: %q", e.Answer.Text)
 		}
 		again, _ := r.Explain(img, o)
 		for i := range e.Patches {
