@@ -41,7 +41,7 @@ func TestReferenceIsComplete(t *testing.T) {
 		}
 	}
 	visit(root)
-	for _, m := range regexp.MustCompile("`--([a-z-]+)").FindAllStringSubmatch(text, -1) {
+	for _, m := range regexp.MustCompile("`--([a-z][a-z0-9-]*)").FindAllStringSubmatch(text, -1) {
 		if !flags[m[1]] {
 			t.Errorf("cli.md names --%s, which no command has", m[1])
 		}

@@ -47,11 +47,16 @@ func (d *drawer) draw(it *item) (string, error) {
 	if d == nil {
 		return "", nil
 	}
+	return d.save(it, render(it))
+}
+
+// save writes what was drawn over a picture and says where.
+func (d *drawer) save(it *item, drawn *imageproc.RGB) (string, error) {
 	path := d.path
 	if d.folder {
 		path = filepath.Join(d.path, d.name(it))
 	}
-	if err := imageproc.Save(path, render(it)); err != nil {
+	if err := imageproc.Save(path, drawn); err != nil {
 		return "", err
 	}
 	return path, nil

@@ -24,6 +24,7 @@ var fields = map[string]map[string]string{
 	"asks":     {"answers": "answer*"},
 	"caption":  {"caption": "text", "score": "share"},
 	"embed":    {"vector": "vector"},
+	"explain":  {"target": "text", "score": "share", "method": "text", "regions": "regions", "tokens?": "token*", "deletion_auc?": "share", "insertion_auc?": "share"},
 	"look":     {"classes": "class*", "objects": "mask*", "people": "person*", "caption": "text", "score": "share", "answers?": "answer*"},
 }
 
@@ -43,7 +44,12 @@ var parts = map[string]map[string]string{
 	"error":     {"image": "text", "error": "fault", "frame?": "count"},
 	"fault":     {"code": "text", "message": "text"},
 	"text line": {"text": "text", "model": "text", "task": "text", "ms": "number", "vector": "vector"},
-	"measures":  {"task": "text", "data": "text", "images": "count", "metrics": "metrics", "images_per_second": "number"},
+	"regions":   {"grid": "size", "values": "share*"},
+	"token":     {"text": "text", "value": "share"},
+	"compress": {"task": "text", "model": "text", "out": "text", "how": "text*", "parameters": "change", "bytes": "change", "ms?": "change", "data?": "text",
+		"images?": "count", "metrics?": "metrics"},
+	"change":   {"before": "number", "after": "number"},
+	"measures": {"task": "text", "data": "text", "images": "count", "metrics": "metrics", "images_per_second": "number"},
 }
 
 // checkSchema compares a line of JSON with the contract: no field may be missing, and none may be there that the contract
