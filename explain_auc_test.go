@@ -1,7 +1,6 @@
 package fovea
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -89,7 +88,7 @@ func TestFaithful(t *testing.T) {
 	for _, what := range []string{"classify", "detect", "ask", "caption", "all"} {
 		for _, method := range methods {
 			if s := sum[what+" "+method]; s != nil {
-				t.Log(fmt.Sprintf("%-9s %-10s deletion %.3f insertion %.3f (%.0f answers)", what, method, s[0]/s[2], s[1]/s[2], s[2]))
+				t.Logf("%-9s %-10s deletion %.3f insertion %.3f (%.0f answers)", what, method, s[0]/s[2], s[1]/s[2], s[2])
 			}
 		}
 	}
