@@ -60,13 +60,14 @@ func Prune(ctx context.Context, m *unified.Model, share float64, run func(*unifi
 		}
 		w.settle()
 		down, bias := w.down()
-		s := newSurgeon(w.moments, n, down, bias)
-		if err := s.invert(); err != nil {
+		s, err := newSurgeon(w.moments, n, down, bias)
+		if err != nil {
 			return nil, fmt.Errorf("compress: block %d: %w", i, err)
 		}
 		for range n - keep {
 			s.remove()
 		}
+		s.finish()
 		w.fill(out.Stack.Blocks[i].MLP, s)
 	}
 	return out, nil
@@ -83,7 +84,7 @@ type watcher struct {
 }
 
 // heldTokens is how many tokens are added up in float32 before their sum goes to float64.
-const heldTokens = 4096
+const heldTokens = 1024
 
 // parts are the layer's maps: into the units (of a gated layer two) and out of them.
 func (w *watcher) parts() (in []nn.Linear, out nn.Linear) {

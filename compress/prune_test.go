@@ -115,6 +115,11 @@ func TestSurgeon(t *testing.T) {
 		}
 		x[r*(n+1)+n] = 1
 	}
+	const loud, twin = 3, 11 // one unit says a million times as much as the others, with weights to match, and another one the same
+	for r := range rows {
+		x[r*(n+1)+loud] *= 1e6
+		x[r*(n+1)+twin] = x[r*(n+1)+loud]
+	}
 	moments := make([]float64, (n+1)*(n+1))
 	for r := range rows {
 		for i := range n + 1 {
@@ -126,6 +131,10 @@ func TestSurgeon(t *testing.T) {
 	w, bias := make([]float64, n*width), make([]float64, width)
 	for i := range w {
 		w[i] = rng.NormFloat64()
+	}
+	for o := range width {
+		w[loud*width+o] /= 1e6
+		w[twin*width+o] /= 1e6
 	}
 	full := append(slices.Clone(w), bias...)
 	loss := func(v []float64) (sum float64) { // of the output with other weights, 0 for units that are gone
@@ -140,13 +149,14 @@ func TestSurgeon(t *testing.T) {
 		}
 		return sum
 	}
-	s := newSurgeon(moments, n, w, bias)
-	if err := s.invert(); err != nil {
+	s, err := newSurgeon(moments, n, w, bias)
+	if err != nil {
 		t.Fatal(err)
 	}
 	for range n - keep {
 		s.remove()
 	}
+	s.finish()
 	if len(s.left) != keep || !slices.IsSorted(s.left) {
 		t.Fatalf("left: %v", s.left)
 	}
@@ -178,7 +188,7 @@ func TestSurgeon(t *testing.T) {
 		for o := range width {
 			for _, d := range []float64{-.05, .05} {
 				v := slices.Clone(s.w)
-				v[i*width+o] += d
+				v[i*width+o] += d / math.Sqrt(moments[i*(n+1)+i])
 				if loss(v) < got-1e-3 {
 					t.Fatalf("unit %d, output %d: %g is better than %g", i, o, loss(v), got)
 				}

@@ -5,30 +5,59 @@ import (
 	"math"
 )
 
-// surgeon takes units out of a layer one by one.
+// surgeon takes units out of a layer one by one. Units are measured by the root of their mean square meanwhile, so that those that say
+// much do not drown the others in rounding.
 type surgeon struct {
 	n, width int
 	h        []float64 // [n+1, n+1]: second moments, then their inverse over what is left
 	w        []float64 // [n+1, width]: weights out of the units, and at last the bias
+	unit     []float64 // [n+1] by which the weights are larger than the layer's
 	left     []int     // units that stay, in their order
 }
 
-// damping is added to the second moments' diagonal, a share of its mean: units that never say anything, or the same as others,
-// leave them singular.
-const damping = 1e-4
+// dampings are shares of a unit's mean square that are added to it, the first with which the moments can be inverted: units that
+// never say anything, or the same as others, leave them singular.
+var dampings = []float64{1e-4, 1e-3, 1e-2, 1e-1}
 
-func newSurgeon(moments []float64, n int, w, bias []float64) *surgeon {
-	s := &surgeon{n: n, width: len(bias), h: append([]float64(nil), moments...), w: append(append([]float64(nil), w...), bias...), left: make([]int, n)}
-	trace := 0.
-	for i := range n {
+// newSurgeon makes a surgeon of a layer's second moments [n+1, n+1] and its weights [n, width] and bias [width].
+func newSurgeon(moments []float64, n int, w, bias []float64) (*surgeon, error) {
+	s := &surgeon{n: n, width: len(bias), w: append(append([]float64(nil), w...), bias...), left: make([]int, n), unit: make([]float64, n+1)}
+	for i := range s.unit {
+		if s.unit[i] = math.Sqrt(moments[i*(n+1)+i]); s.unit[i] == 0 {
+			s.unit[i] = 1
+		}
+		for o := range s.width {
+			s.w[i*s.width+o] *= s.unit[i]
+		}
+	}
+	for i := range s.left {
 		s.left[i] = i
-		trace += s.h[i*(n+1)+i]
 	}
-	for i := range n {
-		s.h[i*(n+1)+i] += damping*trace/float64(n) + 1e-12
+	var err error
+	for _, d := range dampings {
+		s.h = append(s.h[:0], moments...)
+		for i := range n + 1 {
+			for j := range n + 1 {
+				s.h[i*(n+1)+j] /= s.unit[i] * s.unit[j]
+			}
+		}
+		for i := range n { // the constant is as sure as it can be
+			s.h[i*(n+1)+i] += d
+		}
+		if err = s.invert(); err == nil {
+			return s, nil
+		}
 	}
-	s.h[n*(n+1)+n] += 1e-12
-	return s
+	return nil, err
+}
+
+// finish gives the weights back their size.
+func (s *surgeon) finish() {
+	for i, u := range s.unit {
+		for o := range s.width {
+			s.w[i*s.width+o] /= u
+		}
+	}
 }
 
 // invert replaces the moments by their inverse, by Gauss and Jordan's elimination in place; they are symmetric and positive
