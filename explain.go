@@ -138,6 +138,12 @@ func (r *nativeRunner) explain(ctx context.Context, img *imageproc.RGB, q Explai
 	if !ok {
 		return false, nil
 	}
+	side := r.model.Config.Grid()
+	if out.Regions, out.inside = overPicture(e.Patches, side, f, img.W, img.H); out.inside == 0 { // all of it lies in the margin around the picture
+		o.Method = unified.Rollout
+		e, _ = r.run.Explain(square, o)
+		out.Regions, out.inside = overPicture(e.Patches, side, f, img.W, img.H)
+	}
 	a := &e.Answer
 	out.Target, out.Score, out.Method = a.Text, share(a.Score), e.Method
 	switch {
@@ -149,7 +155,6 @@ func (r *nativeRunner) explain(ctx context.Context, img *imageproc.RGB, q Explai
 	if q.Task == task.Detect {
 		out.Box = v.toSource(a.Box)
 	}
-	out.Regions, out.inside = overPicture(e.Patches, r.model.Config.Grid(), f, img.W, img.H)
 	total := 0.
 	for _, w := range e.Words {
 		total += w.Value

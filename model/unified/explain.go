@@ -47,9 +47,9 @@ type Answer struct {
 	ids    []int32     // the answer's words
 }
 
-// Explain finds the answer to a picture (S × S) and says on which image tokens and words it rests. Of an answer in words the
-// mean over the tokens that the words were read from is taken; an object is explained from the image token that answered with it,
-// of those with its name the one whose box fits best. ok is false when there is none, or the model has no names to choose from.
+// Explain finds the answer to a picture (S × S) and says on which image tokens and words it rests: an object is explained from the image
+// token that answered with it, of those with its name the one whose box fits best, and an answer in words from all of its words. ok is
+// false when there is no such object, or the model has no names to choose from.
 //
 // The picture runs through the model again, because the keys and values that are kept of one do not suffice.
 func (r *Runner) Explain(img *imageproc.RGB, o ExplainOptions) (e Explanation, ok bool) {

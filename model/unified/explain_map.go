@@ -2,6 +2,7 @@ package unified
 
 import (
 	"math"
+	"slices"
 
 	"fovea/autograd"
 	"fovea/imageproc"
@@ -12,9 +13,9 @@ import (
 
 // Methods of explaining.
 const (
-	// Gradient follows attention, weighted in each head by what the logarithm of the answer's probability gains from it where it does
-	// (Chefer et al. 2021, "Generic Attention-model Explainability", eq. 5 and 6), down through the blocks, whose shortcuts pass on
-	// what a token has. It tells answers of one picture apart.
+	// Gradient is by how much the logarithm of the answer's probability changes with a token that goes into the first block, the norm of
+	// its gradient (Simonyan et al. 2014, "Deep Inside Convolutional Networks", at the tokens instead of the pixels). It tells answers of
+	// one picture apart.
 	Gradient = "gradient"
 	// Rollout follows attention as it is (Abnar and Zuidema 2020, "Quantifying Attention Flow in Transformers", eq. 1): in each block
 	// a token's state is taken to be half its own and half the mean over the heads of what it attends to. It needs no gradient, and says
@@ -30,10 +31,10 @@ type traced struct {
 	out    *Value // [N, D] final states
 }
 
-// attended are a block's queries, keys and values and what its attention makes of them, [N, H·K] each.
+// attended are a block's queries and keys, [N, H·K] each.
 type attended struct {
-	heads      int
-	q, k, v, y *Value
+	heads int
+	q, k  *Value
 }
 
 // enter is what goes into the first block for a picture and the answer's prompt, [N, D] of the runner's tape, and how it lies.
@@ -57,12 +58,12 @@ func (m *Model) trace(t *autograd.Tape, seq *Value, l ops.Layout) *traced {
 	x := tr.in
 	for _, b := range m.Stack.Blocks {
 		h := b.Norm1.Forward(x)
-		at := attended{b.Attn.Heads, b.Attn.Q.Forward(h), b.Attn.K.Forward(h), b.Attn.V.Forward(h), nil}
+		at := attended{b.Attn.Heads, b.Attn.Q.Forward(h), b.Attn.K.Forward(h)}
 		if b.Attn.QNorm != nil {
 			at.q, at.k = b.Attn.QNorm.Forward(at.q), b.Attn.KNorm.Forward(at.k)
 		}
-		at.y = ops.Attention(at.q, at.k, at.v, at.heads, &tr.layout, nil)
-		x = ops.Add(x, b.Scale1.Forward(b.Attn.O.Forward(at.y)))
+		y := ops.Attention(at.q, at.k, b.Attn.V.Forward(h), at.heads, &tr.layout, nil)
+		x = ops.Add(x, b.Scale1.Forward(b.Attn.O.Forward(y)))
 		x = ops.Add(x, b.Scale2.Forward(b.MLP.Forward(&nn.Pass{Layout: &tr.layout}, b.Norm2.Forward(x))))
 		tr.blocks = append(tr.blocks, at)
 	}
@@ -82,11 +83,12 @@ func (r *Runner) relevance(img *imageproc.RGB, a *Answer, method string) ([]floa
 		t.Inputs = true
 		tr := r.m.trace(t, seq, l)
 		t.Backward(r.m.logProbability(tr.out, a), 1)
-		if w := tr.gradient(r.m.answeredBy(a)); normed(w) {
+		w := tr.sensitivity()
+		if slices.Max(w[:l.Patches]) > 0 && normed(w) { // 0: nothing of the picture reached the answer, as in a model that has not learnt
 			return w, Gradient
 		}
 	}
-	w := r.m.trace(autograd.NewTape(r.t.Work, 0, false), seq, l).follow(r.m.answeredBy(a), meanAttention, .5, .5)
+	w := r.m.trace(autograd.NewTape(r.t.Work, 0, false), seq, l).rollout(r.m.answeredBy(a))
 	normed(w)
 	return w, Rollout
 }
@@ -116,32 +118,35 @@ func normed(w []float64) bool {
 	return true
 }
 
-// gradient follows what the answer gains from attention, without the tokens that answered themselves.
-func (tr *traced) gradient(rows []int) []float64 {
-	w := tr.follow(rows, weightedAttention, 1, 1)
-	for _, i := range rows {
-		w[i] = max(w[i]-1/float64(len(rows)), 0)
+// sensitivity is the norm of the gradient of each token that goes into the first block.
+func (tr *traced) sensitivity() []float64 {
+	d := tr.in.Shape.Last()
+	w := make([]float64, tr.in.Shape.Rows())
+	for i := range w {
+		for _, g := range tr.in.Grad[i*d : (i+1)*d] {
+			w[i] += float64(g) * float64(g)
+		}
+		w[i] = math.Sqrt(w[i])
 	}
 	return w
 }
 
-// follow multiplies the blocks' maps from the mean of some rows down to the tokens that go into the first block: in each block
-// a token's weight is kept (own) and passed on to what it attends to (other).
-func (tr *traced) follow(rows []int, of func(at *attended, l *ops.Layout) []float64, own, other float64) []float64 {
+// rollout multiplies the blocks' attention from the mean of some rows down to the tokens that go into the first block.
+func (tr *traced) rollout(rows []int) []float64 {
 	n := tr.in.Shape.Rows()
 	weight := make([]float64, n)
 	for _, row := range rows {
 		weight[row] += 1 / float64(len(rows))
 	}
 	for i := len(tr.blocks) - 1; i >= 0; i-- {
-		m, next := of(&tr.blocks[i], &tr.layout), make([]float64, n)
+		m, next := meanAttention(&tr.blocks[i], &tr.layout), make([]float64, n)
 		for from, w := range weight {
 			if w == 0 {
 				continue
 			}
-			next[from] += w * own
+			next[from] += w / 2
 			for to, a := range m[from*n : (from+1)*n] {
-				next[to] += w * other * a
+				next[to] += w / 2 * a
 			}
 		}
 		weight = next
@@ -156,22 +161,6 @@ func meanAttention(at *attended, l *ops.Layout) []float64 {
 	at.each(l, func(i, _ int, p []float64) {
 		for j, v := range p {
 			out[i*n+j] += v / float64(at.heads)
-		}
-	})
-	return out
-}
-
-// weightedAttention is the mean over the heads of a block's attention, each weighted by what the answer gains from it, where it
-// gains: (A ⊙ ∂answer/∂A)⁺, [N, N].
-func weightedAttention(at *attended, l *ops.Layout) []float64 {
-	n, d := at.q.Shape.Rows(), at.q.Shape.Last()
-	k := d / at.heads
-	out := make([]float64, n*n)
-	at.each(l, func(i, h int, p []float64) {
-		dy := at.y.Grad[i*d+h*k : i*d+(h+1)*k]
-		for j, v := range p {
-			gain := float64(kernel.Dot(dy, at.v.Data[j*d+h*k:j*d+(h+1)*k]))
-			out[i*n+j] += max(v*gain, 0) / float64(at.heads)
 		}
 	})
 	return out

@@ -29,7 +29,7 @@ func TestAttentionMap(t *testing.T) {
 	want := b.Attn.Forward(&nn.Pass{Layout: l}, y)
 	v := b.Attn.V.Forward(y)
 	q, k := b.Attn.QNorm.Forward(b.Attn.Q.Forward(y)), b.Attn.KNorm.Forward(b.Attn.K.Forward(y))
-	a := meanAttention(&attended{1, q, k, v, nil}, l)
+	a := meanAttention(&attended{1, q, k}, l)
 	mixed := tape.New(false, n, d)
 	for i := range n {
 		sum := 0.
