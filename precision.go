@@ -13,6 +13,7 @@ import (
 	"fovea/internal/kernel"
 	"fovea/model"
 	"fovea/nn"
+	"fovea/task"
 )
 
 // Precision is how the weights of a model's matrices are held. "", the default, is BF16 for published models with more than
@@ -95,13 +96,15 @@ func Drift(ctx context.Context, name string, p Precision, img *imageproc.RGB) (o
 	return out, now, was, nil
 }
 
-// anySample is what a network takes of a picture, with a text and a box where it wants them.
+// anySample is what a network takes of a picture, with texts and a box where it wants them. What matches pictures with texts
+// gets several, for the logits of a single one have no range.
 func anySample(net model.Network, img *imageproc.RGB) (in model.Inputs, err error) {
-	pictures := []*imageproc.RGB{img}
+	pictures, texts := []*imageproc.RGB{img}, []string{"What is in the picture?"}
+	if net.Card().Tasks.Has(task.Match) {
+		texts = []string{"a photo of a cat", "a photo of a dog", "a red car"}
+	}
 	box := [][]annotation.Box{{{X1: float64(img.W), Y1: float64(img.H)}}}
-	for _, s := range []model.Sample{
-		{Pictures: pictures, Texts: []string{"What is in the picture?"}, Boxes: box}, {Pictures: pictures, Texts: []string{"What is in the picture?"}}, {Pictures: pictures},
-	} {
+	for _, s := range []model.Sample{{Pictures: pictures, Texts: texts, Boxes: box}, {Pictures: pictures, Texts: texts}, {Pictures: pictures}} {
 		if in, err = net.Process(s); err == nil {
 			break
 		}
