@@ -15,7 +15,7 @@ const (
 	aucBatch = 4  // pictures in a pass
 )
 
-// deleted and inserted are the areas, in [0, 1], under the score of an answer while the regions of a picture are replaced by
+// aucs gives deleted and inserted, the areas, in [0, 1], under the score of an answer while the regions of a picture are replaced by
 // its mean colour, and while they are put into a blurred copy of it, the most important ones first (Petsiuk et al. 2018, "RISE").
 // If the answer rests on what the values say, the score falls early and rises early: deleted is small and inserted is large.
 func (r *nativeRunner) aucs(ctx context.Context, square *imageproc.RGB, g imageproc.Geometry, a *unified.Answer, m Regions) (deleted, inserted float64, err error) {

@@ -138,6 +138,7 @@ func (r *Runner) Scores(imgs []*imageproc.RGB, a *Answer) []float64 {
 	return out
 }
 
+// score is what Scores says of one picture.
 func (r *Runner) score(p *Picture, a *Answer) float64 {
 	m, t := r.m, r.t
 	t.Reset()
@@ -188,6 +189,7 @@ func (m *Model) objectLogits(tokens *Value, name int32) (logits *Value, column i
 	return tableLogits(m.Readout.Class, tokens, m.names(tokens.Tape(), words)), 1
 }
 
+// wordLogits weighs all pieces of the vocabulary for every row of x [T, D]: [T, V].
 func (m *Model) wordLogits(x *Value) *Value {
 	return tableLogits(m.Readout.Word, x, x.Tape().Use(m.Words))
 }
@@ -218,7 +220,7 @@ func (m *Model) logProbability(out *Value, a *Answer) *Value {
 	return ops.CrossEntropy(m.wordLogits(ops.Slice(out, n+a.prompt-1, n+a.prompt-1+len(a.ids))), a.ids, weights, 0)
 }
 
-// rows are the rows of the sequence that the answer was read from.
+// answeredBy lists the rows of the sequence that the answer was read from.
 func (m *Model) answeredBy(a *Answer) (rows []int) {
 	if a.Task == task.Detect {
 		return []int{m.Config.before() + a.patch}
