@@ -41,6 +41,7 @@ type Source interface {
 	// Classes lists the labels that Object.Label, Picture.Class or the semantic indices may take, in the set's order.
 	Classes() []string
 	// At reads example i ∈ [0, Len). rng is for sets that draw their examples; a reader of files ignores it. The caller
-	// owns the result. An example that cannot be read is an error that names its file; the set stays usable.
+	// owns the result. An example that cannot be read is an error that names its file, of sets on disk an
+	// *ExampleError; the set stays usable.
 	At(i int, rng *rand.Rand) (*Example, error)
 }

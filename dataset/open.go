@@ -48,7 +48,7 @@ func layouts() []layout {
 }
 
 // Open recognises the layout of a data set and reads its annotation files; pictures are read later, by At. path is a
-// folder, or a single COCO (.json) or JSON-lines (.jsonl) file.
+// folder, or a single COCO (.json) or JSON-lines (.jsonl) file. A folder of nothing but pictures is a set without labels.
 //
 // Faults of single entries do not stop it: they are left out and listed in the Report of the source, which implements
 // Reporter. An error says what was looked for and what is there instead.
@@ -66,15 +66,25 @@ func Open(path string, opt OpenOptions) (Source, error) {
 			return openLayout(path, l, splits, opt)
 		}
 	}
-	// The folder may be a split of a set: look at the one around it.
-	parent, base := filepath.Dir(path), filepath.Base(path)
-	for _, l := range layouts() {
-		if splits := l.splits(parent); slices.Contains(splits, base) && (opt.Split == "" || splitStem(opt.Split) == splitStem(base)) {
-			opt.Split = base
-			return openLayout(parent, l, splits, opt)
-		}
+	if parent, l, splits := partOf(path, opt.Split); splits != nil {
+		opt.Split = filepath.Base(path)
+		return openLayout(parent, l, splits, opt)
+	}
+	if splits := photos.splits(path); splits != nil {
+		return openLayout(path, photos, splits, opt)
 	}
 	return nil, notRecognised(path)
+}
+
+// partOf recognises a folder that is a split of a set by the one around it; splits are those of the set, nil when it is none.
+func partOf(path, split string) (parent string, l layout, splits []string) {
+	parent, base := filepath.Dir(path), filepath.Base(path)
+	for _, l := range layouts() {
+		if splits := l.splits(parent); slices.Contains(splits, base) && (split == "" || splitStem(split) == splitStem(base)) {
+			return parent, l, splits
+		}
+	}
+	return "", l, nil
 }
 
 // Splits lists the parts of the data set in a folder, in alphabetical order, and the name of its layout.
@@ -83,6 +93,11 @@ func Splits(path string) (splits []string, layout string, err error) {
 		if s := l.splits(path); s != nil {
 			slices.Sort(s)
 			return slices.Compact(s), l.name, nil
+		}
+	}
+	if _, _, around := partOf(path, ""); around == nil {
+		if s := photos.splits(path); s != nil {
+			return s, photos.name, nil
 		}
 	}
 	return nil, "", notRecognised(path)
@@ -193,7 +208,7 @@ func splitOf(file string) string {
 func notRecognised(path string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "dataset: %s is in no layout that is known. Looked for:", path)
-	for _, l := range layouts() {
+	for _, l := range append(layouts(), photos) {
 		fmt.Fprintf(&b, "\n  %s: %s", l.name, l.wants)
 	}
 	entries, err := os.ReadDir(path)

@@ -86,14 +86,25 @@ func (s *set) At(i int, _ *rand.Rand) (*Example, error) {
 	r := s.records[i]
 	img, err := r.read()
 	if err != nil {
-		return nil, fmt.Errorf("dataset: %s: %s: %w", s.name, r.id, err)
+		return nil, &ExampleError{s.name, r.id, err}
 	}
 	ex, err := r.example(img)
 	if err != nil {
-		return nil, fmt.Errorf("dataset: %s: %s: %w", s.name, r.id, err)
+		return nil, &ExampleError{s.name, r.id, err}
 	}
 	return ex, nil
 }
+
+// ExampleError is an example that cannot be read: a file that is missing or damaged, or labels that do not fit it. The others can be.
+type ExampleError struct {
+	Set, ID string // the data set's name and Example.ID
+	Err     error
+}
+
+func (e *ExampleError) Error() string { return fmt.Sprintf("dataset: %s: %s: %v", e.Set, e.ID, e.Err) }
+
+// Unwrap gives the cause.
+func (e *ExampleError) Unwrap() error { return e.Err }
 
 func (r *record) read() (*imageproc.RGB, error) {
 	if r.raw != nil {

@@ -21,11 +21,14 @@ type Split struct {
 	Name   string // "train", "val", …: the folder of its pictures and the end of its files' names
 	Source dataset.Source
 	N      int // pictures, taken from the source's start
+	// Skip is told why an example cannot be read, and whether it may be left out; nil: that ends the export. A split of which
+	// nothing is left does, too.
+	Skip func(err error) bool
 }
 
 // Export writes the first n examples of a source as the split "train" of a new data set; see ExportSplits.
 func Export(dir string, src dataset.Source, n int, progress func(done int)) error {
-	return ExportSplits(dir, []Split{{"train", src, n}}, progress)
+	return ExportSplits(dir, []Split{{Name: "train", Source: src, N: n}}, progress)
 }
 
 // ExportSplits writes examples to a new folder in the layouts of COCO and VQA v2:
@@ -119,20 +122,30 @@ func exportSplit(dir string, s Split, done func()) error {
 		w.category[c] = i + 1
 		w.categories = append(w.categories, map[string]any{"id": i + 1, "name": c, "supercategory": ""})
 	}
+	var skipped error
 	for i := range s.N {
 		ex, err := s.Source.At(i, nil)
+		if err != nil && s.Skip != nil && s.Skip(err) {
+			skipped = err
+			done()
+			continue
+		}
 		if err != nil {
 			return err
 		}
-		name := fmt.Sprintf("%06d.png", i+1)
+		id := len(w.images) + 1
+		name := fmt.Sprintf("%06d.png", id)
 		if err := writePNG(filepath.Join(dir, s.Name, name), ex.Image); err != nil {
 			return err
 		}
-		w.paths[fmt.Sprint(i+1)] = s.Name + "/" + name
-		if err := w.example(i+1, name, ex); err != nil {
+		w.paths[fmt.Sprint(id)] = s.Name + "/" + name
+		if err := w.example(id, name, ex); err != nil {
 			return fmt.Errorf("%s: %w", ex.ID, err)
 		}
 		done()
+	}
+	if skipped != nil && len(w.images) == 0 {
+		return fmt.Errorf("no picture can be read, the last one because: %w", skipped)
 	}
 	return w.finish(filepath.Join(dir, "images_"+s.Name+".json"), s)
 }
@@ -251,7 +264,7 @@ func (w *exporter) ask(image int, q annotation.Question) error {
 }
 
 func (w *exporter) finish(pathsFile string, s Split) error {
-	info := map[string]any{"description": fmt.Sprintf("%s: %d pictures", s.Source.Name(), s.N)}
+	info := map[string]any{"description": fmt.Sprintf("%s: %d pictures", s.Source.Name(), len(w.images))}
 	coco := map[string]any{"info": info, "licenses": []any{}, "images": w.images, "categories": w.categories}
 	people := map[string]any{"info": info, "licenses": []any{}, "images": w.images, "categories": w.jointed()}
 	vqa := map[string]any{"info": info, "data_subtype": s.Name}

@@ -1,6 +1,7 @@
 package scenes
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"image/png"
@@ -58,7 +59,7 @@ func TestExportIsWhatWasDrawn(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "set")
 	src, val := New(Config{Seed: 21, N: 30}), New(Config{Seed: 22, N: 3, Size: 64})
 	var calls []int
-	err := ExportSplits(dir, []Split{{"train", src, 20}, {"val", val, 3}}, func(done int) { calls = append(calls, done) })
+	err := ExportSplits(dir, []Split{{Name: "train", Source: src, N: 20}, {Name: "val", Source: val, N: 3}}, func(done int) { calls = append(calls, done) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +195,7 @@ func TestExportLeavesNothingHalfDone(t *testing.T) {
 		{"source fails", "disk on fire", func(dir string) error { return Export(filepath.Join(dir, "x"), broken{src}, 5, nil) }},
 		{"too many", "holds 5", func(dir string) error { return Export(filepath.Join(dir, "x"), src, 6, nil) }},
 		{"bad split", "cannot name", func(dir string) error {
-			return ExportSplits(filepath.Join(dir, "x"), []Split{{"../y", src, 1}}, nil)
+			return ExportSplits(filepath.Join(dir, "x"), []Split{{Name: "../y", Source: src, N: 1}}, nil)
 		}},
 	} {
 		dir := t.TempDir()
@@ -213,3 +214,44 @@ func TestExportLeavesNothingHalfDone(t *testing.T) {
 		t.Errorf("export over files: %v", err)
 	}
 }
+
+// TestExportSkips: what cannot be read is left out when that is allowed, and those after it have numbers without a gap.
+func TestExportSkips(t *testing.T) {
+	src := New(Config{N: 5})
+	var said []error
+	split := Split{Name: "train", Source: broken{src}, N: 5, Skip: func(err error) bool { said = append(said, err); return true }}
+	dir := filepath.Join(t.TempDir(), "x")
+	if err := ExportSplits(dir, []Split{split}, nil); err != nil {
+		t.Fatal(err)
+	}
+	got, err := dataset.Open(dir, dataset.OpenOptions{})
+	if err != nil || got.Len() != 4 || len(said) != 1 || said[0].Error() != "disk on fire" {
+		t.Fatalf("%v, %v, said %v", got, err, said)
+	}
+	if pictures, err := filepath.Glob(filepath.Join(dir, "train", "00000[1-4].png")); err != nil || len(pictures) != 4 {
+		t.Errorf("%q, %v", pictures, err)
+	}
+	want, err := src.At(4, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last, err := got.At(3, nil); err != nil || !bytes.Equal(last.Image.Pix, want.Image.Pix) {
+		t.Errorf("the last picture is another, %v", err)
+	}
+	split.Skip = func(error) bool { return false }
+	if err := ExportSplits(filepath.Join(t.TempDir(), "y"), []Split{split}, nil); err == nil {
+		t.Error("it was left out though that was not allowed")
+	}
+	split.Source, split.Skip = nothing{src}, func(error) bool { return true }
+	empty := filepath.Join(t.TempDir(), "z")
+	if err := ExportSplits(empty, []Split{split}, nil); err == nil || !strings.Contains(err.Error(), "no picture can be read") {
+		t.Errorf("a set of nothing: %v", err)
+	}
+	if _, err := os.Stat(empty); !os.IsNotExist(err) {
+		t.Errorf("it is there: %v", err)
+	}
+}
+
+type nothing struct{ *Source }
+
+func (nothing) At(int, *rand.Rand) (*dataset.Example, error) { return nil, errors.New("gone") }

@@ -156,7 +156,7 @@ func (a *app) printDataInfo(d *dataInfo) {
 	if more := len(d.Classes) - listed; more > 0 {
 		classes += fmt.Sprintf(" and %d more", more)
 	}
-	a.paragraph("classes", printable(fmt.Sprintf("%d: %s", len(d.Classes), classes)))
+	a.paragraph("classes", printable(strings.TrimSuffix(fmt.Sprintf("%d: %s", len(d.Classes), classes), ": ")))
 	for _, n := range counts(d.Holds) {
 		a.row(n.what, fmt.Sprint(n.n))
 	}

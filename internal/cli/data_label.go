@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -83,6 +84,15 @@ func (a *app) runDataLabel(ctx context.Context, o *dataLabelOptions, path string
 		return bad("fovea models", "the model %q cannot %s", card.Name, taskNames(missing))
 	}
 	l := &labeller{ctx: ctx, Source: src, model: p, ask: fovea.Request{Tasks: tasks, Query: list(o.query), Threshold: o.threshold}, keep: o.keep}
+	if tasks&task.SetOf(task.Detect, task.Segment) != 0 && len(l.ask.Query) == 0 && len(card.Labels) == 0 {
+		return usage(`--query "person, dog"`, "the model %q has no labels of its own: say what to look for", card.Name)
+	}
+	if err := p.Check(l.ask); err != nil {
+		return err
+	}
+	if err := a.checkWords(&l.ask, card); err != nil {
+		return err
+	}
 	if o.keep {
 		l.classes = slices.Clone(src.Classes())
 	}
@@ -103,18 +113,44 @@ func (a *app) runDataLabel(ctx context.Context, o *dataLabelOptions, path string
 		n = min(n, o.limit)
 	}
 	bar := a.progress("labelling", n)
-	err = scenes.ExportSplits(o.out, []scenes.Split{{Name: "train", Source: l, N: n}}, bar.step)
+	failed, permanent := 0, true
+	skip := func(err error) bool {
+		if ctx.Err() != nil {
+			return false
+		}
+		bar.done()
+		it := failedExample(err)
+		a.showFailure(it)
+		failed++
+		permanent = permanent && isPermanent(it.err)
+		return true
+	}
+	err = scenes.ExportSplits(o.out, []scenes.Split{{Name: "train", Source: l, N: n, Skip: skip}}, bar.step)
 	bar.done()
-	if err != nil {
+	switch n -= failed; {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case n == 0:
+		return outcome(ctx, 0, failed, permanent)
+	case err != nil:
 		return bad("", "%s", strings.TrimPrefix(err.Error(), "scenes: "))
 	}
 	if a.json {
-		return a.printJSON(map[string]any{"out": o.out, "images": n, "objects": l.objects, "kept": l.kept, "model": card.Name})
-	}
-	if !a.quiet {
+		err = a.printJSON(map[string]any{"out": o.out, "images": n, "objects": l.objects, "kept": l.kept, "model": card.Name})
+	} else if !a.quiet {
 		fmt.Fprintf(a.err, "%d pictures with %d objects, %d of them kept, are in %s; see fovea data preview %s\n", n, l.objects+l.kept, l.kept, o.out, o.out)
 	}
-	return nil
+	return errors.Join(err, outcome(ctx, n, failed, permanent))
+}
+
+// failedExample is a picture of a data set that cannot be read.
+func failedExample(err error) *item {
+	it := &item{err: fovea.PictureError(err)}
+	var known *dataset.ExampleError
+	if errors.As(err, &known) {
+		it.name, it.err = known.ID, fovea.PictureError(known.Err)
+	}
+	return it
 }
 
 // labeller is a data set whose labels a model makes as they are read.
@@ -157,11 +193,11 @@ func (l *labeller) At(i int, rng *rand.Rand) (*dataset.Example, error) {
 	ask.Image = ex.Image
 	r, err := l.model.Do(l.ctx, ask)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", ex.ID, err)
+		return nil, &dataset.ExampleError{Set: l.Name(), ID: ex.ID, Err: err}
 	}
 	f, err := foundBy(r)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", ex.ID, err)
+		return nil, &dataset.ExampleError{Set: l.Name(), ID: ex.ID, Err: err}
 	}
 	p := annotation.Picture{W: ex.Image.W, H: ex.Image.H}
 	if l.keep {

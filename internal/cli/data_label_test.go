@@ -1,9 +1,14 @@
 package cli
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"io"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"fovea"
@@ -89,5 +94,68 @@ func TestDataLabel(t *testing.T) {
 	}
 	if n != total || total == 0 {
 		t.Errorf("%d labels kept of %d", n, total)
+	}
+}
+
+// TestDataLabelPhotos labels a folder of nothing but pictures: those that cannot be read are named and left out, what was drawn by the
+// program is no photo, and a model without labels of its own asks what to look for.
+func TestDataLabelPhotos(t *testing.T) {
+	dir := t.TempDir()
+	photos, out := filepath.Join(dir, "photos"), filepath.Join(dir, "out")
+	park, err := os.ReadFile("../../examples/park.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(photos, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string][]byte{"broken.png": park[:len(park)/2], "park.png": park, "park.fovea.png": park} {
+		if err := os.WriteFile(filepath.Join(photos, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func(args ...string) (int, string) {
+		var stdout, stderr bytes.Buffer
+		code := Run(t.Context(), append([]string{"data", "label", photos}, args...), strings.NewReader(""), &stdout, &stderr)
+		return code, stdout.String() + stderr.String()
+	}
+	if code, said := run("--out", out, "--json"); code != exitSome || !strings.Contains(said, `"image":"broken.png","error":{"code":"image.`) || !strings.Contains(said, `"images":1`) {
+		t.Errorf("code %d, said %s", code, said)
+	}
+	src, err := dataset.Open(out, dataset.OpenOptions{})
+	if err != nil || src.Len() != 1 {
+		t.Fatalf("%v, %v", src, err)
+	}
+	people := 0
+	ex, err := src.At(0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range ex.Objects {
+		if o.Label == "person" {
+			people++
+		}
+	}
+	if people != 2 {
+		t.Errorf("%d people in the park", people)
+	}
+	if code, said := run("--out", filepath.Join(dir, "query"), "--model", "../../testdata/fixtures/parity/florence2"); code != exitUsage || !strings.Contains(said, "--query") {
+		t.Errorf("without labels: code %d, said %s", code, said)
+	}
+	if err := os.Remove(filepath.Join(photos, "park.png")); err != nil {
+		t.Fatal(err)
+	}
+	none := filepath.Join(dir, "none")
+	if code, said := run("--out", none); code != exitBad || !strings.Contains(said, "broken.png") {
+		t.Errorf("nothing but broken ones: code %d, said %s", code, said)
+	}
+	if _, err := os.Stat(none); !os.IsNotExist(err) {
+		t.Errorf("a folder was written: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var said bytes.Buffer
+	if code := Run(ctx, []string{"data", "label", photos, "--out", none}, strings.NewReader(""), io.Discard, &said); code != exitFailed || !strings.Contains(said.String(), "interrupted") {
+		t.Errorf("code %d, said %s", code, said.String())
 	}
 }

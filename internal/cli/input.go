@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"fovea"
+	"fovea/dataset"
 	"fovea/imageproc"
 	"fovea/internal/fetch"
 )
@@ -30,7 +31,7 @@ var (
 )
 
 // drawnEnding marks pictures that this program has drawn; a folder's are passed over.
-const drawnEnding = ".fovea.png"
+const drawnEnding = dataset.DrawnEnding
 
 func ends(name string, endings []string) bool {
 	return slices.Contains(endings, strings.ToLower(filepath.Ext(name)))
