@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -199,11 +198,13 @@ func (o *compressOptions) format(files fs.FS) checkpoint.DType {
 // those of the data set's train part, or else of what follows the measured ones.
 func (a *app) pruned(ctx context.Context, o *compressOptions, m *unified.Model, src dataset.Source, tasks task.Set) (*unified.Model, error) {
 	e := recipe.Evaluation{Name: "calibration", Tasks: tasks &^ task.SetOf(task.Match), Limit: o.calibrate, Captions: o.calibrate / 4}
-	switch {
-	case src == nil || o.data == "scenes":
+	if src == nil || o.data == "scenes" {
 		e.Source = scenes.New(scenes.Config{Seed: 1, N: o.calibrate, Size: cmp.Or(o.size, m.Config.Size)})
-	default:
-		e.Source = o.others(src)
+	} else {
+		var err error
+		if e.Source, err = a.others(o, src); err != nil {
+			return nil, bad("", "%s", strings.TrimPrefix(err.Error(), "dataset: "))
+		}
 	}
 	n := min(e.Source.Len(), o.calibrate)
 	p := a.progress("choosing units", n)
@@ -219,29 +220,22 @@ func (a *app) pruned(ctx context.Context, o *compressOptions, m *unified.Model, 
 	return small, err
 }
 
-// others are pictures of the data set beside those that are measured.
-func (o *compressOptions) others(src dataset.Source) dataset.Source {
+// others are pictures of the data set beside those that are measured: those of its train part, or what follows them. Where there are
+// no others it is those themselves, which flatters the smaller model; that is said.
+func (a *app) others(o *compressOptions, src dataset.Source) (dataset.Source, error) {
 	if o.split != "" && o.split != "train" {
 		train := setOptions{split: "train", skeleton: o.skeleton}
-		if s, err := train.open(o.data); err == nil && s.Len() > 0 {
-			return s
+		if s, err := train.open(o.data); err == nil {
+			return s, nil
 		}
 	}
-	if n := src.Len() - min(src.Len(), o.limit); n > 0 {
-		return rest{src, src.Len() - n}
+	if src.Len() > o.limit {
+		return dataset.Part(src, o.limit, 0)
 	}
-	return src
+	a.note("the units are chosen by the %d pictures that are measured, for %s has no others: the figures flatter the smaller model; --limit %d leaves half of them to choose by",
+		src.Len(), o.data, max(src.Len()/2, 1))
+	return src, nil
 }
-
-// rest is a data set without its first pictures.
-type rest struct {
-	dataset.Source
-	from int
-}
-
-func (r rest) Len() int { return r.Source.Len() - r.from }
-
-func (r rest) At(i int, rng *rand.Rand) (*dataset.Example, error) { return r.Source.At(r.from+i, rng) }
 
 // saveModel writes a model's folder: all of it or nothing.
 func saveModel(m *unified.Model, dir string, format checkpoint.DType) error {

@@ -82,5 +82,12 @@ func report(w io.Writer, st style, err error) {
 	}
 }
 
+// note tells people what they should know, though nothing failed.
+func (a *app) note(format string, args ...any) {
+	if !a.quiet {
+		fmt.Fprintf(a.err, "%s %s\n", a.errStyle.paint(bold, "fovea: note:"), fmt.Sprintf(format, args...))
+	}
+}
+
 // tidy is an error's text without the package that it begins with when that is the program's own name.
 func tidy(err error) string { return strings.TrimPrefix(err.Error(), "fovea: ") }

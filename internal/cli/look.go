@@ -72,12 +72,12 @@ func (a *app) leaveOut(req *fovea.Request, card model.Card, name string) error {
 		}
 		return usage(strings.Join(hints, "; "), "the model %q has nothing to say about a picture unasked", card.Name)
 	}
-	if left := commands(asked &^ req.Tasks); len(left) > 0 && !a.quiet {
+	if left := commands(asked &^ req.Tasks); len(left) > 0 {
 		text := "left out, as the model is not made for it: " + strings.Join(left, ", ")
 		if len(hints) > 0 {
 			text += "; with words of yours: " + strings.Join(hints, "; ")
 		}
-		fmt.Fprintf(a.err, "%s %s\n", a.errStyle.paint(bold, "fovea: note:"), printable(text))
+		a.note("%s", printable(text))
 	}
 	return nil
 }

@@ -55,10 +55,8 @@ func (a *app) runScore(o *scoreOptions) error {
 	if err != nil {
 		return bad("", "%s", strings.TrimPrefix(err.Error(), "eval: "))
 	}
-	if !a.quiet {
-		for _, w := range r.Warnings {
-			fmt.Fprintf(a.err, "%s %s\n", a.errStyle.paint(bold, "fovea: note:"), w)
-		}
+	for _, w := range r.Warnings {
+		a.note("%s", w)
 	}
 	return a.printMeasures(measures{o.task, o.gt, r.Images, r.Metrics, float64(r.Images) / time.Since(start).Seconds()})
 }

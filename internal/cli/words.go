@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -23,8 +22,8 @@ func (a *app) checkWords(req *fovea.Request, card model.Card) error {
 			if !card.OpenVocabulary {
 				return usage(didYouMean(w, l.known, ""), "%s: the model %q does not know %q, and takes no other words than its own", l.flag, card.Name, w)
 			}
-			if n := nearest(w, l.known); n != "" && !a.quiet {
-				fmt.Fprintf(a.err, "%s %s: the model has not learned %q; did you mean %s?\n", a.errStyle.paint(bold, "fovea: note:"), l.flag, printable(w), n)
+			if n := nearest(w, l.known); n != "" {
+				a.note("%s: the model has not learned %q; did you mean %s?", l.flag, printable(w), n)
 			}
 		}
 	}
