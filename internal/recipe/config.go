@@ -132,6 +132,9 @@ func Parse(b []byte) (*Config, error) {
 		return nil, err
 	}
 	if err := knownKeys(&root, c); err != nil {
+		if knownKeys(&root, Sweep{}) == nil {
+			return nil, errors.New("it is a sweep, which fovea sweep takes")
+		}
 		return nil, err
 	}
 	eachKey(&root, "", c.Given)

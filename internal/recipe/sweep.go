@@ -75,6 +75,9 @@ func (s *Sweep) parse(b []byte, dir, out string) error {
 		return err
 	}
 	if err := knownKeys(&root, *s); err != nil {
+		if knownKeys(&root, Config{}) == nil {
+			return errors.New("it is a recipe, which fovea train takes; a sweep names recipes under bases")
+		}
 		return err
 	}
 	if err := root.Load(s); err != nil {

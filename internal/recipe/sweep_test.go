@@ -122,6 +122,7 @@ func TestSweepRefuses(t *testing.T) {
 	write(t, dir, "blind.yaml", strings.Replace(sweptRecipe, "eval:", "#", 1))
 	for text, want := range map[string]string{
 		"vary: {}":                   "bases",
+		sweptRecipe:                  "it is a recipe, which fovea train takes; a sweep names recipes under bases",
 		"bases: [a.yaml]\nvarry: {}": `did you mean "vary"`,
 		"bases: [none.yaml]":         "none.yaml",
 		"bases: [a.yaml]\nvary: {x: {train: {learning: 1}}}":           `unknown key "train.learning"`,
@@ -137,5 +138,8 @@ func TestSweepRefuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
+	}
+	if _, err := Parse([]byte("bases: [a.yaml]\nvary: {x: {}}")); err == nil || !strings.Contains(err.Error(), "fovea sweep") {
+		t.Errorf("a sweep as a recipe: %v", err)
 	}
 }
