@@ -3,6 +3,8 @@
 # streams and errors included. Installs the clients from PyPI and npm at fixed versions into a folder that is thrown away
 # (or into $CLIENTS, which stays and makes the next run quick). Ends with 1 when an answer is not what a client's users expect.
 #   internal/serve/testdata/clients/run.sh [PROGRAM]   PROGRAM is a fovea; without it, it is built
+# $SEED and $EXAMPLES: what schemathesis draws its requests from, and how many for each operation. Both are fixed, so that a
+# change does not fail by chance.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../../.." && pwd)
@@ -53,7 +55,8 @@ if packages "$dir/venv" openai==3.57.0 ollama==0.6.3 'tritonclient[http,grpc]==2
 fi
 # schemathesis has dependencies that do not go with those of the clients.
 if packages "$dir/schemathesis" schemathesis==4.32.5; then
-  "$dir/schemathesis/bin/schemathesis" --config-file "$here/schemathesis.toml" run "$url/openapi.yaml" --url "$url" --request-timeout 60
+  SCHEMATHESIS_HOOKS=$here/schemathesis_hooks.py "$dir/schemathesis/bin/schemathesis" --config-file "$here/schemathesis.toml" run "$url/openapi.yaml" \
+    --url "$url" --request-timeout 60 --workers 2 --seed "${SEED:-1}" --max-examples "${EXAMPLES:-40}"
 fi
 mkdir -p "$dir/npm"
 if program node nodejs && program npm npm && (cd "$dir/npm" && fetched "openai and ollama from npm" npm install --no-audit --no-fund openai@6.49.0 ollama@0.6.4); then
