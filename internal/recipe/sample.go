@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 
@@ -15,6 +16,7 @@ type source struct {
 	tasks   task.Set
 	labels  task.Source
 	augment *augment.Pipeline
+	teacher *teacher // names what is on a picture; nil: the labels do
 }
 
 // sampler makes the samples of a run: sample k of the stream is a pure function of the seed and k.
@@ -26,16 +28,24 @@ type sampler struct {
 }
 
 // sample reads, augments and builds one sample of source i.
-func (s *sampler) sample(i int, ex *dataset.Example, rng *rand.Rand) *task.Sample {
+func (s *sampler) sample(i int, ex *dataset.Example, rng *rand.Rand) (*task.Sample, error) {
 	src := &s.sources[i]
 	if src.tasks == task.SetOf(task.Classify) {
 		if m, ok := src.augment.Mix(rng, ex, s.builder.Side); ok {
-			return s.builder.BuildMixed(m, src.labels)
+			return s.builder.BuildMixed(m, src.labels), nil
 		}
 	}
 	img, pic := src.augment.Apply(rng, ex, s.builder.Side)
 	has := task.Has{Boxes: ex.Labels&dataset.HasBoxes != 0, Some: ex.Labels&dataset.SomeBoxes != 0, Masks: ex.Labels&dataset.HasMasks != 0}
-	return s.builder.Build(img, &pic, has, src.labels, rng)
+	out := s.builder.Build(img, &pic, has, src.labels, rng)
+	if src.teacher != nil {
+		seen, err := src.teacher.look(img)
+		if err != nil {
+			return nil, fmt.Errorf("recipe: the teacher looks at %s: %w", ex.ID, err)
+		}
+		s.builder.Teach(out, seen, src.labels)
+	}
+	return out, nil
 }
 
 // served says which tasks a data set's labels can teach, and which they can measure: boxes of some objects teach what is there, but

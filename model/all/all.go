@@ -12,6 +12,7 @@ import (
 	"fovea/model/eomt"
 	"fovea/model/florence2"
 	"fovea/model/idefics3"
+	"fovea/model/lite"
 	"fovea/model/owlv2"
 	"fovea/model/paligemma"
 	"fovea/model/qwen"
@@ -26,7 +27,7 @@ import (
 
 // Families are all of them, in alphabetical order.
 func Families() []model.Family {
-	return []model.Family{blip.Family, clip.Family, clipseg.Family, dinov2.Family, dinov2.WithRegisters, eomt.Family, florence2.Family, idefics3.Family, idefics3.SmolVLM, owlv2.Family, paligemma.Family, qwen.Family, qwen.Three, rtdetr.Family, rtdetr.Fine, sam.Family, siglip.Family, siglip.NaFlex, vilt.Family, vit.Family, vitpose.Family, yolos.Family}
+	return []model.Family{blip.Family, clip.Family, clipseg.Family, dinov2.Family, dinov2.WithRegisters, eomt.Family, florence2.Family, idefics3.Family, idefics3.SmolVLM, lite.Family, owlv2.Family, paligemma.Family, qwen.Family, qwen.Three, rtdetr.Family, rtdetr.Fine, sam.Family, siglip.Family, siglip.NaFlex, vilt.Family, vit.Family, vitpose.Family, yolos.Family}
 }
 
 // Open opens a folder of any of the families, laid out as on the Hugging Face hub. See model.Load.

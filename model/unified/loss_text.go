@@ -120,7 +120,7 @@ func scaleBy(x []float32, f float32) {
 
 // classifyLoss teaches the name of the whole picture.
 func (m *Model) classifyLoss(t *autograd.Tape, h Hidden, samples []*task.Sample, w Weights, s *lossScratch) {
-	rows, target, weight, of := s.refs[5][:0], s.ints[6][:0], s.floats[17][:0], s.ints[8][:0]
+	rows, weight, of := s.refs[5][:0], s.floats[17][:0], s.ints[8][:0]
 	clear(s.column)
 	s.bags = s.bags[:0]
 	for i, p := range s.prompts {
@@ -134,12 +134,13 @@ func (m *Model) classifyLoss(t *autograd.Tape, h Hidden, samples []*task.Sample,
 				s.bags = append(s.bags, m.Names.Words[id])
 			}
 		}
-		for _, c := range smp.Class { // a mixed picture answers twice, with the weight of each part
-			rows, of = append(rows, ops.Ref{Row: int32(h.Start[i])}), append(of, int32(p.Image))
-			target, weight = append(target, s.column[c.Name]), append(weight, c.Weight)
+		sum := float32(0)
+		for _, c := range smp.Class {
+			sum += c.Weight
 		}
+		rows, of, weight = append(rows, ops.Ref{Row: int32(h.Start[i])}), append(of, int32(p.Image)), append(weight, sum)
 	}
-	s.refs[5], s.ints[6], s.floats[17], s.ints[8] = rows, target, weight, of
+	s.refs[5], s.floats[17], s.ints[8] = rows, weight, of
 	if len(rows) == 0 {
 		return
 	}
@@ -158,7 +159,9 @@ func (m *Model) classifyLoss(t *autograd.Tape, h Hidden, samples []*task.Sample,
 				row[c], q[c] = never, 0
 			}
 		}
-		q[target[k]] += 1 - w.Smooth
+		for _, c := range samples[image].Class {
+			q[s.column[c.Name]] += (1 - w.Smooth) * c.Weight / weight[k]
+		}
 		total += weight[k]
 	}
 	scaleBy(weight, 1/total)
