@@ -7,8 +7,8 @@ import (
 
 // Conv2D is a convolution with a k×k kernel, stride s and zero padding (k−1)/2, channels last. x is [B, H, W, C]; w is
 // [Out, k·k·C] with the kernel's rows, columns and input channels from outer to inner; bias is [Out] or nil. The result
-// is [B, ⌈H/s⌉, ⌈W/s⌉, Out] for odd k. It is computed as one matrix product, which
-// reads the picture through the kernel (kernel.Patches).
+// is [B, ⌈H/s⌉, ⌈W/s⌉, Out] for odd k. It is computed as one matrix product, which reads the picture through the kernel
+// (kernel.Patches), or, while training, by Winograd's filtering (kernel.ConvWinograd), where that fits.
 func Conv2D(x, w, bias *Value, k, s int) *Value {
 	mustBe(k%2 == 1, "conv2d", "an odd kernel", x, w)
 	return Conv2DPad(x, w, bias, k, s, (k-1)/2)
@@ -32,7 +32,7 @@ func convolve(x, w, bias *Value, g window) *Value {
 	t := x.Tape()
 	y := t.New(autograd.Wants(x, w, bias), x.Shape[0], g.oh, g.ow, w.Shape[0])
 	op := autograd.Node[convOp](t)
-	*op = convOp{x, w, bias, y, g}
+	*op = convOp{x, w, bias, y, g, nil}
 	op.forward()
 	if y.Grad != nil {
 		t.Push(op)
@@ -43,11 +43,21 @@ func convolve(x, w, bias *Value, g window) *Value {
 type convOp struct {
 	x, w, bias, y *Value
 	win           window
+	kernels       []float32 // transformed, where the convolution goes by Winograd's filtering
 }
+
+// minWinograd is the number of channels, before or after, below which transforms cost more than they save.
+const minWinograd = 16
 
 func (o *convOp) forward() {
 	t := o.y.Tape()
 	out, cols := o.w.Shape[0], o.w.Shape.Last()
+	if p := o.win.patches(o.x.Data); t.Train && o.bias == nil && p.Winograd() && out%2 == 0 && min(p.C, out) >= minWinograd && t.Work.Workers() == 1 {
+		o.kernels = t.Scratch(kernel.WinogradParts * out * p.C)
+		kernel.WinogradKernels(t.Work, o.kernels, o.w.Data, out, p.C)
+		kernel.ConvWinograd(t.Work, o.y.Data, p, o.kernels, out, false, false)
+		return
+	}
 	ep := kernel.Epilogue{}
 	if o.bias != nil {
 		ep.Bias = o.bias.Data
@@ -81,6 +91,10 @@ func (o *convOp) Backward() {
 		}
 		return
 	}
+	if o.kernels != nil {
+		o.backwardWinograd()
+		return
+	}
 	n := o.y.Shape.Rows()
 	dy := kernel.M(o.y.Grad, n, out)
 	if o.w.Grad != nil {
@@ -92,6 +106,22 @@ func (o *convOp) Backward() {
 		o.spread()
 	default:
 		o.spreadBands(w)
+	}
+}
+
+func (o *convOp) backwardWinograd() {
+	t, out, c := o.y.Tape(), o.w.Shape[0], o.win.c
+	if o.w.Grad != nil {
+		mark := t.Mark()
+		du := t.Scratch(len(o.kernels))
+		kernel.ConvWinogradGrad(t.Work, du, o.y.Grad, o.win.patches(o.x.Data), out)
+		kernel.WinogradKernelsGrad(t.Work, o.w.Grad, du, out, c)
+		t.Release(mark)
+	}
+	if o.x.Grad != nil {
+		back := o.win
+		back.c = out
+		kernel.ConvWinograd(t.Work, o.x.Grad, back.patches(o.y.Grad), o.kernels, c, true, true)
 	}
 }
 

@@ -55,6 +55,7 @@ var gradients = []struct {
 	{"concat", [][]int{{2, 4}, {3, 4}}, func(t *autograd.Tape, in []*Value) *Value { return Concat(in[0], in[1]) }},
 	{"conv 3x3", [][]int{{2, 5, 4, 3}, {6, 27}, {6}}, func(t *autograd.Tape, in []*Value) *Value { return Conv2D(in[0], in[1], in[2], 3, 1) }},
 	{"conv 3x3 stride 2", [][]int{{2, 6, 5, 3}, {6, 27}}, func(t *autograd.Tape, in []*Value) *Value { return Conv2D(in[0], in[1], nil, 3, 2) }},
+	{"conv 3x3 by Winograd's filtering", [][]int{{2, 4, 8, 16}, {18, 144}}, func(t *autograd.Tape, in []*Value) *Value { return Conv2D(in[0], in[1], nil, 3, 1) }},
 	{"conv 1x1", [][]int{{2, 3, 3, 4}, {5, 4}}, func(t *autograd.Tape, in []*Value) *Value { return Conv2D(in[0], in[1], nil, 1, 1) }},
 	{"conv 4x4 of patches", [][]int{{2, 9, 8, 3}, {5, 48}, {5}}, func(t *autograd.Tape, in []*Value) *Value { return Conv2DPad(in[0], in[1], in[2], 4, 4, 0) }},
 	{"conv 4x4 of patches, padded", [][]int{{1, 7, 8, 3}, {5, 48}}, func(t *autograd.Tape, in []*Value) *Value { return Conv2DPad(in[0], in[1], nil, 4, 4, 1) }},

@@ -85,6 +85,21 @@ func pairElements(dst, src []float32, rows, ld, n, width int) {
 	pairElementsBF16(dst, src, rows, ld, n, width)
 }
 
+// winogradInPairs is winogradIn rounded to bfloat16, two channels an element.
+func winogradInPairs(dst, src []float32, ds, ld, rs, c, n int) {
+	winogradInPairsBF16(dst, src, ds, ld, rs, c, n)
+}
+
+// winogradInTiles is winogradIn rounded to bfloat16, two of 2·n neighbouring windows an element.
+func winogradInTiles(dst, src []float32, ds, ld, rs, c, n int) {
+	winogradInTilesBF16(dst, src, ds, ld, rs, c, n)
+}
+
+// winogradGradTiles is winogradGrad rounded to bfloat16, two of 2·n neighbouring windows an element.
+func winogradGradTiles(dst, src []float32, ds, ld, rs, c, n int) {
+	winogradGradTilesBF16(dst, src, ds, ld, rs, c, n)
+}
+
 func spread(x []float32) (lo, hi, zero float32) {
 	if useAVX512 && hasVNNI {
 		return spreadVNNI(x)

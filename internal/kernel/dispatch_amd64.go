@@ -532,6 +532,50 @@ func depthGrad5(w, x, dy []float32, n, c, step int) {
 	}
 }
 
+func winogradIn(dst, src []float32, ds, ld, rs, c, n int) {
+	switch {
+	case useAVX512:
+		winogradInAVX512(dst, src, ds, ld, rs, c, n)
+	case useAVX2:
+		winogradInAVX2(dst, src, ds, ld, rs, c, n)
+	default:
+		winogradInGeneric(dst, src, ds, ld, rs, c, n)
+	}
+}
+
+func winogradGrad(dst, src []float32, ds, ld, rs, c, n int) {
+	switch {
+	case useAVX512:
+		winogradGradAVX512(dst, src, ds, ld, rs, c, n)
+	case useAVX2:
+		winogradGradAVX2(dst, src, ds, ld, rs, c, n)
+	default:
+		winogradGradGeneric(dst, src, ds, ld, rs, c, n)
+	}
+}
+
+func winogradOut(dst, src []float32, ds, ld, rs, c, n int) {
+	switch {
+	case useAVX512:
+		winogradOutAVX512(dst, src, ds, ld, rs, c, n)
+	case useAVX2:
+		winogradOutAVX2(dst, src, ds, ld, rs, c, n)
+	default:
+		winogradOutGeneric(dst, src, ds, ld, rs, c, n)
+	}
+}
+
+func winogradOutAdd(dst, src []float32, ds, ld, rs, c, n int) {
+	switch {
+	case useAVX512:
+		winogradOutAddAVX512(dst, src, ds, ld, rs, c, n)
+	case useAVX2:
+		winogradOutAddAVX2(dst, src, ds, ld, rs, c, n)
+	default:
+		winogradOutAddGeneric(dst, src, ds, ld, rs, c, n)
+	}
+}
+
 // gemmTilesAVX512 runs the micro-kernel for tiles of h rows.
 func gemmTilesAVX512(h int, g *gemmArgs) {
 	if g.cols <= 16 {

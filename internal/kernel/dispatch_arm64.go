@@ -170,3 +170,19 @@ func depthSpread5(dx, dy, w []float32, n, c, step int) { depthSpread5Generic(dx,
 func depthGrad3(w, x, dy []float32, n, c, step int) { depthGrad3Generic(w, x, dy, n, c, step) }
 
 func depthGrad5(w, x, dy []float32, n, c, step int) { depthGrad5Generic(w, x, dy, n, c, step) }
+
+func winogradIn(dst, src []float32, ds, ld, rs, c, n int) {
+	winogradInGeneric(dst, src, ds, ld, rs, c, n)
+}
+
+func winogradGrad(dst, src []float32, ds, ld, rs, c, n int) {
+	winogradGradGeneric(dst, src, ds, ld, rs, c, n)
+}
+
+func winogradOut(dst, src []float32, ds, ld, rs, c, n int) {
+	winogradOutGeneric(dst, src, ds, ld, rs, c, n)
+}
+
+func winogradOutAdd(dst, src []float32, ds, ld, rs, c, n int) {
+	winogradOutAddGeneric(dst, src, ds, ld, rs, c, n)
+}

@@ -121,6 +121,7 @@ type product struct {
 	half                      []uint16 // the same: rows of the transpose
 	patches                   Patches  // in place of a or of b
 	patchesLeft, patchesRight bool
+	ready                     bool // a and b lie as the tiles read them, in elements of the shape's group
 	ep                        Epilogue
 	m, n, k                   int
 	units                     int // k in elements of the shape's group
@@ -179,10 +180,12 @@ func (p *product) split(workers int) {
 }
 
 // packsA reports whether rows of a are copied before they are multiplied.
-func (p *product) packsA() bool { return p.shape.group == 2 || p.a.CS != 1 || p.collides() } // patches have no CS
+func (p *product) packsA() bool {
+	return !p.ready && (p.shape.group == 2 || p.a.CS != 1 || p.collides())
+} // patches have no CS
 
 // strips reports whether columns of a are what lies side by side, so that they are packed in strips as high as a tile.
-func (p *product) strips() bool { return !p.patchesLeft && p.a.CS != 1 }
+func (p *product) strips() bool { return !p.ready && !p.patchesLeft && p.a.CS != 1 }
 
 // collides reports that the rows of a tile of a, a multiple of 4 KiB apart, would share the few lines of one set of the
 // first-level cache.

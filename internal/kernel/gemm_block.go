@@ -64,7 +64,7 @@ func (p *product) rhs(buf *packBuf, pc, k, jc, je int) rhsPanels {
 		return rhsPanels{data: p.packed.data[(jc/nr*p.units+pc)*nr:], panel: p.units * nr, row: nr}
 	case p.patchesRight:
 		return p.patchPanels(buf, pc, k, jc, je)
-	case p.shape.group == 2:
+	case p.shape.group == 2 && !p.ready:
 		data := grow(&buf.b, panels*k*nr)
 		first := 0
 		if full := (je - jc) / nr; full > 1 && p.half == nil && p.b.CS == 1 {
@@ -80,7 +80,7 @@ func (p *product) rhs(buf *packBuf, pc, k, jc, je int) rhsPanels {
 			}
 		}
 		return rhsPanels{data: data, panel: k * nr, row: nr}
-	case p.m <= 2*p.shape.mr && p.b.CS == 1: // too few rows to pay for a copy
+	case p.ready || p.m <= 2*p.shape.mr && p.b.CS == 1: // or too few rows to pay for a copy
 		r := rhsPanels{data: p.b.Data[pc*p.b.RS+jc:], panel: nr, row: p.b.RS, direct: true}
 		if full := (je - jc) / nr * nr; full < je-jc {
 			r.tail = grow(&buf.b, k*nr)
@@ -193,6 +193,9 @@ func (p *product) lhs(buf *packBuf, g *gemmArgs, i0, i1, pc, k, h, tall int) lhs
 	case a.CS == 1:
 		g.rs, g.ks = a.RS, 1
 		return lhsTiles{data: a.Data[i0*a.RS+pc:], skip: tall * (h + 1) * a.RS, rs: a.RS}
+	case p.ready:
+		g.rs, g.ks = 1, a.CS
+		return lhsTiles{data: a.Data[i0+pc*a.CS:], skip: tall * (h + 1), rs: 1}
 	}
 	strip := p.shape.strip
 	tiles := ceilDiv(i1-i0, p.shape.mr)

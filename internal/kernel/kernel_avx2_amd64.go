@@ -149,6 +149,18 @@ func depthGrad3AVX2(w []float32, x []float32, dy []float32, n int, c int, step i
 func depthGrad5AVX2(w []float32, x []float32, dy []float32, n int, c int, step int)
 
 //go:noescape
+func winogradInAVX2(dst []float32, src []float32, ds int, ld int, rs int, c int, n int)
+
+//go:noescape
+func winogradGradAVX2(dst []float32, src []float32, ds int, ld int, rs int, c int, n int)
+
+//go:noescape
+func winogradOutAVX2(dst []float32, src []float32, ds int, ld int, rs int, c int, n int)
+
+//go:noescape
+func winogradOutAddAVX2(dst []float32, src []float32, ds int, ld int, rs int, c int, n int)
+
+//go:noescape
 func gemm1x1AVX2(args *gemmArgs)
 
 //go:noescape

@@ -4992,6 +4992,660 @@ end280:
 	VZEROUPPER
 	RET
 
+// func winogradInAVX2(dst []float32, src []float32, ds int, ld int, rs int, c int, n int)
+// Requires: AVX
+TEXT ·winogradInAVX2(SB), NOSPLIT, $24-88
+	MOVQ ds+48(FP), AX
+	SHLQ $0x02, AX
+	MOVQ c+72(FP), DX
+	SHLQ $0x02, DX
+	LEAQ (AX)(AX*2), CX
+	MOVQ src_base+24(FP), BX
+	MOVQ BX, (SP)
+	MOVQ dst_base+0(FP), BX
+	MOVQ BX, 8(SP)
+	MOVQ n+80(FP), BX
+	MOVQ BX, 16(SP)
+
+window282:
+	MOVQ (SP), BX
+	MOVQ BX, SI
+	MOVQ rs+64(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, SI
+	MOVQ SI, DI
+	MOVQ rs+64(FP), R8
+	SHLQ $0x02, R8
+	ADDQ R8, DI
+	MOVQ DI, R8
+	MOVQ rs+64(FP), R9
+	SHLQ $0x02, R9
+	ADDQ R9, R8
+	MOVQ c+72(FP), R10
+	MOVQ 8(SP), R9
+	SUBQ $0x00000008, R10
+	JLT  tail284
+
+loop283:
+	VMOVUPS (BX), Y0
+	VSUBPS  (DI), Y0, Y0
+	VMOVUPS (BX)(DX*1), Y1
+	VSUBPS  (DI)(DX*1), Y1, Y1
+	VMOVUPS (BX)(DX*2), Y2
+	VSUBPS  (DI)(DX*2), Y2, Y2
+	LEAQ    (BX)(DX*1), R11
+	VMOVUPS (R11)(DX*2), Y3
+	LEAQ    (DI)(DX*1), R11
+	VSUBPS  (R11)(DX*2), Y3, Y3
+	VSUBPS  Y2, Y0, Y0
+	VADDPS  Y2, Y1, Y4
+	VSUBPS  Y1, Y2, Y2
+	VSUBPS  Y1, Y3, Y1
+	VMOVUPS Y0, (R9)
+	VMOVUPS Y4, (R9)(AX*1)
+	VMOVUPS Y2, (R9)(AX*2)
+	VMOVUPS Y1, (R9)(CX*1)
+	VMOVUPS (SI), Y0
+	VADDPS  (DI), Y0, Y0
+	VMOVUPS (SI)(DX*1), Y1
+	VADDPS  (DI)(DX*1), Y1, Y1
+	VMOVUPS (SI)(DX*2), Y2
+	VADDPS  (DI)(DX*2), Y2, Y2
+	LEAQ    (SI)(DX*1), R11
+	VMOVUPS (R11)(DX*2), Y3
+	LEAQ    (DI)(DX*1), R11
+	VADDPS  (R11)(DX*2), Y3, Y3
+	VSUBPS  Y2, Y0, Y0
+	VADDPS  Y2, Y1, Y4
+	VSUBPS  Y1, Y2, Y2
+	VSUBPS  Y1, Y3, Y1
+	LEAQ    (R9)(AX*4), R11
+	VMOVUPS Y0, (R11)
+	VMOVUPS Y4, (R11)(AX*1)
+	VMOVUPS Y2, (R11)(AX*2)
+	VMOVUPS Y1, (R11)(CX*1)
+	VMOVUPS (DI), Y0
+	VSUBPS  (SI), Y0, Y0
+	VMOVUPS (DI)(DX*1), Y1
+	VSUBPS  (SI)(DX*1), Y1, Y1
+	VMOVUPS (DI)(DX*2), Y2
+	VSUBPS  (SI)(DX*2), Y2, Y2
+	LEAQ    (DI)(DX*1), R12
+	VMOVUPS (R12)(DX*2), Y3
+	LEAQ    (SI)(DX*1), R12
+	VSUBPS  (R12)(DX*2), Y3, Y3
+	VSUBPS  Y2, Y0, Y0
+	VADDPS  Y2, Y1, Y4
+	VSUBPS  Y1, Y2, Y2
+	VSUBPS  Y1, Y3, Y1
+	LEAQ    (R11)(AX*4), R11
+	VMOVUPS Y0, (R11)
+	VMOVUPS Y4, (R11)(AX*1)
+	VMOVUPS Y2, (R11)(AX*2)
+	VMOVUPS Y1, (R11)(CX*1)
+	VMOVUPS (R8), Y0
+	VSUBPS  (SI), Y0, Y0
+	VMOVUPS (R8)(DX*1), Y1
+	VSUBPS  (SI)(DX*1), Y1, Y1
+	VMOVUPS (R8)(DX*2), Y2
+	VSUBPS  (SI)(DX*2), Y2, Y2
+	LEAQ    (R8)(DX*1), R12
+	VMOVUPS (R12)(DX*2), Y3
+	LEAQ    (SI)(DX*1), R12
+	VSUBPS  (R12)(DX*2), Y3, Y3
+	VSUBPS  Y2, Y0, Y0
+	VADDPS  Y2, Y1, Y4
+	VSUBPS  Y1, Y2, Y2
+	VSUBPS  Y1, Y3, Y1
+	LEAQ    (R11)(AX*4), R11
+	VMOVUPS Y0, (R11)
+	VMOVUPS Y4, (R11)(AX*1)
+	VMOVUPS Y2, (R11)(AX*2)
+	VMOVUPS Y1, (R11)(CX*1)
+	ADDQ    $0x00000020, BX
+	ADDQ    $0x00000020, SI
+	ADDQ    $0x00000020, DI
+	ADDQ    $0x00000020, R8
+	ADDQ    $0x00000020, R9
+	SUBQ    $0x00000008, R10
+	JGE     loop283
+
+tail284:
+	ADDQ       $0x00000008, R10
+	JZ         next285
+	LEAQ       tailAVX2<>+0(SB), R11
+	SHLQ       $0x02, R10
+	SUBQ       R10, R11
+	SHRQ       $0x02, R10
+	VMOVUPS    32(R11), Y0
+	VMASKMOVPS (BX), Y0, Y1
+	VMASKMOVPS (DI), Y0, Y2
+	VSUBPS     Y2, Y1, Y1
+	VMASKMOVPS (BX)(DX*1), Y0, Y2
+	VMASKMOVPS (DI)(DX*1), Y0, Y3
+	VSUBPS     Y3, Y2, Y2
+	VMASKMOVPS (BX)(DX*2), Y0, Y3
+	VMASKMOVPS (DI)(DX*2), Y0, Y4
+	VSUBPS     Y4, Y3, Y3
+	LEAQ       (BX)(DX*1), BX
+	VMASKMOVPS (BX)(DX*2), Y0, Y4
+	LEAQ       (DI)(DX*1), BX
+	VMASKMOVPS (BX)(DX*2), Y0, Y5
+	VSUBPS     Y5, Y4, Y4
+	VSUBPS     Y3, Y1, Y1
+	VADDPS     Y3, Y2, Y5
+	VSUBPS     Y2, Y3, Y3
+	VSUBPS     Y2, Y4, Y2
+	VMASKMOVPS Y1, Y0, (R9)
+	VMASKMOVPS Y5, Y0, (R9)(AX*1)
+	VMASKMOVPS Y3, Y0, (R9)(AX*2)
+	VMASKMOVPS Y2, Y0, (R9)(CX*1)
+	VMASKMOVPS (SI), Y0, Y1
+	VMASKMOVPS (DI), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS (SI)(DX*1), Y0, Y2
+	VMASKMOVPS (DI)(DX*1), Y0, Y3
+	VADDPS     Y3, Y2, Y2
+	VMASKMOVPS (SI)(DX*2), Y0, Y3
+	VMASKMOVPS (DI)(DX*2), Y0, Y4
+	VADDPS     Y4, Y3, Y3
+	LEAQ       (SI)(DX*1), BX
+	VMASKMOVPS (BX)(DX*2), Y0, Y4
+	LEAQ       (DI)(DX*1), BX
+	VMASKMOVPS (BX)(DX*2), Y0, Y5
+	VADDPS     Y5, Y4, Y4
+	VSUBPS     Y3, Y1, Y1
+	VADDPS     Y3, Y2, Y5
+	VSUBPS     Y2, Y3, Y3
+	VSUBPS     Y2, Y4, Y2
+	LEAQ       (R9)(AX*4), BX
+	VMASKMOVPS Y1, Y0, (BX)
+	VMASKMOVPS Y5, Y0, (BX)(AX*1)
+	VMASKMOVPS Y3, Y0, (BX)(AX*2)
+	VMASKMOVPS Y2, Y0, (BX)(CX*1)
+	VMASKMOVPS (DI), Y0, Y1
+	VMASKMOVPS (SI), Y0, Y2
+	VSUBPS     Y2, Y1, Y1
+	VMASKMOVPS (DI)(DX*1), Y0, Y2
+	VMASKMOVPS (SI)(DX*1), Y0, Y3
+	VSUBPS     Y3, Y2, Y2
+	VMASKMOVPS (DI)(DX*2), Y0, Y3
+	VMASKMOVPS (SI)(DX*2), Y0, Y4
+	VSUBPS     Y4, Y3, Y3
+	LEAQ       (DI)(DX*1), DI
+	VMASKMOVPS (DI)(DX*2), Y0, Y4
+	LEAQ       (SI)(DX*1), DI
+	VMASKMOVPS (DI)(DX*2), Y0, Y5
+	VSUBPS     Y5, Y4, Y4
+	VSUBPS     Y3, Y1, Y1
+	VADDPS     Y3, Y2, Y5
+	VSUBPS     Y2, Y3, Y3
+	VSUBPS     Y2, Y4, Y2
+	LEAQ       (BX)(AX*4), BX
+	VMASKMOVPS Y1, Y0, (BX)
+	VMASKMOVPS Y5, Y0, (BX)(AX*1)
+	VMASKMOVPS Y3, Y0, (BX)(AX*2)
+	VMASKMOVPS Y2, Y0, (BX)(CX*1)
+	VMASKMOVPS (R8), Y0, Y1
+	VMASKMOVPS (SI), Y0, Y2
+	VSUBPS     Y2, Y1, Y1
+	VMASKMOVPS (R8)(DX*1), Y0, Y2
+	VMASKMOVPS (SI)(DX*1), Y0, Y3
+	VSUBPS     Y3, Y2, Y2
+	VMASKMOVPS (R8)(DX*2), Y0, Y3
+	VMASKMOVPS (SI)(DX*2), Y0, Y4
+	VSUBPS     Y4, Y3, Y3
+	LEAQ       (R8)(DX*1), DI
+	VMASKMOVPS (DI)(DX*2), Y0, Y4
+	LEAQ       (SI)(DX*1), SI
+	VMASKMOVPS (SI)(DX*2), Y0, Y5
+	VSUBPS     Y5, Y4, Y4
+	VSUBPS     Y3, Y1, Y1
+	VADDPS     Y3, Y2, Y5
+	VSUBPS     Y2, Y3, Y3
+	VSUBPS     Y2, Y4, Y2
+	LEAQ       (BX)(AX*4), BX
+	VMASKMOVPS Y1, Y0, (BX)
+	VMASKMOVPS Y5, Y0, (BX)(AX*1)
+	VMASKMOVPS Y3, Y0, (BX)(AX*2)
+	VMASKMOVPS Y2, Y0, (BX)(CX*1)
+
+next285:
+	MOVQ (SP), BX
+	LEAQ (BX)(DX*2), BX
+	MOVQ BX, (SP)
+	MOVQ ld+56(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, 8(SP)
+	DECQ 16(SP)
+	JNZ  window282
+	VZEROUPPER
+	RET
+
+// func winogradGradAVX2(dst []float32, src []float32, ds int, ld int, rs int, c int, n int)
+// Requires: AVX
+TEXT ·winogradGradAVX2(SB), NOSPLIT, $24-88
+	MOVQ ds+48(FP), AX
+	SHLQ $0x02, AX
+	MOVQ c+72(FP), DX
+	SHLQ $0x02, DX
+	LEAQ (AX)(AX*2), CX
+	MOVQ src_base+24(FP), BX
+	MOVQ BX, (SP)
+	MOVQ dst_base+0(FP), BX
+	MOVQ BX, 8(SP)
+	MOVQ n+80(FP), BX
+	MOVQ BX, 16(SP)
+
+window286:
+	MOVQ (SP), BX
+	MOVQ BX, SI
+	MOVQ rs+64(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, SI
+	MOVQ c+72(FP), R8
+	MOVQ 8(SP), DI
+	SUBQ $0x00000008, R8
+	JLT  tail288
+
+loop287:
+	VMOVUPS (BX), Y0
+	VMOVUPS (SI), Y1
+	VADDPS  Y1, Y0, Y2
+	VSUBPS  Y1, Y0, Y3
+	VMOVUPS (BX)(DX*1), Y4
+	VMOVUPS (SI)(DX*1), Y5
+	VADDPS  Y5, Y4, Y6
+	VSUBPS  Y5, Y4, Y7
+	VADDPS  Y4, Y0, Y8
+	VSUBPS  Y4, Y0, Y9
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y8, (DI)(AX*1)
+	VMOVUPS Y9, (DI)(AX*2)
+	VMOVUPS Y4, (DI)(CX*1)
+	VADDPS  Y6, Y2, Y0
+	VSUBPS  Y6, Y2, Y4
+	LEAQ    (DI)(AX*4), R9
+	VMOVUPS Y2, (R9)
+	VMOVUPS Y0, (R9)(AX*1)
+	VMOVUPS Y4, (R9)(AX*2)
+	VMOVUPS Y6, (R9)(CX*1)
+	VADDPS  Y7, Y3, Y0
+	VSUBPS  Y7, Y3, Y2
+	LEAQ    (R9)(AX*4), R9
+	VMOVUPS Y3, (R9)
+	VMOVUPS Y0, (R9)(AX*1)
+	VMOVUPS Y2, (R9)(AX*2)
+	VMOVUPS Y7, (R9)(CX*1)
+	VADDPS  Y5, Y1, Y0
+	VSUBPS  Y5, Y1, Y2
+	LEAQ    (R9)(AX*4), R9
+	VMOVUPS Y1, (R9)
+	VMOVUPS Y0, (R9)(AX*1)
+	VMOVUPS Y2, (R9)(AX*2)
+	VMOVUPS Y5, (R9)(CX*1)
+	ADDQ    $0x00000020, BX
+	ADDQ    $0x00000020, SI
+	ADDQ    $0x00000020, DI
+	SUBQ    $0x00000008, R8
+	JGE     loop287
+
+tail288:
+	ADDQ       $0x00000008, R8
+	JZ         next289
+	LEAQ       tailAVX2<>+0(SB), R9
+	SHLQ       $0x02, R8
+	SUBQ       R8, R9
+	SHRQ       $0x02, R8
+	VMOVUPS    32(R9), Y0
+	VMASKMOVPS (BX), Y0, Y1
+	VMASKMOVPS (SI), Y0, Y2
+	VADDPS     Y2, Y1, Y3
+	VSUBPS     Y2, Y1, Y4
+	VMASKMOVPS (BX)(DX*1), Y0, Y5
+	VMASKMOVPS (SI)(DX*1), Y0, Y6
+	VADDPS     Y6, Y5, Y7
+	VSUBPS     Y6, Y5, Y8
+	VADDPS     Y5, Y1, Y9
+	VSUBPS     Y5, Y1, Y10
+	VMASKMOVPS Y1, Y0, (DI)
+	VMASKMOVPS Y9, Y0, (DI)(AX*1)
+	VMASKMOVPS Y10, Y0, (DI)(AX*2)
+	VMASKMOVPS Y5, Y0, (DI)(CX*1)
+	VADDPS     Y7, Y3, Y1
+	VSUBPS     Y7, Y3, Y5
+	LEAQ       (DI)(AX*4), BX
+	VMASKMOVPS Y3, Y0, (BX)
+	VMASKMOVPS Y1, Y0, (BX)(AX*1)
+	VMASKMOVPS Y5, Y0, (BX)(AX*2)
+	VMASKMOVPS Y7, Y0, (BX)(CX*1)
+	VADDPS     Y8, Y4, Y1
+	VSUBPS     Y8, Y4, Y3
+	LEAQ       (BX)(AX*4), BX
+	VMASKMOVPS Y4, Y0, (BX)
+	VMASKMOVPS Y1, Y0, (BX)(AX*1)
+	VMASKMOVPS Y3, Y0, (BX)(AX*2)
+	VMASKMOVPS Y8, Y0, (BX)(CX*1)
+	VADDPS     Y6, Y2, Y1
+	VSUBPS     Y6, Y2, Y3
+	LEAQ       (BX)(AX*4), BX
+	VMASKMOVPS Y2, Y0, (BX)
+	VMASKMOVPS Y1, Y0, (BX)(AX*1)
+	VMASKMOVPS Y3, Y0, (BX)(AX*2)
+	VMASKMOVPS Y6, Y0, (BX)(CX*1)
+
+next289:
+	MOVQ (SP), BX
+	LEAQ (BX)(DX*2), BX
+	MOVQ BX, (SP)
+	MOVQ ld+56(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, 8(SP)
+	DECQ 16(SP)
+	JNZ  window286
+	VZEROUPPER
+	RET
+
+// func winogradOutAVX2(dst []float32, src []float32, ds int, ld int, rs int, c int, n int)
+// Requires: AVX
+TEXT ·winogradOutAVX2(SB), NOSPLIT, $24-88
+	MOVQ ds+48(FP), AX
+	SHLQ $0x02, AX
+	MOVQ c+72(FP), DX
+	SHLQ $0x02, DX
+	LEAQ (AX)(AX*2), CX
+	MOVQ dst_base+0(FP), BX
+	MOVQ BX, (SP)
+	MOVQ src_base+24(FP), BX
+	MOVQ BX, 8(SP)
+	MOVQ n+80(FP), BX
+	MOVQ BX, 16(SP)
+
+window290:
+	MOVQ (SP), BX
+	MOVQ BX, SI
+	MOVQ rs+64(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, SI
+	MOVQ c+72(FP), R8
+	MOVQ 8(SP), DI
+	SUBQ $0x00000008, R8
+	JLT  tail292
+
+loop291:
+	VMOVUPS (DI), Y0
+	VMOVUPS (DI)(AX*1), Y1
+	VMOVUPS (DI)(AX*2), Y2
+	VMOVUPS (DI)(CX*1), Y3
+	LEAQ    (DI)(AX*4), R9
+	VMOVUPS (R9), Y4
+	VADDPS  Y4, Y0, Y0
+	VMOVUPS (R9)(AX*1), Y5
+	VADDPS  Y5, Y1, Y1
+	VMOVUPS (R9)(AX*2), Y6
+	VADDPS  Y6, Y2, Y2
+	VMOVUPS (R9)(CX*1), Y7
+	VADDPS  Y7, Y3, Y3
+	LEAQ    (R9)(AX*4), R9
+	VMOVUPS (R9), Y8
+	VADDPS  Y8, Y0, Y0
+	VSUBPS  Y8, Y4, Y4
+	VMOVUPS (R9)(AX*1), Y8
+	VADDPS  Y8, Y1, Y1
+	VSUBPS  Y8, Y5, Y5
+	VMOVUPS (R9)(AX*2), Y8
+	VADDPS  Y8, Y2, Y2
+	VSUBPS  Y8, Y6, Y6
+	VMOVUPS (R9)(CX*1), Y8
+	VADDPS  Y8, Y3, Y3
+	VSUBPS  Y8, Y7, Y7
+	LEAQ    (R9)(AX*4), R9
+	VADDPS  (R9), Y4, Y4
+	VADDPS  (R9)(AX*1), Y5, Y5
+	VADDPS  (R9)(AX*2), Y6, Y6
+	VADDPS  (R9)(CX*1), Y7, Y7
+	VADDPS  Y1, Y0, Y0
+	VADDPS  Y2, Y0, Y0
+	VSUBPS  Y2, Y1, Y1
+	VADDPS  Y3, Y1, Y1
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, (BX)(DX*1)
+	VADDPS  Y5, Y4, Y4
+	VADDPS  Y6, Y4, Y4
+	VSUBPS  Y6, Y5, Y5
+	VADDPS  Y7, Y5, Y5
+	VMOVUPS Y4, (SI)
+	VMOVUPS Y5, (SI)(DX*1)
+	ADDQ    $0x00000020, BX
+	ADDQ    $0x00000020, SI
+	ADDQ    $0x00000020, DI
+	SUBQ    $0x00000008, R8
+	JGE     loop291
+
+tail292:
+	ADDQ       $0x00000008, R8
+	JZ         next293
+	LEAQ       tailAVX2<>+0(SB), R9
+	SHLQ       $0x02, R8
+	SUBQ       R8, R9
+	SHRQ       $0x02, R8
+	VMOVUPS    32(R9), Y0
+	VMASKMOVPS (DI), Y0, Y1
+	VMASKMOVPS (DI)(AX*1), Y0, Y2
+	VMASKMOVPS (DI)(AX*2), Y0, Y3
+	VMASKMOVPS (DI)(CX*1), Y0, Y4
+	LEAQ       (DI)(AX*4), DI
+	VMASKMOVPS (DI), Y0, Y5
+	VADDPS     Y5, Y1, Y1
+	VMASKMOVPS (DI)(AX*1), Y0, Y6
+	VADDPS     Y6, Y2, Y2
+	VMASKMOVPS (DI)(AX*2), Y0, Y7
+	VADDPS     Y7, Y3, Y3
+	VMASKMOVPS (DI)(CX*1), Y0, Y8
+	VADDPS     Y8, Y4, Y4
+	LEAQ       (DI)(AX*4), DI
+	VMASKMOVPS (DI), Y0, Y9
+	VADDPS     Y9, Y1, Y1
+	VSUBPS     Y9, Y5, Y5
+	VMASKMOVPS (DI)(AX*1), Y0, Y9
+	VADDPS     Y9, Y2, Y2
+	VSUBPS     Y9, Y6, Y6
+	VMASKMOVPS (DI)(AX*2), Y0, Y9
+	VADDPS     Y9, Y3, Y3
+	VSUBPS     Y9, Y7, Y7
+	VMASKMOVPS (DI)(CX*1), Y0, Y9
+	VADDPS     Y9, Y4, Y4
+	VSUBPS     Y9, Y8, Y8
+	LEAQ       (DI)(AX*4), DI
+	VMASKMOVPS (DI), Y0, Y9
+	VADDPS     Y9, Y5, Y5
+	VMASKMOVPS (DI)(AX*1), Y0, Y9
+	VADDPS     Y9, Y6, Y6
+	VMASKMOVPS (DI)(AX*2), Y0, Y9
+	VADDPS     Y9, Y7, Y7
+	VMASKMOVPS (DI)(CX*1), Y0, Y9
+	VADDPS     Y9, Y8, Y8
+	VADDPS     Y2, Y1, Y1
+	VADDPS     Y3, Y1, Y1
+	VSUBPS     Y3, Y2, Y2
+	VADDPS     Y4, Y2, Y2
+	VMASKMOVPS Y1, Y0, (BX)
+	VMASKMOVPS Y2, Y0, (BX)(DX*1)
+	VADDPS     Y6, Y5, Y5
+	VADDPS     Y7, Y5, Y5
+	VSUBPS     Y7, Y6, Y6
+	VADDPS     Y8, Y6, Y6
+	VMASKMOVPS Y5, Y0, (SI)
+	VMASKMOVPS Y6, Y0, (SI)(DX*1)
+
+next293:
+	MOVQ (SP), BX
+	LEAQ (BX)(DX*2), BX
+	MOVQ BX, (SP)
+	MOVQ ld+56(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, 8(SP)
+	DECQ 16(SP)
+	JNZ  window290
+	VZEROUPPER
+	RET
+
+// func winogradOutAddAVX2(dst []float32, src []float32, ds int, ld int, rs int, c int, n int)
+// Requires: AVX
+TEXT ·winogradOutAddAVX2(SB), NOSPLIT, $24-88
+	MOVQ ds+48(FP), AX
+	SHLQ $0x02, AX
+	MOVQ c+72(FP), DX
+	SHLQ $0x02, DX
+	LEAQ (AX)(AX*2), CX
+	MOVQ dst_base+0(FP), BX
+	MOVQ BX, (SP)
+	MOVQ src_base+24(FP), BX
+	MOVQ BX, 8(SP)
+	MOVQ n+80(FP), BX
+	MOVQ BX, 16(SP)
+
+window294:
+	MOVQ (SP), BX
+	MOVQ BX, SI
+	MOVQ rs+64(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, SI
+	MOVQ c+72(FP), R8
+	MOVQ 8(SP), DI
+	SUBQ $0x00000008, R8
+	JLT  tail296
+
+loop295:
+	VMOVUPS (DI), Y0
+	VMOVUPS (DI)(AX*1), Y1
+	VMOVUPS (DI)(AX*2), Y2
+	VMOVUPS (DI)(CX*1), Y3
+	LEAQ    (DI)(AX*4), R9
+	VMOVUPS (R9), Y4
+	VADDPS  Y4, Y0, Y0
+	VMOVUPS (R9)(AX*1), Y5
+	VADDPS  Y5, Y1, Y1
+	VMOVUPS (R9)(AX*2), Y6
+	VADDPS  Y6, Y2, Y2
+	VMOVUPS (R9)(CX*1), Y7
+	VADDPS  Y7, Y3, Y3
+	LEAQ    (R9)(AX*4), R9
+	VMOVUPS (R9), Y8
+	VADDPS  Y8, Y0, Y0
+	VSUBPS  Y8, Y4, Y4
+	VMOVUPS (R9)(AX*1), Y8
+	VADDPS  Y8, Y1, Y1
+	VSUBPS  Y8, Y5, Y5
+	VMOVUPS (R9)(AX*2), Y8
+	VADDPS  Y8, Y2, Y2
+	VSUBPS  Y8, Y6, Y6
+	VMOVUPS (R9)(CX*1), Y8
+	VADDPS  Y8, Y3, Y3
+	VSUBPS  Y8, Y7, Y7
+	LEAQ    (R9)(AX*4), R9
+	VADDPS  (R9), Y4, Y4
+	VADDPS  (R9)(AX*1), Y5, Y5
+	VADDPS  (R9)(AX*2), Y6, Y6
+	VADDPS  (R9)(CX*1), Y7, Y7
+	VADDPS  Y1, Y0, Y0
+	VADDPS  Y2, Y0, Y0
+	VSUBPS  Y2, Y1, Y1
+	VADDPS  Y3, Y1, Y1
+	VADDPS  (BX), Y0, Y0
+	VMOVUPS Y0, (BX)
+	VADDPS  (BX)(DX*1), Y1, Y1
+	VMOVUPS Y1, (BX)(DX*1)
+	VADDPS  Y5, Y4, Y4
+	VADDPS  Y6, Y4, Y4
+	VSUBPS  Y6, Y5, Y5
+	VADDPS  Y7, Y5, Y5
+	VADDPS  (SI), Y4, Y4
+	VMOVUPS Y4, (SI)
+	VADDPS  (SI)(DX*1), Y5, Y5
+	VMOVUPS Y5, (SI)(DX*1)
+	ADDQ    $0x00000020, BX
+	ADDQ    $0x00000020, SI
+	ADDQ    $0x00000020, DI
+	SUBQ    $0x00000008, R8
+	JGE     loop295
+
+tail296:
+	ADDQ       $0x00000008, R8
+	JZ         next297
+	LEAQ       tailAVX2<>+0(SB), R9
+	SHLQ       $0x02, R8
+	SUBQ       R8, R9
+	SHRQ       $0x02, R8
+	VMOVUPS    32(R9), Y0
+	VMASKMOVPS (DI), Y0, Y1
+	VMASKMOVPS (DI)(AX*1), Y0, Y2
+	VMASKMOVPS (DI)(AX*2), Y0, Y3
+	VMASKMOVPS (DI)(CX*1), Y0, Y4
+	LEAQ       (DI)(AX*4), DI
+	VMASKMOVPS (DI), Y0, Y5
+	VADDPS     Y5, Y1, Y1
+	VMASKMOVPS (DI)(AX*1), Y0, Y6
+	VADDPS     Y6, Y2, Y2
+	VMASKMOVPS (DI)(AX*2), Y0, Y7
+	VADDPS     Y7, Y3, Y3
+	VMASKMOVPS (DI)(CX*1), Y0, Y8
+	VADDPS     Y8, Y4, Y4
+	LEAQ       (DI)(AX*4), DI
+	VMASKMOVPS (DI), Y0, Y9
+	VADDPS     Y9, Y1, Y1
+	VSUBPS     Y9, Y5, Y5
+	VMASKMOVPS (DI)(AX*1), Y0, Y9
+	VADDPS     Y9, Y2, Y2
+	VSUBPS     Y9, Y6, Y6
+	VMASKMOVPS (DI)(AX*2), Y0, Y9
+	VADDPS     Y9, Y3, Y3
+	VSUBPS     Y9, Y7, Y7
+	VMASKMOVPS (DI)(CX*1), Y0, Y9
+	VADDPS     Y9, Y4, Y4
+	VSUBPS     Y9, Y8, Y8
+	LEAQ       (DI)(AX*4), DI
+	VMASKMOVPS (DI), Y0, Y9
+	VADDPS     Y9, Y5, Y5
+	VMASKMOVPS (DI)(AX*1), Y0, Y9
+	VADDPS     Y9, Y6, Y6
+	VMASKMOVPS (DI)(AX*2), Y0, Y9
+	VADDPS     Y9, Y7, Y7
+	VMASKMOVPS (DI)(CX*1), Y0, Y9
+	VADDPS     Y9, Y8, Y8
+	VADDPS     Y2, Y1, Y1
+	VADDPS     Y3, Y1, Y1
+	VSUBPS     Y3, Y2, Y2
+	VADDPS     Y4, Y2, Y2
+	VMASKMOVPS (BX), Y0, Y3
+	VADDPS     Y3, Y1, Y1
+	VMASKMOVPS Y1, Y0, (BX)
+	VMASKMOVPS (BX)(DX*1), Y0, Y1
+	VADDPS     Y1, Y2, Y2
+	VMASKMOVPS Y2, Y0, (BX)(DX*1)
+	VADDPS     Y6, Y5, Y5
+	VADDPS     Y7, Y5, Y5
+	VSUBPS     Y7, Y6, Y6
+	VADDPS     Y8, Y6, Y6
+	VMASKMOVPS (SI), Y0, Y1
+	VADDPS     Y1, Y5, Y5
+	VMASKMOVPS Y5, Y0, (SI)
+	VMASKMOVPS (SI)(DX*1), Y0, Y1
+	VADDPS     Y1, Y6, Y6
+	VMASKMOVPS Y6, Y0, (SI)(DX*1)
+
+next297:
+	MOVQ (SP), BX
+	LEAQ (BX)(DX*2), BX
+	MOVQ BX, (SP)
+	MOVQ ld+56(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, 8(SP)
+	DECQ 16(SP)
+	JNZ  window294
+	VZEROUPPER
+	RET
+
 // func gemm1x1AVX2(args *gemmArgs)
 // Requires: AVX, FMA3, MMX+
 TEXT ·gemm1x1AVX2(SB), NOSPLIT, $16-8
@@ -5037,18 +5691,18 @@ k1x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial1x1
 	TESTQ        R9, R9
-	JZ           nobias282
+	JZ           nobias298
 	VMOVUPS      (R9), Y1
 	VADDPS       Y1, Y0, Y0
 
-nobias282:
+nobias298:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta283
+	JEQ    nobeta299
 	MOVQ   DI, R9
 	VADDPS (R9), Y0, Y0
 	ADDQ   R8, R9
 
-nobeta283:
+nobeta299:
 	VMOVUPS Y0, (DI)
 	ADDQ    R8, DI
 	JMP     next1x1
@@ -5062,19 +5716,19 @@ partial1x1:
 	SHRQ       $0x02, R10
 	VMOVUPS    32(R11), Y1
 	TESTQ      R9, R9
-	JZ         nobias284
+	JZ         nobias300
 	VMASKMOVPS (R9), Y1, Y2
 	VADDPS     Y2, Y0, Y0
 
-nobias284:
+nobias300:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta285
+	JEQ        nobeta301
 	MOVQ       DI, R9
 	VMASKMOVPS (R9), Y1, Y2
 	VADDPS     Y2, Y0, Y0
 	ADDQ       R8, R9
 
-nobeta285:
+nobeta301:
 	VMASKMOVPS Y0, Y1, (DI)
 	ADDQ       R8, DI
 
@@ -5138,21 +5792,21 @@ k2x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial2x1
 	TESTQ        R10, R10
-	JZ           nobias286
+	JZ           nobias302
 	VMOVUPS      (R10), Y2
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y2, Y1, Y1
 
-nobias286:
+nobias302:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta287
+	JEQ    nobeta303
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
 	VADDPS (R10), Y1, Y1
 	ADDQ   R9, R10
 
-nobeta287:
+nobeta303:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -5168,14 +5822,14 @@ partial2x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y2
 	TESTQ      R10, R10
-	JZ         nobias288
+	JZ         nobias304
 	VMASKMOVPS (R10), Y2, Y3
 	VADDPS     Y3, Y0, Y0
 	VADDPS     Y3, Y1, Y1
 
-nobias288:
+nobias304:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta289
+	JEQ        nobeta305
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y2, Y3
 	VADDPS     Y3, Y0, Y0
@@ -5184,7 +5838,7 @@ nobias288:
 	VADDPS     Y3, Y1, Y1
 	ADDQ       R9, R10
 
-nobeta289:
+nobeta305:
 	VMASKMOVPS Y0, Y2, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y2, (R8)
@@ -5255,15 +5909,15 @@ k3x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial3x1
 	TESTQ        R10, R10
-	JZ           nobias290
+	JZ           nobias306
 	VMOVUPS      (R10), Y3
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y3, Y1, Y1
 	VADDPS       Y3, Y2, Y2
 
-nobias290:
+nobias306:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta291
+	JEQ    nobeta307
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -5272,7 +5926,7 @@ nobias290:
 	VADDPS (R10), Y2, Y2
 	ADDQ   R9, R10
 
-nobeta291:
+nobeta307:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -5290,15 +5944,15 @@ partial3x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y3
 	TESTQ      R10, R10
-	JZ         nobias292
+	JZ         nobias308
 	VMASKMOVPS (R10), Y3, Y4
 	VADDPS     Y4, Y0, Y0
 	VADDPS     Y4, Y1, Y1
 	VADDPS     Y4, Y2, Y2
 
-nobias292:
+nobias308:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta293
+	JEQ        nobeta309
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y3, Y4
 	VADDPS     Y4, Y0, Y0
@@ -5310,7 +5964,7 @@ nobias292:
 	VADDPS     Y4, Y2, Y2
 	ADDQ       R9, R10
 
-nobeta293:
+nobeta309:
 	VMASKMOVPS Y0, Y3, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y3, (R8)
@@ -5391,16 +6045,16 @@ k4x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial4x1
 	TESTQ        R10, R10
-	JZ           nobias294
+	JZ           nobias310
 	VMOVUPS      (R10), Y4
 	VADDPS       Y4, Y0, Y0
 	VADDPS       Y4, Y1, Y1
 	VADDPS       Y4, Y2, Y2
 	VADDPS       Y4, Y3, Y3
 
-nobias294:
+nobias310:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta295
+	JEQ    nobeta311
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -5411,7 +6065,7 @@ nobias294:
 	VADDPS (R10), Y3, Y3
 	ADDQ   R9, R10
 
-nobeta295:
+nobeta311:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -5431,16 +6085,16 @@ partial4x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y4
 	TESTQ      R10, R10
-	JZ         nobias296
+	JZ         nobias312
 	VMASKMOVPS (R10), Y4, Y5
 	VADDPS     Y5, Y0, Y0
 	VADDPS     Y5, Y1, Y1
 	VADDPS     Y5, Y2, Y2
 	VADDPS     Y5, Y3, Y3
 
-nobias296:
+nobias312:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta297
+	JEQ        nobeta313
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y4, Y5
 	VADDPS     Y5, Y0, Y0
@@ -5455,7 +6109,7 @@ nobias296:
 	VADDPS     Y5, Y3, Y3
 	ADDQ       R9, R10
 
-nobeta297:
+nobeta313:
 	VMASKMOVPS Y0, Y4, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y4, (R8)
@@ -5543,7 +6197,7 @@ k5x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial5x1
 	TESTQ        R10, R10
-	JZ           nobias298
+	JZ           nobias314
 	VMOVUPS      (R10), Y5
 	VADDPS       Y5, Y0, Y0
 	VADDPS       Y5, Y1, Y1
@@ -5551,9 +6205,9 @@ k5x1:
 	VADDPS       Y5, Y3, Y3
 	VADDPS       Y5, Y4, Y4
 
-nobias298:
+nobias314:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta299
+	JEQ    nobeta315
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -5566,7 +6220,7 @@ nobias298:
 	VADDPS (R10), Y4, Y4
 	ADDQ   R9, R10
 
-nobeta299:
+nobeta315:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -5588,7 +6242,7 @@ partial5x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y5
 	TESTQ      R10, R10
-	JZ         nobias300
+	JZ         nobias316
 	VMASKMOVPS (R10), Y5, Y6
 	VADDPS     Y6, Y0, Y0
 	VADDPS     Y6, Y1, Y1
@@ -5596,9 +6250,9 @@ partial5x1:
 	VADDPS     Y6, Y3, Y3
 	VADDPS     Y6, Y4, Y4
 
-nobias300:
+nobias316:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta301
+	JEQ        nobeta317
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y5, Y6
 	VADDPS     Y6, Y0, Y0
@@ -5616,7 +6270,7 @@ nobias300:
 	VADDPS     Y6, Y4, Y4
 	ADDQ       R9, R10
 
-nobeta301:
+nobeta317:
 	VMASKMOVPS Y0, Y5, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y5, (R8)
@@ -5711,7 +6365,7 @@ k6x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial6x1
 	TESTQ        R10, R10
-	JZ           nobias302
+	JZ           nobias318
 	VMOVUPS      (R10), Y6
 	VADDPS       Y6, Y0, Y0
 	VADDPS       Y6, Y1, Y1
@@ -5720,9 +6374,9 @@ k6x1:
 	VADDPS       Y6, Y4, Y4
 	VADDPS       Y6, Y5, Y5
 
-nobias302:
+nobias318:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta303
+	JEQ    nobeta319
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -5737,7 +6391,7 @@ nobias302:
 	VADDPS (R10), Y5, Y5
 	ADDQ   R9, R10
 
-nobeta303:
+nobeta319:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -5761,7 +6415,7 @@ partial6x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y6
 	TESTQ      R10, R10
-	JZ         nobias304
+	JZ         nobias320
 	VMASKMOVPS (R10), Y6, Y7
 	VADDPS     Y7, Y0, Y0
 	VADDPS     Y7, Y1, Y1
@@ -5770,9 +6424,9 @@ partial6x1:
 	VADDPS     Y7, Y4, Y4
 	VADDPS     Y7, Y5, Y5
 
-nobias304:
+nobias320:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta305
+	JEQ        nobeta321
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y6, Y7
 	VADDPS     Y7, Y0, Y0
@@ -5793,7 +6447,7 @@ nobias304:
 	VADDPS     Y7, Y5, Y5
 	ADDQ       R9, R10
 
-nobeta305:
+nobeta321:
 	VMASKMOVPS Y0, Y6, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y6, (R8)
@@ -5865,21 +6519,21 @@ k1x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial1x2
 	TESTQ        R9, R9
-	JZ           nobias306
+	JZ           nobias322
 	VMOVUPS      (R9), Y2
 	VADDPS       Y2, Y0, Y0
 	VMOVUPS      32(R9), Y2
 	VADDPS       Y2, Y1, Y1
 
-nobias306:
+nobias322:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta307
+	JEQ    nobeta323
 	MOVQ   DI, R9
 	VADDPS (R9), Y0, Y0
 	VADDPS 32(R9), Y1, Y1
 	ADDQ   R8, R9
 
-nobeta307:
+nobeta323:
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	ADDQ    R8, DI
@@ -5894,22 +6548,22 @@ partial1x2:
 	SHRQ       $0x02, R10
 	VMOVUPS    32(R11), Y2
 	TESTQ      R9, R9
-	JZ         nobias308
+	JZ         nobias324
 	VMOVUPS    (R9), Y3
 	VADDPS     Y3, Y0, Y0
 	VMASKMOVPS 32(R9), Y2, Y3
 	VADDPS     Y3, Y1, Y1
 
-nobias308:
+nobias324:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta309
+	JEQ        nobeta325
 	MOVQ       DI, R9
 	VADDPS     (R9), Y0, Y0
 	VMASKMOVPS 32(R9), Y2, Y3
 	VADDPS     Y3, Y1, Y1
 	ADDQ       R8, R9
 
-nobeta309:
+nobeta325:
 	VMOVUPS    Y0, (DI)
 	VMASKMOVPS Y1, Y2, 32(DI)
 	ADDQ       R8, DI
@@ -5979,7 +6633,7 @@ k2x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial2x2
 	TESTQ        R10, R10
-	JZ           nobias310
+	JZ           nobias326
 	VMOVUPS      (R10), Y4
 	VADDPS       Y4, Y0, Y0
 	VADDPS       Y4, Y2, Y2
@@ -5987,9 +6641,9 @@ k2x2:
 	VADDPS       Y4, Y1, Y1
 	VADDPS       Y4, Y3, Y3
 
-nobias310:
+nobias326:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta311
+	JEQ    nobeta327
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -5998,7 +6652,7 @@ nobias310:
 	VADDPS 32(R10), Y3, Y3
 	ADDQ   R9, R10
 
-nobeta311:
+nobeta327:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -6016,7 +6670,7 @@ partial2x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y4
 	TESTQ      R10, R10
-	JZ         nobias312
+	JZ         nobias328
 	VMOVUPS    (R10), Y5
 	VADDPS     Y5, Y0, Y0
 	VADDPS     Y5, Y2, Y2
@@ -6024,9 +6678,9 @@ partial2x2:
 	VADDPS     Y5, Y1, Y1
 	VADDPS     Y5, Y3, Y3
 
-nobias312:
+nobias328:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta313
+	JEQ        nobeta329
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y4, Y5
@@ -6037,7 +6691,7 @@ nobias312:
 	VADDPS     Y5, Y3, Y3
 	ADDQ       R9, R10
 
-nobeta313:
+nobeta329:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y4, 32(R8)
 	ADDQ       R9, R8
@@ -6117,7 +6771,7 @@ k3x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial3x2
 	TESTQ        R10, R10
-	JZ           nobias314
+	JZ           nobias330
 	VMOVUPS      (R10), Y6
 	VADDPS       Y6, Y0, Y0
 	VADDPS       Y6, Y2, Y2
@@ -6127,9 +6781,9 @@ k3x2:
 	VADDPS       Y6, Y3, Y3
 	VADDPS       Y6, Y5, Y5
 
-nobias314:
+nobias330:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta315
+	JEQ    nobeta331
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -6141,7 +6795,7 @@ nobias314:
 	VADDPS 32(R10), Y5, Y5
 	ADDQ   R9, R10
 
-nobeta315:
+nobeta331:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -6162,7 +6816,7 @@ partial3x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y6
 	TESTQ      R10, R10
-	JZ         nobias316
+	JZ         nobias332
 	VMOVUPS    (R10), Y7
 	VADDPS     Y7, Y0, Y0
 	VADDPS     Y7, Y2, Y2
@@ -6172,9 +6826,9 @@ partial3x2:
 	VADDPS     Y7, Y3, Y3
 	VADDPS     Y7, Y5, Y5
 
-nobias316:
+nobias332:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta317
+	JEQ        nobeta333
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y6, Y7
@@ -6189,7 +6843,7 @@ nobias316:
 	VADDPS     Y7, Y5, Y5
 	ADDQ       R9, R10
 
-nobeta317:
+nobeta333:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y6, 32(R8)
 	ADDQ       R9, R8
@@ -6282,7 +6936,7 @@ k4x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial4x2
 	TESTQ        R10, R10
-	JZ           nobias318
+	JZ           nobias334
 	VMOVUPS      (R10), Y8
 	VADDPS       Y8, Y0, Y0
 	VADDPS       Y8, Y2, Y2
@@ -6294,9 +6948,9 @@ k4x2:
 	VADDPS       Y8, Y5, Y5
 	VADDPS       Y8, Y7, Y7
 
-nobias318:
+nobias334:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta319
+	JEQ    nobeta335
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -6311,7 +6965,7 @@ nobias318:
 	VADDPS 32(R10), Y7, Y7
 	ADDQ   R9, R10
 
-nobeta319:
+nobeta335:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -6335,7 +6989,7 @@ partial4x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y8
 	TESTQ      R10, R10
-	JZ         nobias320
+	JZ         nobias336
 	VMOVUPS    (R10), Y9
 	VADDPS     Y9, Y0, Y0
 	VADDPS     Y9, Y2, Y2
@@ -6347,9 +7001,9 @@ partial4x2:
 	VADDPS     Y9, Y5, Y5
 	VADDPS     Y9, Y7, Y7
 
-nobias320:
+nobias336:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta321
+	JEQ        nobeta337
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y8, Y9
@@ -6368,7 +7022,7 @@ nobias320:
 	VADDPS     Y9, Y7, Y7
 	ADDQ       R9, R10
 
-nobeta321:
+nobeta337:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y8, 32(R8)
 	ADDQ       R9, R8
@@ -6471,7 +7125,7 @@ k5x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial5x2
 	TESTQ        R10, R10
-	JZ           nobias322
+	JZ           nobias338
 	VMOVUPS      (R10), Y10
 	VADDPS       Y10, Y0, Y0
 	VADDPS       Y10, Y2, Y2
@@ -6485,9 +7139,9 @@ k5x2:
 	VADDPS       Y10, Y7, Y7
 	VADDPS       Y10, Y9, Y9
 
-nobias322:
+nobias338:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta323
+	JEQ    nobeta339
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -6505,7 +7159,7 @@ nobias322:
 	VADDPS 32(R10), Y9, Y9
 	ADDQ   R9, R10
 
-nobeta323:
+nobeta339:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -6532,7 +7186,7 @@ partial5x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y10
 	TESTQ      R10, R10
-	JZ         nobias324
+	JZ         nobias340
 	VMOVUPS    (R10), Y11
 	VADDPS     Y11, Y0, Y0
 	VADDPS     Y11, Y2, Y2
@@ -6546,9 +7200,9 @@ partial5x2:
 	VADDPS     Y11, Y7, Y7
 	VADDPS     Y11, Y9, Y9
 
-nobias324:
+nobias340:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta325
+	JEQ        nobeta341
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y10, Y11
@@ -6571,7 +7225,7 @@ nobias324:
 	VADDPS     Y11, Y9, Y9
 	ADDQ       R9, R10
 
-nobeta325:
+nobeta341:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y10, 32(R8)
 	ADDQ       R9, R8
@@ -6684,7 +7338,7 @@ k6x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial6x2
 	TESTQ        R10, R10
-	JZ           nobias326
+	JZ           nobias342
 	VMOVUPS      (R10), Y12
 	VADDPS       Y12, Y0, Y0
 	VADDPS       Y12, Y2, Y2
@@ -6700,9 +7354,9 @@ k6x2:
 	VADDPS       Y12, Y9, Y9
 	VADDPS       Y12, Y11, Y11
 
-nobias326:
+nobias342:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta327
+	JEQ    nobeta343
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -6723,7 +7377,7 @@ nobias326:
 	VADDPS 32(R10), Y11, Y11
 	ADDQ   R9, R10
 
-nobeta327:
+nobeta343:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -6753,7 +7407,7 @@ partial6x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y12
 	TESTQ      R10, R10
-	JZ         nobias328
+	JZ         nobias344
 	VMOVUPS    (R10), Y13
 	VADDPS     Y13, Y0, Y0
 	VADDPS     Y13, Y2, Y2
@@ -6769,9 +7423,9 @@ partial6x2:
 	VADDPS     Y13, Y9, Y9
 	VADDPS     Y13, Y11, Y11
 
-nobias328:
+nobias344:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta329
+	JEQ        nobeta345
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y12, Y13
@@ -6798,7 +7452,7 @@ nobias328:
 	VADDPS     Y13, Y11, Y11
 	ADDQ       R9, R10
 
-nobeta329:
+nobeta345:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y12, 32(R8)
 	ADDQ       R9, R8
@@ -6851,7 +7505,7 @@ TEXT ·peakAVX2(SB), NOSPLIT, $0-8
 	VXORPS Y11, Y11, Y11
 	VXORPS Y12, Y12, Y12
 
-peak330:
+peak346:
 	VFMADD231PS Y12, Y12, Y0
 	VFMADD231PS Y12, Y12, Y1
 	VFMADD231PS Y12, Y12, Y2
@@ -6865,6 +7519,6 @@ peak330:
 	VFMADD231PS Y12, Y12, Y10
 	VFMADD231PS Y12, Y12, Y11
 	DECQ        AX
-	JNZ         peak330
+	JNZ         peak346
 	VZEROUPPER
 	RET

@@ -149,6 +149,18 @@ func depthGrad3AVX512(w []float32, x []float32, dy []float32, n int, c int, step
 func depthGrad5AVX512(w []float32, x []float32, dy []float32, n int, c int, step int)
 
 //go:noescape
+func winogradInAVX512(dst []float32, src []float32, ds int, ld int, rs int, c int, n int)
+
+//go:noescape
+func winogradGradAVX512(dst []float32, src []float32, ds int, ld int, rs int, c int, n int)
+
+//go:noescape
+func winogradOutAVX512(dst []float32, src []float32, ds int, ld int, rs int, c int, n int)
+
+//go:noescape
+func winogradOutAddAVX512(dst []float32, src []float32, ds int, ld int, rs int, c int, n int)
+
+//go:noescape
 func gemm1x1AVX512(args *gemmArgs)
 
 //go:noescape

@@ -5360,6 +5360,652 @@ end280:
 	VZEROUPPER
 	RET
 
+// func winogradInAVX512(dst []float32, src []float32, ds int, ld int, rs int, c int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·winogradInAVX512(SB), NOSPLIT, $24-88
+	MOVQ ds+48(FP), AX
+	SHLQ $0x02, AX
+	MOVQ c+72(FP), DX
+	SHLQ $0x02, DX
+	LEAQ (AX)(AX*2), CX
+	MOVQ src_base+24(FP), BX
+	MOVQ BX, (SP)
+	MOVQ dst_base+0(FP), BX
+	MOVQ BX, 8(SP)
+	MOVQ n+80(FP), BX
+	MOVQ BX, 16(SP)
+
+window282:
+	MOVQ (SP), BX
+	MOVQ BX, SI
+	MOVQ rs+64(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, SI
+	MOVQ SI, DI
+	MOVQ rs+64(FP), R8
+	SHLQ $0x02, R8
+	ADDQ R8, DI
+	MOVQ DI, R8
+	MOVQ rs+64(FP), R9
+	SHLQ $0x02, R9
+	ADDQ R9, R8
+	MOVQ c+72(FP), R10
+	MOVQ 8(SP), R9
+	SUBQ $0x00000010, R10
+	JLT  tail284
+
+loop283:
+	VMOVUPS (BX), Z0
+	VSUBPS  (DI), Z0, Z0
+	VMOVUPS (BX)(DX*1), Z1
+	VSUBPS  (DI)(DX*1), Z1, Z1
+	VMOVUPS (BX)(DX*2), Z2
+	VSUBPS  (DI)(DX*2), Z2, Z2
+	LEAQ    (BX)(DX*1), R11
+	VMOVUPS (R11)(DX*2), Z3
+	LEAQ    (DI)(DX*1), R11
+	VSUBPS  (R11)(DX*2), Z3, Z3
+	VSUBPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z4
+	VSUBPS  Z1, Z2, Z2
+	VSUBPS  Z1, Z3, Z1
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z4, (R9)(AX*1)
+	VMOVUPS Z2, (R9)(AX*2)
+	VMOVUPS Z1, (R9)(CX*1)
+	VMOVUPS (SI), Z0
+	VADDPS  (DI), Z0, Z0
+	VMOVUPS (SI)(DX*1), Z1
+	VADDPS  (DI)(DX*1), Z1, Z1
+	VMOVUPS (SI)(DX*2), Z2
+	VADDPS  (DI)(DX*2), Z2, Z2
+	LEAQ    (SI)(DX*1), R11
+	VMOVUPS (R11)(DX*2), Z3
+	LEAQ    (DI)(DX*1), R11
+	VADDPS  (R11)(DX*2), Z3, Z3
+	VSUBPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z4
+	VSUBPS  Z1, Z2, Z2
+	VSUBPS  Z1, Z3, Z1
+	LEAQ    (R9)(AX*4), R11
+	VMOVUPS Z0, (R11)
+	VMOVUPS Z4, (R11)(AX*1)
+	VMOVUPS Z2, (R11)(AX*2)
+	VMOVUPS Z1, (R11)(CX*1)
+	VMOVUPS (DI), Z0
+	VSUBPS  (SI), Z0, Z0
+	VMOVUPS (DI)(DX*1), Z1
+	VSUBPS  (SI)(DX*1), Z1, Z1
+	VMOVUPS (DI)(DX*2), Z2
+	VSUBPS  (SI)(DX*2), Z2, Z2
+	LEAQ    (DI)(DX*1), R12
+	VMOVUPS (R12)(DX*2), Z3
+	LEAQ    (SI)(DX*1), R12
+	VSUBPS  (R12)(DX*2), Z3, Z3
+	VSUBPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z4
+	VSUBPS  Z1, Z2, Z2
+	VSUBPS  Z1, Z3, Z1
+	LEAQ    (R11)(AX*4), R11
+	VMOVUPS Z0, (R11)
+	VMOVUPS Z4, (R11)(AX*1)
+	VMOVUPS Z2, (R11)(AX*2)
+	VMOVUPS Z1, (R11)(CX*1)
+	VMOVUPS (R8), Z0
+	VSUBPS  (SI), Z0, Z0
+	VMOVUPS (R8)(DX*1), Z1
+	VSUBPS  (SI)(DX*1), Z1, Z1
+	VMOVUPS (R8)(DX*2), Z2
+	VSUBPS  (SI)(DX*2), Z2, Z2
+	LEAQ    (R8)(DX*1), R12
+	VMOVUPS (R12)(DX*2), Z3
+	LEAQ    (SI)(DX*1), R12
+	VSUBPS  (R12)(DX*2), Z3, Z3
+	VSUBPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z4
+	VSUBPS  Z1, Z2, Z2
+	VSUBPS  Z1, Z3, Z1
+	LEAQ    (R11)(AX*4), R11
+	VMOVUPS Z0, (R11)
+	VMOVUPS Z4, (R11)(AX*1)
+	VMOVUPS Z2, (R11)(AX*2)
+	VMOVUPS Z1, (R11)(CX*1)
+	ADDQ    $0x00000040, BX
+	ADDQ    $0x00000040, SI
+	ADDQ    $0x00000040, DI
+	ADDQ    $0x00000040, R8
+	ADDQ    $0x00000040, R9
+	SUBQ    $0x00000010, R10
+	JGE     loop283
+
+tail284:
+	ADDQ      $0x00000010, R10
+	JZ        next285
+	MOVL      $0xffffffff, R11
+	BZHIL     R10, R11, R11
+	KMOVW     R11, K1
+	VMOVUPS.Z (BX), K1, Z0
+	VMOVUPS.Z (DI), K1, Z1
+	VSUBPS    Z1, Z0, Z0
+	VMOVUPS.Z (BX)(DX*1), K1, Z1
+	VMOVUPS.Z (DI)(DX*1), K1, Z2
+	VSUBPS    Z2, Z1, Z1
+	VMOVUPS.Z (BX)(DX*2), K1, Z2
+	VMOVUPS.Z (DI)(DX*2), K1, Z3
+	VSUBPS    Z3, Z2, Z2
+	LEAQ      (BX)(DX*1), BX
+	VMOVUPS.Z (BX)(DX*2), K1, Z3
+	LEAQ      (DI)(DX*1), BX
+	VMOVUPS.Z (BX)(DX*2), K1, Z4
+	VSUBPS    Z4, Z3, Z3
+	VSUBPS    Z2, Z0, Z0
+	VADDPS    Z2, Z1, Z4
+	VSUBPS    Z1, Z2, Z2
+	VSUBPS    Z1, Z3, Z1
+	VMOVUPS   Z0, K1, (R9)
+	VMOVUPS   Z4, K1, (R9)(AX*1)
+	VMOVUPS   Z2, K1, (R9)(AX*2)
+	VMOVUPS   Z1, K1, (R9)(CX*1)
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z (DI), K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS.Z (SI)(DX*1), K1, Z1
+	VMOVUPS.Z (DI)(DX*1), K1, Z2
+	VADDPS    Z2, Z1, Z1
+	VMOVUPS.Z (SI)(DX*2), K1, Z2
+	VMOVUPS.Z (DI)(DX*2), K1, Z3
+	VADDPS    Z3, Z2, Z2
+	LEAQ      (SI)(DX*1), BX
+	VMOVUPS.Z (BX)(DX*2), K1, Z3
+	LEAQ      (DI)(DX*1), BX
+	VMOVUPS.Z (BX)(DX*2), K1, Z4
+	VADDPS    Z4, Z3, Z3
+	VSUBPS    Z2, Z0, Z0
+	VADDPS    Z2, Z1, Z4
+	VSUBPS    Z1, Z2, Z2
+	VSUBPS    Z1, Z3, Z1
+	LEAQ      (R9)(AX*4), BX
+	VMOVUPS   Z0, K1, (BX)
+	VMOVUPS   Z4, K1, (BX)(AX*1)
+	VMOVUPS   Z2, K1, (BX)(AX*2)
+	VMOVUPS   Z1, K1, (BX)(CX*1)
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z (SI), K1, Z1
+	VSUBPS    Z1, Z0, Z0
+	VMOVUPS.Z (DI)(DX*1), K1, Z1
+	VMOVUPS.Z (SI)(DX*1), K1, Z2
+	VSUBPS    Z2, Z1, Z1
+	VMOVUPS.Z (DI)(DX*2), K1, Z2
+	VMOVUPS.Z (SI)(DX*2), K1, Z3
+	VSUBPS    Z3, Z2, Z2
+	LEAQ      (DI)(DX*1), DI
+	VMOVUPS.Z (DI)(DX*2), K1, Z3
+	LEAQ      (SI)(DX*1), DI
+	VMOVUPS.Z (DI)(DX*2), K1, Z4
+	VSUBPS    Z4, Z3, Z3
+	VSUBPS    Z2, Z0, Z0
+	VADDPS    Z2, Z1, Z4
+	VSUBPS    Z1, Z2, Z2
+	VSUBPS    Z1, Z3, Z1
+	LEAQ      (BX)(AX*4), BX
+	VMOVUPS   Z0, K1, (BX)
+	VMOVUPS   Z4, K1, (BX)(AX*1)
+	VMOVUPS   Z2, K1, (BX)(AX*2)
+	VMOVUPS   Z1, K1, (BX)(CX*1)
+	VMOVUPS.Z (R8), K1, Z0
+	VMOVUPS.Z (SI), K1, Z1
+	VSUBPS    Z1, Z0, Z0
+	VMOVUPS.Z (R8)(DX*1), K1, Z1
+	VMOVUPS.Z (SI)(DX*1), K1, Z2
+	VSUBPS    Z2, Z1, Z1
+	VMOVUPS.Z (R8)(DX*2), K1, Z2
+	VMOVUPS.Z (SI)(DX*2), K1, Z3
+	VSUBPS    Z3, Z2, Z2
+	LEAQ      (R8)(DX*1), DI
+	VMOVUPS.Z (DI)(DX*2), K1, Z3
+	LEAQ      (SI)(DX*1), SI
+	VMOVUPS.Z (SI)(DX*2), K1, Z4
+	VSUBPS    Z4, Z3, Z3
+	VSUBPS    Z2, Z0, Z0
+	VADDPS    Z2, Z1, Z4
+	VSUBPS    Z1, Z2, Z2
+	VSUBPS    Z1, Z3, Z1
+	LEAQ      (BX)(AX*4), BX
+	VMOVUPS   Z0, K1, (BX)
+	VMOVUPS   Z4, K1, (BX)(AX*1)
+	VMOVUPS   Z2, K1, (BX)(AX*2)
+	VMOVUPS   Z1, K1, (BX)(CX*1)
+
+next285:
+	MOVQ (SP), BX
+	LEAQ (BX)(DX*2), BX
+	MOVQ BX, (SP)
+	MOVQ ld+56(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, 8(SP)
+	DECQ 16(SP)
+	JNZ  window282
+	VZEROUPPER
+	RET
+
+// func winogradGradAVX512(dst []float32, src []float32, ds int, ld int, rs int, c int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·winogradGradAVX512(SB), NOSPLIT, $24-88
+	MOVQ ds+48(FP), AX
+	SHLQ $0x02, AX
+	MOVQ c+72(FP), DX
+	SHLQ $0x02, DX
+	LEAQ (AX)(AX*2), CX
+	MOVQ src_base+24(FP), BX
+	MOVQ BX, (SP)
+	MOVQ dst_base+0(FP), BX
+	MOVQ BX, 8(SP)
+	MOVQ n+80(FP), BX
+	MOVQ BX, 16(SP)
+
+window286:
+	MOVQ (SP), BX
+	MOVQ BX, SI
+	MOVQ rs+64(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, SI
+	MOVQ c+72(FP), R8
+	MOVQ 8(SP), DI
+	SUBQ $0x00000010, R8
+	JLT  tail288
+
+loop287:
+	VMOVUPS (BX), Z0
+	VMOVUPS (SI), Z1
+	VADDPS  Z1, Z0, Z2
+	VSUBPS  Z1, Z0, Z3
+	VMOVUPS (BX)(DX*1), Z4
+	VMOVUPS (SI)(DX*1), Z5
+	VADDPS  Z5, Z4, Z6
+	VSUBPS  Z5, Z4, Z7
+	VADDPS  Z4, Z0, Z8
+	VSUBPS  Z4, Z0, Z9
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z8, (DI)(AX*1)
+	VMOVUPS Z9, (DI)(AX*2)
+	VMOVUPS Z4, (DI)(CX*1)
+	VADDPS  Z6, Z2, Z0
+	VSUBPS  Z6, Z2, Z4
+	LEAQ    (DI)(AX*4), R9
+	VMOVUPS Z2, (R9)
+	VMOVUPS Z0, (R9)(AX*1)
+	VMOVUPS Z4, (R9)(AX*2)
+	VMOVUPS Z6, (R9)(CX*1)
+	VADDPS  Z7, Z3, Z0
+	VSUBPS  Z7, Z3, Z2
+	LEAQ    (R9)(AX*4), R9
+	VMOVUPS Z3, (R9)
+	VMOVUPS Z0, (R9)(AX*1)
+	VMOVUPS Z2, (R9)(AX*2)
+	VMOVUPS Z7, (R9)(CX*1)
+	VADDPS  Z5, Z1, Z0
+	VSUBPS  Z5, Z1, Z2
+	LEAQ    (R9)(AX*4), R9
+	VMOVUPS Z1, (R9)
+	VMOVUPS Z0, (R9)(AX*1)
+	VMOVUPS Z2, (R9)(AX*2)
+	VMOVUPS Z5, (R9)(CX*1)
+	ADDQ    $0x00000040, BX
+	ADDQ    $0x00000040, SI
+	ADDQ    $0x00000040, DI
+	SUBQ    $0x00000010, R8
+	JGE     loop287
+
+tail288:
+	ADDQ      $0x00000010, R8
+	JZ        next289
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (BX), K1, Z0
+	VMOVUPS.Z (SI), K1, Z1
+	VADDPS    Z1, Z0, Z2
+	VSUBPS    Z1, Z0, Z3
+	VMOVUPS.Z (BX)(DX*1), K1, Z4
+	VMOVUPS.Z (SI)(DX*1), K1, Z5
+	VADDPS    Z5, Z4, Z6
+	VSUBPS    Z5, Z4, Z7
+	VADDPS    Z4, Z0, Z8
+	VSUBPS    Z4, Z0, Z9
+	VMOVUPS   Z0, K1, (DI)
+	VMOVUPS   Z8, K1, (DI)(AX*1)
+	VMOVUPS   Z9, K1, (DI)(AX*2)
+	VMOVUPS   Z4, K1, (DI)(CX*1)
+	VADDPS    Z6, Z2, Z0
+	VSUBPS    Z6, Z2, Z4
+	LEAQ      (DI)(AX*4), BX
+	VMOVUPS   Z2, K1, (BX)
+	VMOVUPS   Z0, K1, (BX)(AX*1)
+	VMOVUPS   Z4, K1, (BX)(AX*2)
+	VMOVUPS   Z6, K1, (BX)(CX*1)
+	VADDPS    Z7, Z3, Z0
+	VSUBPS    Z7, Z3, Z2
+	LEAQ      (BX)(AX*4), BX
+	VMOVUPS   Z3, K1, (BX)
+	VMOVUPS   Z0, K1, (BX)(AX*1)
+	VMOVUPS   Z2, K1, (BX)(AX*2)
+	VMOVUPS   Z7, K1, (BX)(CX*1)
+	VADDPS    Z5, Z1, Z0
+	VSUBPS    Z5, Z1, Z2
+	LEAQ      (BX)(AX*4), BX
+	VMOVUPS   Z1, K1, (BX)
+	VMOVUPS   Z0, K1, (BX)(AX*1)
+	VMOVUPS   Z2, K1, (BX)(AX*2)
+	VMOVUPS   Z5, K1, (BX)(CX*1)
+
+next289:
+	MOVQ (SP), BX
+	LEAQ (BX)(DX*2), BX
+	MOVQ BX, (SP)
+	MOVQ ld+56(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, 8(SP)
+	DECQ 16(SP)
+	JNZ  window286
+	VZEROUPPER
+	RET
+
+// func winogradOutAVX512(dst []float32, src []float32, ds int, ld int, rs int, c int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·winogradOutAVX512(SB), NOSPLIT, $24-88
+	MOVQ ds+48(FP), AX
+	SHLQ $0x02, AX
+	MOVQ c+72(FP), DX
+	SHLQ $0x02, DX
+	LEAQ (AX)(AX*2), CX
+	MOVQ dst_base+0(FP), BX
+	MOVQ BX, (SP)
+	MOVQ src_base+24(FP), BX
+	MOVQ BX, 8(SP)
+	MOVQ n+80(FP), BX
+	MOVQ BX, 16(SP)
+
+window290:
+	MOVQ (SP), BX
+	MOVQ BX, SI
+	MOVQ rs+64(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, SI
+	MOVQ c+72(FP), R8
+	MOVQ 8(SP), DI
+	SUBQ $0x00000010, R8
+	JLT  tail292
+
+loop291:
+	VMOVUPS (DI), Z0
+	VMOVUPS (DI)(AX*1), Z1
+	VMOVUPS (DI)(AX*2), Z2
+	VMOVUPS (DI)(CX*1), Z3
+	LEAQ    (DI)(AX*4), R9
+	VMOVUPS (R9), Z4
+	VADDPS  Z4, Z0, Z0
+	VMOVUPS (R9)(AX*1), Z5
+	VADDPS  Z5, Z1, Z1
+	VMOVUPS (R9)(AX*2), Z6
+	VADDPS  Z6, Z2, Z2
+	VMOVUPS (R9)(CX*1), Z7
+	VADDPS  Z7, Z3, Z3
+	LEAQ    (R9)(AX*4), R9
+	VMOVUPS (R9), Z8
+	VADDPS  Z8, Z0, Z0
+	VSUBPS  Z8, Z4, Z4
+	VMOVUPS (R9)(AX*1), Z8
+	VADDPS  Z8, Z1, Z1
+	VSUBPS  Z8, Z5, Z5
+	VMOVUPS (R9)(AX*2), Z8
+	VADDPS  Z8, Z2, Z2
+	VSUBPS  Z8, Z6, Z6
+	VMOVUPS (R9)(CX*1), Z8
+	VADDPS  Z8, Z3, Z3
+	VSUBPS  Z8, Z7, Z7
+	LEAQ    (R9)(AX*4), R9
+	VADDPS  (R9), Z4, Z4
+	VADDPS  (R9)(AX*1), Z5, Z5
+	VADDPS  (R9)(AX*2), Z6, Z6
+	VADDPS  (R9)(CX*1), Z7, Z7
+	VADDPS  Z1, Z0, Z0
+	VADDPS  Z2, Z0, Z0
+	VSUBPS  Z2, Z1, Z1
+	VADDPS  Z3, Z1, Z1
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, (BX)(DX*1)
+	VADDPS  Z5, Z4, Z4
+	VADDPS  Z6, Z4, Z4
+	VSUBPS  Z6, Z5, Z5
+	VADDPS  Z7, Z5, Z5
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z5, (SI)(DX*1)
+	ADDQ    $0x00000040, BX
+	ADDQ    $0x00000040, SI
+	ADDQ    $0x00000040, DI
+	SUBQ    $0x00000010, R8
+	JGE     loop291
+
+tail292:
+	ADDQ      $0x00000010, R8
+	JZ        next293
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z (DI)(AX*1), K1, Z1
+	VMOVUPS.Z (DI)(AX*2), K1, Z2
+	VMOVUPS.Z (DI)(CX*1), K1, Z3
+	LEAQ      (DI)(AX*4), DI
+	VMOVUPS.Z (DI), K1, Z4
+	VADDPS    Z4, Z0, Z0
+	VMOVUPS.Z (DI)(AX*1), K1, Z5
+	VADDPS    Z5, Z1, Z1
+	VMOVUPS.Z (DI)(AX*2), K1, Z6
+	VADDPS    Z6, Z2, Z2
+	VMOVUPS.Z (DI)(CX*1), K1, Z7
+	VADDPS    Z7, Z3, Z3
+	LEAQ      (DI)(AX*4), DI
+	VMOVUPS.Z (DI), K1, Z8
+	VADDPS    Z8, Z0, Z0
+	VSUBPS    Z8, Z4, Z4
+	VMOVUPS.Z (DI)(AX*1), K1, Z8
+	VADDPS    Z8, Z1, Z1
+	VSUBPS    Z8, Z5, Z5
+	VMOVUPS.Z (DI)(AX*2), K1, Z8
+	VADDPS    Z8, Z2, Z2
+	VSUBPS    Z8, Z6, Z6
+	VMOVUPS.Z (DI)(CX*1), K1, Z8
+	VADDPS    Z8, Z3, Z3
+	VSUBPS    Z8, Z7, Z7
+	LEAQ      (DI)(AX*4), DI
+	VMOVUPS.Z (DI), K1, Z8
+	VADDPS    Z8, Z4, Z4
+	VMOVUPS.Z (DI)(AX*1), K1, Z8
+	VADDPS    Z8, Z5, Z5
+	VMOVUPS.Z (DI)(AX*2), K1, Z8
+	VADDPS    Z8, Z6, Z6
+	VMOVUPS.Z (DI)(CX*1), K1, Z8
+	VADDPS    Z8, Z7, Z7
+	VADDPS    Z1, Z0, Z0
+	VADDPS    Z2, Z0, Z0
+	VSUBPS    Z2, Z1, Z1
+	VADDPS    Z3, Z1, Z1
+	VMOVUPS   Z0, K1, (BX)
+	VMOVUPS   Z1, K1, (BX)(DX*1)
+	VADDPS    Z5, Z4, Z4
+	VADDPS    Z6, Z4, Z4
+	VSUBPS    Z6, Z5, Z5
+	VADDPS    Z7, Z5, Z5
+	VMOVUPS   Z4, K1, (SI)
+	VMOVUPS   Z5, K1, (SI)(DX*1)
+
+next293:
+	MOVQ (SP), BX
+	LEAQ (BX)(DX*2), BX
+	MOVQ BX, (SP)
+	MOVQ ld+56(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, 8(SP)
+	DECQ 16(SP)
+	JNZ  window290
+	VZEROUPPER
+	RET
+
+// func winogradOutAddAVX512(dst []float32, src []float32, ds int, ld int, rs int, c int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·winogradOutAddAVX512(SB), NOSPLIT, $24-88
+	MOVQ ds+48(FP), AX
+	SHLQ $0x02, AX
+	MOVQ c+72(FP), DX
+	SHLQ $0x02, DX
+	LEAQ (AX)(AX*2), CX
+	MOVQ dst_base+0(FP), BX
+	MOVQ BX, (SP)
+	MOVQ src_base+24(FP), BX
+	MOVQ BX, 8(SP)
+	MOVQ n+80(FP), BX
+	MOVQ BX, 16(SP)
+
+window294:
+	MOVQ (SP), BX
+	MOVQ BX, SI
+	MOVQ rs+64(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, SI
+	MOVQ c+72(FP), R8
+	MOVQ 8(SP), DI
+	SUBQ $0x00000010, R8
+	JLT  tail296
+
+loop295:
+	VMOVUPS (DI), Z0
+	VMOVUPS (DI)(AX*1), Z1
+	VMOVUPS (DI)(AX*2), Z2
+	VMOVUPS (DI)(CX*1), Z3
+	LEAQ    (DI)(AX*4), R9
+	VMOVUPS (R9), Z4
+	VADDPS  Z4, Z0, Z0
+	VMOVUPS (R9)(AX*1), Z5
+	VADDPS  Z5, Z1, Z1
+	VMOVUPS (R9)(AX*2), Z6
+	VADDPS  Z6, Z2, Z2
+	VMOVUPS (R9)(CX*1), Z7
+	VADDPS  Z7, Z3, Z3
+	LEAQ    (R9)(AX*4), R9
+	VMOVUPS (R9), Z8
+	VADDPS  Z8, Z0, Z0
+	VSUBPS  Z8, Z4, Z4
+	VMOVUPS (R9)(AX*1), Z8
+	VADDPS  Z8, Z1, Z1
+	VSUBPS  Z8, Z5, Z5
+	VMOVUPS (R9)(AX*2), Z8
+	VADDPS  Z8, Z2, Z2
+	VSUBPS  Z8, Z6, Z6
+	VMOVUPS (R9)(CX*1), Z8
+	VADDPS  Z8, Z3, Z3
+	VSUBPS  Z8, Z7, Z7
+	LEAQ    (R9)(AX*4), R9
+	VADDPS  (R9), Z4, Z4
+	VADDPS  (R9)(AX*1), Z5, Z5
+	VADDPS  (R9)(AX*2), Z6, Z6
+	VADDPS  (R9)(CX*1), Z7, Z7
+	VADDPS  Z1, Z0, Z0
+	VADDPS  Z2, Z0, Z0
+	VSUBPS  Z2, Z1, Z1
+	VADDPS  Z3, Z1, Z1
+	VADDPS  (BX), Z0, Z0
+	VMOVUPS Z0, (BX)
+	VADDPS  (BX)(DX*1), Z1, Z1
+	VMOVUPS Z1, (BX)(DX*1)
+	VADDPS  Z5, Z4, Z4
+	VADDPS  Z6, Z4, Z4
+	VSUBPS  Z6, Z5, Z5
+	VADDPS  Z7, Z5, Z5
+	VADDPS  (SI), Z4, Z4
+	VMOVUPS Z4, (SI)
+	VADDPS  (SI)(DX*1), Z5, Z5
+	VMOVUPS Z5, (SI)(DX*1)
+	ADDQ    $0x00000040, BX
+	ADDQ    $0x00000040, SI
+	ADDQ    $0x00000040, DI
+	SUBQ    $0x00000010, R8
+	JGE     loop295
+
+tail296:
+	ADDQ      $0x00000010, R8
+	JZ        next297
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z (DI)(AX*1), K1, Z1
+	VMOVUPS.Z (DI)(AX*2), K1, Z2
+	VMOVUPS.Z (DI)(CX*1), K1, Z3
+	LEAQ      (DI)(AX*4), DI
+	VMOVUPS.Z (DI), K1, Z4
+	VADDPS    Z4, Z0, Z0
+	VMOVUPS.Z (DI)(AX*1), K1, Z5
+	VADDPS    Z5, Z1, Z1
+	VMOVUPS.Z (DI)(AX*2), K1, Z6
+	VADDPS    Z6, Z2, Z2
+	VMOVUPS.Z (DI)(CX*1), K1, Z7
+	VADDPS    Z7, Z3, Z3
+	LEAQ      (DI)(AX*4), DI
+	VMOVUPS.Z (DI), K1, Z8
+	VADDPS    Z8, Z0, Z0
+	VSUBPS    Z8, Z4, Z4
+	VMOVUPS.Z (DI)(AX*1), K1, Z8
+	VADDPS    Z8, Z1, Z1
+	VSUBPS    Z8, Z5, Z5
+	VMOVUPS.Z (DI)(AX*2), K1, Z8
+	VADDPS    Z8, Z2, Z2
+	VSUBPS    Z8, Z6, Z6
+	VMOVUPS.Z (DI)(CX*1), K1, Z8
+	VADDPS    Z8, Z3, Z3
+	VSUBPS    Z8, Z7, Z7
+	LEAQ      (DI)(AX*4), DI
+	VMOVUPS.Z (DI), K1, Z8
+	VADDPS    Z8, Z4, Z4
+	VMOVUPS.Z (DI)(AX*1), K1, Z8
+	VADDPS    Z8, Z5, Z5
+	VMOVUPS.Z (DI)(AX*2), K1, Z8
+	VADDPS    Z8, Z6, Z6
+	VMOVUPS.Z (DI)(CX*1), K1, Z8
+	VADDPS    Z8, Z7, Z7
+	VADDPS    Z1, Z0, Z0
+	VADDPS    Z2, Z0, Z0
+	VSUBPS    Z2, Z1, Z1
+	VADDPS    Z3, Z1, Z1
+	VMOVUPS.Z (BX), K1, Z2
+	VADDPS    Z2, Z0, Z0
+	VMOVUPS   Z0, K1, (BX)
+	VMOVUPS.Z (BX)(DX*1), K1, Z0
+	VADDPS    Z0, Z1, Z1
+	VMOVUPS   Z1, K1, (BX)(DX*1)
+	VADDPS    Z5, Z4, Z4
+	VADDPS    Z6, Z4, Z4
+	VSUBPS    Z6, Z5, Z5
+	VADDPS    Z7, Z5, Z5
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z4, Z4
+	VMOVUPS   Z4, K1, (SI)
+	VMOVUPS.Z (SI)(DX*1), K1, Z0
+	VADDPS    Z0, Z5, Z5
+	VMOVUPS   Z5, K1, (SI)(DX*1)
+
+next297:
+	MOVQ (SP), BX
+	LEAQ (BX)(DX*2), BX
+	MOVQ BX, (SP)
+	MOVQ ld+56(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, 8(SP)
+	DECQ 16(SP)
+	JNZ  window294
+	VZEROUPPER
+	RET
+
 // func gemm1x1AVX512(args *gemmArgs)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·gemm1x1AVX512(SB), NOSPLIT, $16-8
@@ -5405,18 +6051,18 @@ k1x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial1x1
 	TESTQ        R9, R9
-	JZ           nobias282
+	JZ           nobias298
 	VMOVUPS      (R9), Z1
 	VADDPS       Z1, Z0, Z0
 
-nobias282:
+nobias298:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta283
+	JEQ    nobeta299
 	MOVQ   DI, R9
 	VADDPS (R9), Z0, Z0
 	ADDQ   R8, R9
 
-nobeta283:
+nobeta299:
 	VMOVUPS Z0, (DI)
 	ADDQ    R8, DI
 	JMP     next1x1
@@ -5428,19 +6074,19 @@ partial1x1:
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
 	TESTQ     R9, R9
-	JZ        nobias284
+	JZ        nobias300
 	VMOVUPS.Z (R9), K1, Z1
 	VADDPS    Z1, Z0, Z0
 
-nobias284:
+nobias300:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta285
+	JEQ       nobeta301
 	MOVQ      DI, R9
 	VMOVUPS.Z (R9), K1, Z1
 	VADDPS    Z1, Z0, Z0
 	ADDQ      R8, R9
 
-nobeta285:
+nobeta301:
 	VMOVUPS Z0, K1, (DI)
 	ADDQ    R8, DI
 
@@ -5504,21 +6150,21 @@ k2x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial2x1
 	TESTQ        R10, R10
-	JZ           nobias286
+	JZ           nobias302
 	VMOVUPS      (R10), Z2
 	VADDPS       Z2, Z0, Z0
 	VADDPS       Z2, Z1, Z1
 
-nobias286:
+nobias302:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta287
+	JEQ    nobeta303
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
 	VADDPS (R10), Z1, Z1
 	ADDQ   R9, R10
 
-nobeta287:
+nobeta303:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -5532,14 +6178,14 @@ partial2x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias288
+	JZ        nobias304
 	VMOVUPS.Z (R10), K1, Z2
 	VADDPS    Z2, Z0, Z0
 	VADDPS    Z2, Z1, Z1
 
-nobias288:
+nobias304:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta289
+	JEQ       nobeta305
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z2
 	VADDPS    Z2, Z0, Z0
@@ -5548,7 +6194,7 @@ nobias288:
 	VADDPS    Z2, Z1, Z1
 	ADDQ      R9, R10
 
-nobeta289:
+nobeta305:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -5619,15 +6265,15 @@ k3x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial3x1
 	TESTQ        R10, R10
-	JZ           nobias290
+	JZ           nobias306
 	VMOVUPS      (R10), Z3
 	VADDPS       Z3, Z0, Z0
 	VADDPS       Z3, Z1, Z1
 	VADDPS       Z3, Z2, Z2
 
-nobias290:
+nobias306:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta291
+	JEQ    nobeta307
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -5636,7 +6282,7 @@ nobias290:
 	VADDPS (R10), Z2, Z2
 	ADDQ   R9, R10
 
-nobeta291:
+nobeta307:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -5652,15 +6298,15 @@ partial3x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias292
+	JZ        nobias308
 	VMOVUPS.Z (R10), K1, Z3
 	VADDPS    Z3, Z0, Z0
 	VADDPS    Z3, Z1, Z1
 	VADDPS    Z3, Z2, Z2
 
-nobias292:
+nobias308:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta293
+	JEQ       nobeta309
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z3
 	VADDPS    Z3, Z0, Z0
@@ -5672,7 +6318,7 @@ nobias292:
 	VADDPS    Z3, Z2, Z2
 	ADDQ      R9, R10
 
-nobeta293:
+nobeta309:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -5753,16 +6399,16 @@ k4x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial4x1
 	TESTQ        R10, R10
-	JZ           nobias294
+	JZ           nobias310
 	VMOVUPS      (R10), Z4
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z4, Z1, Z1
 	VADDPS       Z4, Z2, Z2
 	VADDPS       Z4, Z3, Z3
 
-nobias294:
+nobias310:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta295
+	JEQ    nobeta311
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -5773,7 +6419,7 @@ nobias294:
 	VADDPS (R10), Z3, Z3
 	ADDQ   R9, R10
 
-nobeta295:
+nobeta311:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -5791,16 +6437,16 @@ partial4x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias296
+	JZ        nobias312
 	VMOVUPS.Z (R10), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VADDPS    Z4, Z1, Z1
 	VADDPS    Z4, Z2, Z2
 	VADDPS    Z4, Z3, Z3
 
-nobias296:
+nobias312:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta297
+	JEQ       nobeta313
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z4
 	VADDPS    Z4, Z0, Z0
@@ -5815,7 +6461,7 @@ nobias296:
 	VADDPS    Z4, Z3, Z3
 	ADDQ      R9, R10
 
-nobeta297:
+nobeta313:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -5903,7 +6549,7 @@ k5x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial5x1
 	TESTQ        R10, R10
-	JZ           nobias298
+	JZ           nobias314
 	VMOVUPS      (R10), Z5
 	VADDPS       Z5, Z0, Z0
 	VADDPS       Z5, Z1, Z1
@@ -5911,9 +6557,9 @@ k5x1:
 	VADDPS       Z5, Z3, Z3
 	VADDPS       Z5, Z4, Z4
 
-nobias298:
+nobias314:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta299
+	JEQ    nobeta315
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -5926,7 +6572,7 @@ nobias298:
 	VADDPS (R10), Z4, Z4
 	ADDQ   R9, R10
 
-nobeta299:
+nobeta315:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -5946,7 +6592,7 @@ partial5x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias300
+	JZ        nobias316
 	VMOVUPS.Z (R10), K1, Z5
 	VADDPS    Z5, Z0, Z0
 	VADDPS    Z5, Z1, Z1
@@ -5954,9 +6600,9 @@ partial5x1:
 	VADDPS    Z5, Z3, Z3
 	VADDPS    Z5, Z4, Z4
 
-nobias300:
+nobias316:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta301
+	JEQ       nobeta317
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z5
 	VADDPS    Z5, Z0, Z0
@@ -5974,7 +6620,7 @@ nobias300:
 	VADDPS    Z5, Z4, Z4
 	ADDQ      R9, R10
 
-nobeta301:
+nobeta317:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -6069,7 +6715,7 @@ k6x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial6x1
 	TESTQ        R10, R10
-	JZ           nobias302
+	JZ           nobias318
 	VMOVUPS      (R10), Z6
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z6, Z1, Z1
@@ -6078,9 +6724,9 @@ k6x1:
 	VADDPS       Z6, Z4, Z4
 	VADDPS       Z6, Z5, Z5
 
-nobias302:
+nobias318:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta303
+	JEQ    nobeta319
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -6095,7 +6741,7 @@ nobias302:
 	VADDPS (R10), Z5, Z5
 	ADDQ   R9, R10
 
-nobeta303:
+nobeta319:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -6117,7 +6763,7 @@ partial6x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias304
+	JZ        nobias320
 	VMOVUPS.Z (R10), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z1, Z1
@@ -6126,9 +6772,9 @@ partial6x1:
 	VADDPS    Z6, Z4, Z4
 	VADDPS    Z6, Z5, Z5
 
-nobias304:
+nobias320:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta305
+	JEQ       nobeta321
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z6
 	VADDPS    Z6, Z0, Z0
@@ -6149,7 +6795,7 @@ nobias304:
 	VADDPS    Z6, Z5, Z5
 	ADDQ      R9, R10
 
-nobeta305:
+nobeta321:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -6254,7 +6900,7 @@ k7x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial7x1
 	TESTQ        R10, R10
-	JZ           nobias306
+	JZ           nobias322
 	VMOVUPS      (R10), Z7
 	VADDPS       Z7, Z0, Z0
 	VADDPS       Z7, Z1, Z1
@@ -6264,9 +6910,9 @@ k7x1:
 	VADDPS       Z7, Z5, Z5
 	VADDPS       Z7, Z6, Z6
 
-nobias306:
+nobias322:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta307
+	JEQ    nobeta323
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -6283,7 +6929,7 @@ nobias306:
 	VADDPS (R10), Z6, Z6
 	ADDQ   R9, R10
 
-nobeta307:
+nobeta323:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -6307,7 +6953,7 @@ partial7x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias308
+	JZ        nobias324
 	VMOVUPS.Z (R10), K1, Z7
 	VADDPS    Z7, Z0, Z0
 	VADDPS    Z7, Z1, Z1
@@ -6317,9 +6963,9 @@ partial7x1:
 	VADDPS    Z7, Z5, Z5
 	VADDPS    Z7, Z6, Z6
 
-nobias308:
+nobias324:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta309
+	JEQ       nobeta325
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z7
 	VADDPS    Z7, Z0, Z0
@@ -6343,7 +6989,7 @@ nobias308:
 	VADDPS    Z7, Z6, Z6
 	ADDQ      R9, R10
 
-nobeta309:
+nobeta325:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -6455,7 +7101,7 @@ k8x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial8x1
 	TESTQ        R10, R10
-	JZ           nobias310
+	JZ           nobias326
 	VMOVUPS      (R10), Z8
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z8, Z1, Z1
@@ -6466,9 +7112,9 @@ k8x1:
 	VADDPS       Z8, Z6, Z6
 	VADDPS       Z8, Z7, Z7
 
-nobias310:
+nobias326:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta311
+	JEQ    nobeta327
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -6487,7 +7133,7 @@ nobias310:
 	VADDPS (R10), Z7, Z7
 	ADDQ   R9, R10
 
-nobeta311:
+nobeta327:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -6513,7 +7159,7 @@ partial8x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias312
+	JZ        nobias328
 	VMOVUPS.Z (R10), K1, Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z1, Z1
@@ -6524,9 +7170,9 @@ partial8x1:
 	VADDPS    Z8, Z6, Z6
 	VADDPS    Z8, Z7, Z7
 
-nobias312:
+nobias328:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta313
+	JEQ       nobeta329
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z8
 	VADDPS    Z8, Z0, Z0
@@ -6553,7 +7199,7 @@ nobias312:
 	VADDPS    Z8, Z7, Z7
 	ADDQ      R9, R10
 
-nobeta313:
+nobeta329:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -6672,7 +7318,7 @@ k9x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial9x1
 	TESTQ        R10, R10
-	JZ           nobias314
+	JZ           nobias330
 	VMOVUPS      (R10), Z9
 	VADDPS       Z9, Z0, Z0
 	VADDPS       Z9, Z1, Z1
@@ -6684,9 +7330,9 @@ k9x1:
 	VADDPS       Z9, Z7, Z7
 	VADDPS       Z9, Z8, Z8
 
-nobias314:
+nobias330:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta315
+	JEQ    nobeta331
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -6707,7 +7353,7 @@ nobias314:
 	VADDPS (R10), Z8, Z8
 	ADDQ   R9, R10
 
-nobeta315:
+nobeta331:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -6735,7 +7381,7 @@ partial9x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias316
+	JZ        nobias332
 	VMOVUPS.Z (R10), K1, Z9
 	VADDPS    Z9, Z0, Z0
 	VADDPS    Z9, Z1, Z1
@@ -6747,9 +7393,9 @@ partial9x1:
 	VADDPS    Z9, Z7, Z7
 	VADDPS    Z9, Z8, Z8
 
-nobias316:
+nobias332:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta317
+	JEQ       nobeta333
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z9
 	VADDPS    Z9, Z0, Z0
@@ -6779,7 +7425,7 @@ nobias316:
 	VADDPS    Z9, Z8, Z8
 	ADDQ      R9, R10
 
-nobeta317:
+nobeta333:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -6908,7 +7554,7 @@ k10x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial10x1
 	TESTQ        R10, R10
-	JZ           nobias318
+	JZ           nobias334
 	VMOVUPS      (R10), Z10
 	VADDPS       Z10, Z0, Z0
 	VADDPS       Z10, Z1, Z1
@@ -6921,9 +7567,9 @@ k10x1:
 	VADDPS       Z10, Z8, Z8
 	VADDPS       Z10, Z9, Z9
 
-nobias318:
+nobias334:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta319
+	JEQ    nobeta335
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -6946,7 +7592,7 @@ nobias318:
 	VADDPS (R10), Z9, Z9
 	ADDQ   R9, R10
 
-nobeta319:
+nobeta335:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -6976,7 +7622,7 @@ partial10x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias320
+	JZ        nobias336
 	VMOVUPS.Z (R10), K1, Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z1, Z1
@@ -6989,9 +7635,9 @@ partial10x1:
 	VADDPS    Z10, Z8, Z8
 	VADDPS    Z10, Z9, Z9
 
-nobias320:
+nobias336:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta321
+	JEQ       nobeta337
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z10
 	VADDPS    Z10, Z0, Z0
@@ -7024,7 +7670,7 @@ nobias320:
 	VADDPS    Z10, Z9, Z9
 	ADDQ      R9, R10
 
-nobeta321:
+nobeta337:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -7160,7 +7806,7 @@ k11x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial11x1
 	TESTQ        R10, R10
-	JZ           nobias322
+	JZ           nobias338
 	VMOVUPS      (R10), Z11
 	VADDPS       Z11, Z0, Z0
 	VADDPS       Z11, Z1, Z1
@@ -7174,9 +7820,9 @@ k11x1:
 	VADDPS       Z11, Z9, Z9
 	VADDPS       Z11, Z10, Z10
 
-nobias322:
+nobias338:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta323
+	JEQ    nobeta339
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -7201,7 +7847,7 @@ nobias322:
 	VADDPS (R10), Z10, Z10
 	ADDQ   R9, R10
 
-nobeta323:
+nobeta339:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -7233,7 +7879,7 @@ partial11x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias324
+	JZ        nobias340
 	VMOVUPS.Z (R10), K1, Z11
 	VADDPS    Z11, Z0, Z0
 	VADDPS    Z11, Z1, Z1
@@ -7247,9 +7893,9 @@ partial11x1:
 	VADDPS    Z11, Z9, Z9
 	VADDPS    Z11, Z10, Z10
 
-nobias324:
+nobias340:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta325
+	JEQ       nobeta341
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z11
 	VADDPS    Z11, Z0, Z0
@@ -7285,7 +7931,7 @@ nobias324:
 	VADDPS    Z11, Z10, Z10
 	ADDQ      R9, R10
 
-nobeta325:
+nobeta341:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -7428,7 +8074,7 @@ k12x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial12x1
 	TESTQ        R10, R10
-	JZ           nobias326
+	JZ           nobias342
 	VMOVUPS      (R10), Z12
 	VADDPS       Z12, Z0, Z0
 	VADDPS       Z12, Z1, Z1
@@ -7443,9 +8089,9 @@ k12x1:
 	VADDPS       Z12, Z10, Z10
 	VADDPS       Z12, Z11, Z11
 
-nobias326:
+nobias342:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta327
+	JEQ    nobeta343
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -7472,7 +8118,7 @@ nobias326:
 	VADDPS (R10), Z11, Z11
 	ADDQ   R9, R10
 
-nobeta327:
+nobeta343:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -7506,7 +8152,7 @@ partial12x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias328
+	JZ        nobias344
 	VMOVUPS.Z (R10), K1, Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z1, Z1
@@ -7521,9 +8167,9 @@ partial12x1:
 	VADDPS    Z12, Z10, Z10
 	VADDPS    Z12, Z11, Z11
 
-nobias328:
+nobias344:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta329
+	JEQ       nobeta345
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z12
 	VADDPS    Z12, Z0, Z0
@@ -7562,7 +8208,7 @@ nobias328:
 	VADDPS    Z12, Z11, Z11
 	ADDQ      R9, R10
 
-nobeta329:
+nobeta345:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -7715,7 +8361,7 @@ k13x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial13x1
 	TESTQ        R10, R10
-	JZ           nobias330
+	JZ           nobias346
 	VMOVUPS      (R10), Z13
 	VADDPS       Z13, Z0, Z0
 	VADDPS       Z13, Z1, Z1
@@ -7731,9 +8377,9 @@ k13x1:
 	VADDPS       Z13, Z11, Z11
 	VADDPS       Z13, Z12, Z12
 
-nobias330:
+nobias346:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta331
+	JEQ    nobeta347
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -7762,7 +8408,7 @@ nobias330:
 	VADDPS (R10), Z12, Z12
 	ADDQ   R9, R10
 
-nobeta331:
+nobeta347:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -7798,7 +8444,7 @@ partial13x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias332
+	JZ        nobias348
 	VMOVUPS.Z (R10), K1, Z13
 	VADDPS    Z13, Z0, Z0
 	VADDPS    Z13, Z1, Z1
@@ -7814,9 +8460,9 @@ partial13x1:
 	VADDPS    Z13, Z11, Z11
 	VADDPS    Z13, Z12, Z12
 
-nobias332:
+nobias348:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta333
+	JEQ       nobeta349
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z13
 	VADDPS    Z13, Z0, Z0
@@ -7858,7 +8504,7 @@ nobias332:
 	VADDPS    Z13, Z12, Z12
 	ADDQ      R9, R10
 
-nobeta333:
+nobeta349:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -8018,7 +8664,7 @@ k14x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial14x1
 	TESTQ        R10, R10
-	JZ           nobias334
+	JZ           nobias350
 	VMOVUPS      (R10), Z14
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z1, Z1
@@ -8035,9 +8681,9 @@ k14x1:
 	VADDPS       Z14, Z12, Z12
 	VADDPS       Z14, Z13, Z13
 
-nobias334:
+nobias350:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta335
+	JEQ    nobeta351
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -8068,7 +8714,7 @@ nobias334:
 	VADDPS (R10), Z13, Z13
 	ADDQ   R9, R10
 
-nobeta335:
+nobeta351:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -8106,7 +8752,7 @@ partial14x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias336
+	JZ        nobias352
 	VMOVUPS.Z (R10), K1, Z14
 	VADDPS    Z14, Z0, Z0
 	VADDPS    Z14, Z1, Z1
@@ -8123,9 +8769,9 @@ partial14x1:
 	VADDPS    Z14, Z12, Z12
 	VADDPS    Z14, Z13, Z13
 
-nobias336:
+nobias352:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta337
+	JEQ       nobeta353
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z14
 	VADDPS    Z14, Z0, Z0
@@ -8170,7 +8816,7 @@ nobias336:
 	VADDPS    Z14, Z13, Z13
 	ADDQ      R9, R10
 
-nobeta337:
+nobeta353:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -8259,21 +8905,21 @@ k1x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial1x2
 	TESTQ        R9, R9
-	JZ           nobias338
+	JZ           nobias354
 	VMOVUPS      (R9), Z2
 	VADDPS       Z2, Z0, Z0
 	VMOVUPS      64(R9), Z2
 	VADDPS       Z2, Z1, Z1
 
-nobias338:
+nobias354:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta339
+	JEQ    nobeta355
 	MOVQ   DI, R9
 	VADDPS (R9), Z0, Z0
 	VADDPS 64(R9), Z1, Z1
 	ADDQ   R8, R9
 
-nobeta339:
+nobeta355:
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	ADDQ    R8, DI
@@ -8286,22 +8932,22 @@ partial1x2:
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
 	TESTQ     R9, R9
-	JZ        nobias340
+	JZ        nobias356
 	VMOVUPS   (R9), Z2
 	VADDPS    Z2, Z0, Z0
 	VMOVUPS.Z 64(R9), K1, Z2
 	VADDPS    Z2, Z1, Z1
 
-nobias340:
+nobias356:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta341
+	JEQ       nobeta357
 	MOVQ      DI, R9
 	VADDPS    (R9), Z0, Z0
 	VMOVUPS.Z 64(R9), K1, Z2
 	VADDPS    Z2, Z1, Z1
 	ADDQ      R8, R9
 
-nobeta341:
+nobeta357:
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, K1, 64(DI)
 	ADDQ    R8, DI
@@ -8373,7 +9019,7 @@ k2x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial2x2
 	TESTQ        R10, R10
-	JZ           nobias342
+	JZ           nobias358
 	VMOVUPS      (R10), Z4
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z4, Z2, Z2
@@ -8381,9 +9027,9 @@ k2x2:
 	VADDPS       Z4, Z1, Z1
 	VADDPS       Z4, Z3, Z3
 
-nobias342:
+nobias358:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta343
+	JEQ    nobeta359
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -8392,7 +9038,7 @@ nobias342:
 	VADDPS 64(R10), Z3, Z3
 	ADDQ   R9, R10
 
-nobeta343:
+nobeta359:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -8408,7 +9054,7 @@ partial2x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias344
+	JZ        nobias360
 	VMOVUPS   (R10), Z4
 	VADDPS    Z4, Z0, Z0
 	VADDPS    Z4, Z2, Z2
@@ -8416,9 +9062,9 @@ partial2x2:
 	VADDPS    Z4, Z1, Z1
 	VADDPS    Z4, Z3, Z3
 
-nobias344:
+nobias360:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta345
+	JEQ       nobeta361
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z4
@@ -8429,7 +9075,7 @@ nobias344:
 	VADDPS    Z4, Z3, Z3
 	ADDQ      R9, R10
 
-nobeta345:
+nobeta361:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -8512,7 +9158,7 @@ k3x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial3x2
 	TESTQ        R10, R10
-	JZ           nobias346
+	JZ           nobias362
 	VMOVUPS      (R10), Z6
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z6, Z2, Z2
@@ -8522,9 +9168,9 @@ k3x2:
 	VADDPS       Z6, Z3, Z3
 	VADDPS       Z6, Z5, Z5
 
-nobias346:
+nobias362:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta347
+	JEQ    nobeta363
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -8536,7 +9182,7 @@ nobias346:
 	VADDPS 64(R10), Z5, Z5
 	ADDQ   R9, R10
 
-nobeta347:
+nobeta363:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -8555,7 +9201,7 @@ partial3x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias348
+	JZ        nobias364
 	VMOVUPS   (R10), Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z2, Z2
@@ -8565,9 +9211,9 @@ partial3x2:
 	VADDPS    Z6, Z3, Z3
 	VADDPS    Z6, Z5, Z5
 
-nobias348:
+nobias364:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta349
+	JEQ       nobeta365
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z6
@@ -8582,7 +9228,7 @@ nobias348:
 	VADDPS    Z6, Z5, Z5
 	ADDQ      R9, R10
 
-nobeta349:
+nobeta365:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -8679,7 +9325,7 @@ k4x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial4x2
 	TESTQ        R10, R10
-	JZ           nobias350
+	JZ           nobias366
 	VMOVUPS      (R10), Z8
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z8, Z2, Z2
@@ -8691,9 +9337,9 @@ k4x2:
 	VADDPS       Z8, Z5, Z5
 	VADDPS       Z8, Z7, Z7
 
-nobias350:
+nobias366:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta351
+	JEQ    nobeta367
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -8708,7 +9354,7 @@ nobias350:
 	VADDPS 64(R10), Z7, Z7
 	ADDQ   R9, R10
 
-nobeta351:
+nobeta367:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -8730,7 +9376,7 @@ partial4x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias352
+	JZ        nobias368
 	VMOVUPS   (R10), Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z2, Z2
@@ -8742,9 +9388,9 @@ partial4x2:
 	VADDPS    Z8, Z5, Z5
 	VADDPS    Z8, Z7, Z7
 
-nobias352:
+nobias368:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta353
+	JEQ       nobeta369
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z8
@@ -8763,7 +9409,7 @@ nobias352:
 	VADDPS    Z8, Z7, Z7
 	ADDQ      R9, R10
 
-nobeta353:
+nobeta369:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -8871,7 +9517,7 @@ k5x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial5x2
 	TESTQ        R10, R10
-	JZ           nobias354
+	JZ           nobias370
 	VMOVUPS      (R10), Z10
 	VADDPS       Z10, Z0, Z0
 	VADDPS       Z10, Z2, Z2
@@ -8885,9 +9531,9 @@ k5x2:
 	VADDPS       Z10, Z7, Z7
 	VADDPS       Z10, Z9, Z9
 
-nobias354:
+nobias370:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta355
+	JEQ    nobeta371
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -8905,7 +9551,7 @@ nobias354:
 	VADDPS 64(R10), Z9, Z9
 	ADDQ   R9, R10
 
-nobeta355:
+nobeta371:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -8930,7 +9576,7 @@ partial5x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias356
+	JZ        nobias372
 	VMOVUPS   (R10), Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z2, Z2
@@ -8944,9 +9590,9 @@ partial5x2:
 	VADDPS    Z10, Z7, Z7
 	VADDPS    Z10, Z9, Z9
 
-nobias356:
+nobias372:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta357
+	JEQ       nobeta373
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z10
@@ -8969,7 +9615,7 @@ nobias356:
 	VADDPS    Z10, Z9, Z9
 	ADDQ      R9, R10
 
-nobeta357:
+nobeta373:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -9088,7 +9734,7 @@ k6x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial6x2
 	TESTQ        R10, R10
-	JZ           nobias358
+	JZ           nobias374
 	VMOVUPS      (R10), Z12
 	VADDPS       Z12, Z0, Z0
 	VADDPS       Z12, Z2, Z2
@@ -9104,9 +9750,9 @@ k6x2:
 	VADDPS       Z12, Z9, Z9
 	VADDPS       Z12, Z11, Z11
 
-nobias358:
+nobias374:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta359
+	JEQ    nobeta375
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -9127,7 +9773,7 @@ nobias358:
 	VADDPS 64(R10), Z11, Z11
 	ADDQ   R9, R10
 
-nobeta359:
+nobeta375:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -9155,7 +9801,7 @@ partial6x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias360
+	JZ        nobias376
 	VMOVUPS   (R10), Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z2, Z2
@@ -9171,9 +9817,9 @@ partial6x2:
 	VADDPS    Z12, Z9, Z9
 	VADDPS    Z12, Z11, Z11
 
-nobias360:
+nobias376:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta361
+	JEQ       nobeta377
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z12
@@ -9200,7 +9846,7 @@ nobias360:
 	VADDPS    Z12, Z11, Z11
 	ADDQ      R9, R10
 
-nobeta361:
+nobeta377:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -9333,7 +9979,7 @@ k7x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial7x2
 	TESTQ        R10, R10
-	JZ           nobias362
+	JZ           nobias378
 	VMOVUPS      (R10), Z14
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z2, Z2
@@ -9351,9 +9997,9 @@ k7x2:
 	VADDPS       Z14, Z11, Z11
 	VADDPS       Z14, Z13, Z13
 
-nobias362:
+nobias378:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta363
+	JEQ    nobeta379
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -9377,7 +10023,7 @@ nobias362:
 	VADDPS 64(R10), Z13, Z13
 	ADDQ   R9, R10
 
-nobeta363:
+nobeta379:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -9408,7 +10054,7 @@ partial7x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias364
+	JZ        nobias380
 	VMOVUPS   (R10), Z14
 	VADDPS    Z14, Z0, Z0
 	VADDPS    Z14, Z2, Z2
@@ -9426,9 +10072,9 @@ partial7x2:
 	VADDPS    Z14, Z11, Z11
 	VADDPS    Z14, Z13, Z13
 
-nobias364:
+nobias380:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta365
+	JEQ       nobeta381
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z14
@@ -9459,7 +10105,7 @@ nobias364:
 	VADDPS    Z14, Z13, Z13
 	ADDQ      R9, R10
 
-nobeta365:
+nobeta381:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -9603,7 +10249,7 @@ k8x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial8x2
 	TESTQ        R10, R10
-	JZ           nobias366
+	JZ           nobias382
 	VMOVUPS      (R10), Z16
 	VADDPS       Z16, Z0, Z0
 	VADDPS       Z16, Z2, Z2
@@ -9623,9 +10269,9 @@ k8x2:
 	VADDPS       Z16, Z13, Z13
 	VADDPS       Z16, Z15, Z15
 
-nobias366:
+nobias382:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta367
+	JEQ    nobeta383
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -9652,7 +10298,7 @@ nobias366:
 	VADDPS 64(R10), Z15, Z15
 	ADDQ   R9, R10
 
-nobeta367:
+nobeta383:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -9686,7 +10332,7 @@ partial8x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias368
+	JZ        nobias384
 	VMOVUPS   (R10), Z16
 	VADDPS    Z16, Z0, Z0
 	VADDPS    Z16, Z2, Z2
@@ -9706,9 +10352,9 @@ partial8x2:
 	VADDPS    Z16, Z13, Z13
 	VADDPS    Z16, Z15, Z15
 
-nobias368:
+nobias384:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta369
+	JEQ       nobeta385
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z16
@@ -9743,7 +10389,7 @@ nobias368:
 	VADDPS    Z16, Z15, Z15
 	ADDQ      R9, R10
 
-nobeta369:
+nobeta385:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -9898,7 +10544,7 @@ k9x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial9x2
 	TESTQ        R10, R10
-	JZ           nobias370
+	JZ           nobias386
 	VMOVUPS      (R10), Z18
 	VADDPS       Z18, Z0, Z0
 	VADDPS       Z18, Z2, Z2
@@ -9920,9 +10566,9 @@ k9x2:
 	VADDPS       Z18, Z15, Z15
 	VADDPS       Z18, Z17, Z17
 
-nobias370:
+nobias386:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta371
+	JEQ    nobeta387
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -9952,7 +10598,7 @@ nobias370:
 	VADDPS 64(R10), Z17, Z17
 	ADDQ   R9, R10
 
-nobeta371:
+nobeta387:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -9989,7 +10635,7 @@ partial9x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias372
+	JZ        nobias388
 	VMOVUPS   (R10), Z18
 	VADDPS    Z18, Z0, Z0
 	VADDPS    Z18, Z2, Z2
@@ -10011,9 +10657,9 @@ partial9x2:
 	VADDPS    Z18, Z15, Z15
 	VADDPS    Z18, Z17, Z17
 
-nobias372:
+nobias388:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta373
+	JEQ       nobeta389
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z18
@@ -10052,7 +10698,7 @@ nobias372:
 	VADDPS    Z18, Z17, Z17
 	ADDQ      R9, R10
 
-nobeta373:
+nobeta389:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -10221,7 +10867,7 @@ k10x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial10x2
 	TESTQ        R10, R10
-	JZ           nobias374
+	JZ           nobias390
 	VMOVUPS      (R10), Z20
 	VADDPS       Z20, Z0, Z0
 	VADDPS       Z20, Z2, Z2
@@ -10245,9 +10891,9 @@ k10x2:
 	VADDPS       Z20, Z17, Z17
 	VADDPS       Z20, Z19, Z19
 
-nobias374:
+nobias390:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta375
+	JEQ    nobeta391
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -10280,7 +10926,7 @@ nobias374:
 	VADDPS 64(R10), Z19, Z19
 	ADDQ   R9, R10
 
-nobeta375:
+nobeta391:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -10320,7 +10966,7 @@ partial10x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias376
+	JZ        nobias392
 	VMOVUPS   (R10), Z20
 	VADDPS    Z20, Z0, Z0
 	VADDPS    Z20, Z2, Z2
@@ -10344,9 +10990,9 @@ partial10x2:
 	VADDPS    Z20, Z17, Z17
 	VADDPS    Z20, Z19, Z19
 
-nobias376:
+nobias392:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta377
+	JEQ       nobeta393
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z20
@@ -10389,7 +11035,7 @@ nobias376:
 	VADDPS    Z20, Z19, Z19
 	ADDQ      R9, R10
 
-nobeta377:
+nobeta393:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -10569,7 +11215,7 @@ k11x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial11x2
 	TESTQ        R10, R10
-	JZ           nobias378
+	JZ           nobias394
 	VMOVUPS      (R10), Z22
 	VADDPS       Z22, Z0, Z0
 	VADDPS       Z22, Z2, Z2
@@ -10595,9 +11241,9 @@ k11x2:
 	VADDPS       Z22, Z19, Z19
 	VADDPS       Z22, Z21, Z21
 
-nobias378:
+nobias394:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta379
+	JEQ    nobeta395
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -10633,7 +11279,7 @@ nobias378:
 	VADDPS 64(R10), Z21, Z21
 	ADDQ   R9, R10
 
-nobeta379:
+nobeta395:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -10676,7 +11322,7 @@ partial11x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias380
+	JZ        nobias396
 	VMOVUPS   (R10), Z22
 	VADDPS    Z22, Z0, Z0
 	VADDPS    Z22, Z2, Z2
@@ -10702,9 +11348,9 @@ partial11x2:
 	VADDPS    Z22, Z19, Z19
 	VADDPS    Z22, Z21, Z21
 
-nobias380:
+nobias396:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta381
+	JEQ       nobeta397
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z22
@@ -10751,7 +11397,7 @@ nobias380:
 	VADDPS    Z22, Z21, Z21
 	ADDQ      R9, R10
 
-nobeta381:
+nobeta397:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -10942,7 +11588,7 @@ k12x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial12x2
 	TESTQ        R10, R10
-	JZ           nobias382
+	JZ           nobias398
 	VMOVUPS      (R10), Z24
 	VADDPS       Z24, Z0, Z0
 	VADDPS       Z24, Z2, Z2
@@ -10970,9 +11616,9 @@ k12x2:
 	VADDPS       Z24, Z21, Z21
 	VADDPS       Z24, Z23, Z23
 
-nobias382:
+nobias398:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta383
+	JEQ    nobeta399
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -11011,7 +11657,7 @@ nobias382:
 	VADDPS 64(R10), Z23, Z23
 	ADDQ   R9, R10
 
-nobeta383:
+nobeta399:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -11057,7 +11703,7 @@ partial12x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias384
+	JZ        nobias400
 	VMOVUPS   (R10), Z24
 	VADDPS    Z24, Z0, Z0
 	VADDPS    Z24, Z2, Z2
@@ -11085,9 +11731,9 @@ partial12x2:
 	VADDPS    Z24, Z21, Z21
 	VADDPS    Z24, Z23, Z23
 
-nobias384:
+nobias400:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta385
+	JEQ       nobeta401
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z24
@@ -11138,7 +11784,7 @@ nobias384:
 	VADDPS    Z24, Z23, Z23
 	ADDQ      R9, R10
 
-nobeta385:
+nobeta401:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -11343,7 +11989,7 @@ k13x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial13x2
 	TESTQ        R10, R10
-	JZ           nobias386
+	JZ           nobias402
 	VMOVUPS      (R10), Z26
 	VADDPS       Z26, Z0, Z0
 	VADDPS       Z26, Z2, Z2
@@ -11373,9 +12019,9 @@ k13x2:
 	VADDPS       Z26, Z23, Z23
 	VADDPS       Z26, Z25, Z25
 
-nobias386:
+nobias402:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta387
+	JEQ    nobeta403
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -11417,7 +12063,7 @@ nobias386:
 	VADDPS 64(R10), Z25, Z25
 	ADDQ   R9, R10
 
-nobeta387:
+nobeta403:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -11466,7 +12112,7 @@ partial13x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias388
+	JZ        nobias404
 	VMOVUPS   (R10), Z26
 	VADDPS    Z26, Z0, Z0
 	VADDPS    Z26, Z2, Z2
@@ -11496,9 +12142,9 @@ partial13x2:
 	VADDPS    Z26, Z23, Z23
 	VADDPS    Z26, Z25, Z25
 
-nobias388:
+nobias404:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta389
+	JEQ       nobeta405
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z26
@@ -11553,7 +12199,7 @@ nobias388:
 	VADDPS    Z26, Z25, Z25
 	ADDQ      R9, R10
 
-nobeta389:
+nobeta405:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -11769,7 +12415,7 @@ k14x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial14x2
 	TESTQ        R10, R10
-	JZ           nobias390
+	JZ           nobias406
 	VMOVUPS      (R10), Z28
 	VADDPS       Z28, Z0, Z0
 	VADDPS       Z28, Z2, Z2
@@ -11801,9 +12447,9 @@ k14x2:
 	VADDPS       Z28, Z25, Z25
 	VADDPS       Z28, Z27, Z27
 
-nobias390:
+nobias406:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta391
+	JEQ    nobeta407
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -11848,7 +12494,7 @@ nobias390:
 	VADDPS 64(R10), Z27, Z27
 	ADDQ   R9, R10
 
-nobeta391:
+nobeta407:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -11900,7 +12546,7 @@ partial14x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias392
+	JZ        nobias408
 	VMOVUPS   (R10), Z28
 	VADDPS    Z28, Z0, Z0
 	VADDPS    Z28, Z2, Z2
@@ -11932,9 +12578,9 @@ partial14x2:
 	VADDPS    Z28, Z25, Z25
 	VADDPS    Z28, Z27, Z27
 
-nobias392:
+nobias408:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta393
+	JEQ       nobeta409
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z28
@@ -11993,7 +12639,7 @@ nobias392:
 	VADDPS    Z28, Z27, Z27
 	ADDQ      R9, R10
 
-nobeta393:
+nobeta409:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -12065,7 +12711,7 @@ TEXT ·peakAVX512(SB), NOSPLIT, $0-8
 	VXORPS Z11, Z11, Z11
 	VXORPS Z12, Z12, Z12
 
-peak394:
+peak410:
 	VFMADD231PS Z12, Z12, Z0
 	VFMADD231PS Z12, Z12, Z1
 	VFMADD231PS Z12, Z12, Z2
@@ -12079,6 +12725,6 @@ peak394:
 	VFMADD231PS Z12, Z12, Z10
 	VFMADD231PS Z12, Z12, Z11
 	DECQ        AX
-	JNZ         peak394
+	JNZ         peak410
 	VZEROUPPER
 	RET

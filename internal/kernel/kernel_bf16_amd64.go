@@ -14,6 +14,15 @@ func pairPanelsBF16(dst []float32, src []float32, k int, ld int, panels int, str
 func pairElementsBF16(dst []float32, src []float32, rows int, ld int, n int, width int)
 
 //go:noescape
+func winogradInPairsBF16(dst []float32, src []float32, ds int, ld int, rs int, c int, n int)
+
+//go:noescape
+func winogradInTilesBF16(dst []float32, src []float32, ds int, ld int, rs int, c int, n int)
+
+//go:noescape
+func winogradGradTilesBF16(dst []float32, src []float32, ds int, ld int, rs int, c int, n int)
+
+//go:noescape
 func gemm1x1BF16(args *gemmArgs)
 
 //go:noescape

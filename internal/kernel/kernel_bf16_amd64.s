@@ -247,6 +247,872 @@ next:
 	VZEROUPPER
 	RET
 
+// func winogradInPairsBF16(dst []float32, src []float32, ds int, ld int, rs int, c int, n int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
+TEXT ·winogradInPairsBF16(SB), NOSPLIT, $24-88
+	MOVQ ds+48(FP), AX
+	SHLQ $0x02, AX
+	MOVQ c+72(FP), DX
+	SHLQ $0x02, DX
+	LEAQ (AX)(AX*2), CX
+	MOVQ src_base+24(FP), BX
+	MOVQ BX, (SP)
+	MOVQ dst_base+0(FP), BX
+	MOVQ BX, 8(SP)
+	MOVQ n+80(FP), BX
+	MOVQ BX, 16(SP)
+
+window9:
+	MOVQ (SP), BX
+	MOVQ BX, SI
+	MOVQ rs+64(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, SI
+	MOVQ SI, DI
+	MOVQ rs+64(FP), R8
+	SHLQ $0x02, R8
+	ADDQ R8, DI
+	MOVQ DI, R8
+	MOVQ rs+64(FP), R9
+	SHLQ $0x02, R9
+	ADDQ R9, R8
+	MOVQ c+72(FP), R10
+	MOVQ 8(SP), R9
+	SUBQ $0x00000010, R10
+	JLT  tail11
+
+loop10:
+	VMOVUPS (BX), Z0
+	VSUBPS  (DI), Z0, Z0
+	VMOVUPS (BX)(DX*1), Z1
+	VSUBPS  (DI)(DX*1), Z1, Z1
+	VMOVUPS (BX)(DX*2), Z2
+	VSUBPS  (DI)(DX*2), Z2, Z2
+	LEAQ    (BX)(DX*1), R11
+	VMOVUPS (R11)(DX*2), Z3
+	LEAQ    (DI)(DX*1), R11
+	VSUBPS  (R11)(DX*2), Z3, Z3
+	VSUBPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z4
+	VSUBPS  Z1, Z2, Z2
+	VSUBPS  Z1, Z3, Z1
+	LONG $0x487ef262; WORD $0xc072 // VCVTNEPS2BF16 [0 0]
+	VMOVDQU Y0, (R9)
+	LONG $0x487ef262; WORD $0xc472 // VCVTNEPS2BF16 [4 0]
+	VMOVDQU Y0, (R9)(AX*1)
+	LONG $0x487ef262; WORD $0xc272 // VCVTNEPS2BF16 [2 0]
+	VMOVDQU Y0, (R9)(AX*2)
+	LONG $0x487ef262; WORD $0xc172 // VCVTNEPS2BF16 [1 0]
+	VMOVDQU Y0, (R9)(CX*1)
+	VMOVUPS (SI), Z0
+	VADDPS  (DI), Z0, Z0
+	VMOVUPS (SI)(DX*1), Z1
+	VADDPS  (DI)(DX*1), Z1, Z1
+	VMOVUPS (SI)(DX*2), Z2
+	VADDPS  (DI)(DX*2), Z2, Z2
+	LEAQ    (SI)(DX*1), R11
+	VMOVUPS (R11)(DX*2), Z3
+	LEAQ    (DI)(DX*1), R11
+	VADDPS  (R11)(DX*2), Z3, Z3
+	VSUBPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z4
+	VSUBPS  Z1, Z2, Z2
+	VSUBPS  Z1, Z3, Z1
+	LONG $0x487ef262; WORD $0xc072 // VCVTNEPS2BF16 [0 0]
+	LEAQ    (R9)(AX*4), R11
+	VMOVDQU Y0, (R11)
+	LONG $0x487ef262; WORD $0xc472 // VCVTNEPS2BF16 [4 0]
+	VMOVDQU Y0, (R11)(AX*1)
+	LONG $0x487ef262; WORD $0xc272 // VCVTNEPS2BF16 [2 0]
+	VMOVDQU Y0, (R11)(AX*2)
+	LONG $0x487ef262; WORD $0xc172 // VCVTNEPS2BF16 [1 0]
+	VMOVDQU Y0, (R11)(CX*1)
+	VMOVUPS (DI), Z0
+	VSUBPS  (SI), Z0, Z0
+	VMOVUPS (DI)(DX*1), Z1
+	VSUBPS  (SI)(DX*1), Z1, Z1
+	VMOVUPS (DI)(DX*2), Z2
+	VSUBPS  (SI)(DX*2), Z2, Z2
+	LEAQ    (DI)(DX*1), R12
+	VMOVUPS (R12)(DX*2), Z3
+	LEAQ    (SI)(DX*1), R12
+	VSUBPS  (R12)(DX*2), Z3, Z3
+	VSUBPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z4
+	VSUBPS  Z1, Z2, Z2
+	VSUBPS  Z1, Z3, Z1
+	LONG $0x487ef262; WORD $0xc072 // VCVTNEPS2BF16 [0 0]
+	LEAQ    (R11)(AX*4), R11
+	VMOVDQU Y0, (R11)
+	LONG $0x487ef262; WORD $0xc472 // VCVTNEPS2BF16 [4 0]
+	VMOVDQU Y0, (R11)(AX*1)
+	LONG $0x487ef262; WORD $0xc272 // VCVTNEPS2BF16 [2 0]
+	VMOVDQU Y0, (R11)(AX*2)
+	LONG $0x487ef262; WORD $0xc172 // VCVTNEPS2BF16 [1 0]
+	VMOVDQU Y0, (R11)(CX*1)
+	VMOVUPS (R8), Z0
+	VSUBPS  (SI), Z0, Z0
+	VMOVUPS (R8)(DX*1), Z1
+	VSUBPS  (SI)(DX*1), Z1, Z1
+	VMOVUPS (R8)(DX*2), Z2
+	VSUBPS  (SI)(DX*2), Z2, Z2
+	LEAQ    (R8)(DX*1), R12
+	VMOVUPS (R12)(DX*2), Z3
+	LEAQ    (SI)(DX*1), R12
+	VSUBPS  (R12)(DX*2), Z3, Z3
+	VSUBPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z4
+	VSUBPS  Z1, Z2, Z2
+	VSUBPS  Z1, Z3, Z1
+	LONG $0x487ef262; WORD $0xc072 // VCVTNEPS2BF16 [0 0]
+	LEAQ    (R11)(AX*4), R11
+	VMOVDQU Y0, (R11)
+	LONG $0x487ef262; WORD $0xc472 // VCVTNEPS2BF16 [4 0]
+	VMOVDQU Y0, (R11)(AX*1)
+	LONG $0x487ef262; WORD $0xc272 // VCVTNEPS2BF16 [2 0]
+	VMOVDQU Y0, (R11)(AX*2)
+	LONG $0x487ef262; WORD $0xc172 // VCVTNEPS2BF16 [1 0]
+	VMOVDQU Y0, (R11)(CX*1)
+	ADDQ    $0x00000040, BX
+	ADDQ    $0x00000040, SI
+	ADDQ    $0x00000040, DI
+	ADDQ    $0x00000040, R8
+	ADDQ    $0x00000020, R9
+	SUBQ    $0x00000010, R10
+	JGE     loop10
+
+tail11:
+	ADDQ      $0x00000010, R10
+	JZ        next12
+	MOVL      $0xffffffff, R11
+	BZHIL     R10, R11, R11
+	KMOVW     R11, K1
+	VMOVUPS.Z (BX), K1, Z0
+	VMOVUPS.Z (DI), K1, Z1
+	VSUBPS    Z1, Z0, Z0
+	VMOVUPS.Z (BX)(DX*1), K1, Z1
+	VMOVUPS.Z (DI)(DX*1), K1, Z2
+	VSUBPS    Z2, Z1, Z1
+	VMOVUPS.Z (BX)(DX*2), K1, Z2
+	VMOVUPS.Z (DI)(DX*2), K1, Z3
+	VSUBPS    Z3, Z2, Z2
+	LEAQ      (BX)(DX*1), BX
+	VMOVUPS.Z (BX)(DX*2), K1, Z3
+	LEAQ      (DI)(DX*1), BX
+	VMOVUPS.Z (BX)(DX*2), K1, Z4
+	VSUBPS    Z4, Z3, Z3
+	VSUBPS    Z2, Z0, Z0
+	VADDPS    Z2, Z1, Z4
+	VSUBPS    Z1, Z2, Z2
+	VSUBPS    Z1, Z3, Z1
+	LONG $0x487ef262; WORD $0xc072 // VCVTNEPS2BF16 [0 0]
+	VMOVDQU16 Y0, K1, (R9)
+	LONG $0x487ef262; WORD $0xc472 // VCVTNEPS2BF16 [4 0]
+	VMOVDQU16 Y0, K1, (R9)(AX*1)
+	LONG $0x487ef262; WORD $0xc272 // VCVTNEPS2BF16 [2 0]
+	VMOVDQU16 Y0, K1, (R9)(AX*2)
+	LONG $0x487ef262; WORD $0xc172 // VCVTNEPS2BF16 [1 0]
+	VMOVDQU16 Y0, K1, (R9)(CX*1)
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z (DI), K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS.Z (SI)(DX*1), K1, Z1
+	VMOVUPS.Z (DI)(DX*1), K1, Z2
+	VADDPS    Z2, Z1, Z1
+	VMOVUPS.Z (SI)(DX*2), K1, Z2
+	VMOVUPS.Z (DI)(DX*2), K1, Z3
+	VADDPS    Z3, Z2, Z2
+	LEAQ      (SI)(DX*1), BX
+	VMOVUPS.Z (BX)(DX*2), K1, Z3
+	LEAQ      (DI)(DX*1), BX
+	VMOVUPS.Z (BX)(DX*2), K1, Z4
+	VADDPS    Z4, Z3, Z3
+	VSUBPS    Z2, Z0, Z0
+	VADDPS    Z2, Z1, Z4
+	VSUBPS    Z1, Z2, Z2
+	VSUBPS    Z1, Z3, Z1
+	LONG $0x487ef262; WORD $0xc072 // VCVTNEPS2BF16 [0 0]
+	LEAQ      (R9)(AX*4), BX
+	VMOVDQU16 Y0, K1, (BX)
+	LONG $0x487ef262; WORD $0xc472 // VCVTNEPS2BF16 [4 0]
+	VMOVDQU16 Y0, K1, (BX)(AX*1)
+	LONG $0x487ef262; WORD $0xc272 // VCVTNEPS2BF16 [2 0]
+	VMOVDQU16 Y0, K1, (BX)(AX*2)
+	LONG $0x487ef262; WORD $0xc172 // VCVTNEPS2BF16 [1 0]
+	VMOVDQU16 Y0, K1, (BX)(CX*1)
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z (SI), K1, Z1
+	VSUBPS    Z1, Z0, Z0
+	VMOVUPS.Z (DI)(DX*1), K1, Z1
+	VMOVUPS.Z (SI)(DX*1), K1, Z2
+	VSUBPS    Z2, Z1, Z1
+	VMOVUPS.Z (DI)(DX*2), K1, Z2
+	VMOVUPS.Z (SI)(DX*2), K1, Z3
+	VSUBPS    Z3, Z2, Z2
+	LEAQ      (DI)(DX*1), DI
+	VMOVUPS.Z (DI)(DX*2), K1, Z3
+	LEAQ      (SI)(DX*1), DI
+	VMOVUPS.Z (DI)(DX*2), K1, Z4
+	VSUBPS    Z4, Z3, Z3
+	VSUBPS    Z2, Z0, Z0
+	VADDPS    Z2, Z1, Z4
+	VSUBPS    Z1, Z2, Z2
+	VSUBPS    Z1, Z3, Z1
+	LONG $0x487ef262; WORD $0xc072 // VCVTNEPS2BF16 [0 0]
+	LEAQ      (BX)(AX*4), BX
+	VMOVDQU16 Y0, K1, (BX)
+	LONG $0x487ef262; WORD $0xc472 // VCVTNEPS2BF16 [4 0]
+	VMOVDQU16 Y0, K1, (BX)(AX*1)
+	LONG $0x487ef262; WORD $0xc272 // VCVTNEPS2BF16 [2 0]
+	VMOVDQU16 Y0, K1, (BX)(AX*2)
+	LONG $0x487ef262; WORD $0xc172 // VCVTNEPS2BF16 [1 0]
+	VMOVDQU16 Y0, K1, (BX)(CX*1)
+	VMOVUPS.Z (R8), K1, Z0
+	VMOVUPS.Z (SI), K1, Z1
+	VSUBPS    Z1, Z0, Z0
+	VMOVUPS.Z (R8)(DX*1), K1, Z1
+	VMOVUPS.Z (SI)(DX*1), K1, Z2
+	VSUBPS    Z2, Z1, Z1
+	VMOVUPS.Z (R8)(DX*2), K1, Z2
+	VMOVUPS.Z (SI)(DX*2), K1, Z3
+	VSUBPS    Z3, Z2, Z2
+	LEAQ      (R8)(DX*1), DI
+	VMOVUPS.Z (DI)(DX*2), K1, Z3
+	LEAQ      (SI)(DX*1), SI
+	VMOVUPS.Z (SI)(DX*2), K1, Z4
+	VSUBPS    Z4, Z3, Z3
+	VSUBPS    Z2, Z0, Z0
+	VADDPS    Z2, Z1, Z4
+	VSUBPS    Z1, Z2, Z2
+	VSUBPS    Z1, Z3, Z1
+	LONG $0x487ef262; WORD $0xc072 // VCVTNEPS2BF16 [0 0]
+	LEAQ      (BX)(AX*4), BX
+	VMOVDQU16 Y0, K1, (BX)
+	LONG $0x487ef262; WORD $0xc472 // VCVTNEPS2BF16 [4 0]
+	VMOVDQU16 Y0, K1, (BX)(AX*1)
+	LONG $0x487ef262; WORD $0xc272 // VCVTNEPS2BF16 [2 0]
+	VMOVDQU16 Y0, K1, (BX)(AX*2)
+	LONG $0x487ef262; WORD $0xc172 // VCVTNEPS2BF16 [1 0]
+	VMOVDQU16 Y0, K1, (BX)(CX*1)
+
+next12:
+	MOVQ (SP), BX
+	LEAQ (BX)(DX*2), BX
+	MOVQ BX, (SP)
+	MOVQ ld+56(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, 8(SP)
+	DECQ 16(SP)
+	JNZ  window9
+	VZEROUPPER
+	RET
+
+// func winogradInTilesBF16(dst []float32, src []float32, ds int, ld int, rs int, c int, n int)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VNNI, BMI2
+TEXT ·winogradInTilesBF16(SB), NOSPLIT, $24-88
+	VMOVUPS interleaveBF16<>+0(SB), Z0
+	VXORPS  Z1, Z1, Z1
+	MOVQ    ds+48(FP), AX
+	SHLQ    $0x02, AX
+	MOVQ    c+72(FP), DX
+	SHLQ    $0x02, DX
+	LEAQ    (AX)(AX*2), CX
+	MOVQ    src_base+24(FP), BX
+	MOVQ    BX, (SP)
+	MOVQ    dst_base+0(FP), BX
+	MOVQ    BX, 8(SP)
+	MOVQ    n+80(FP), BX
+	MOVQ    BX, 16(SP)
+
+window13:
+	MOVQ (SP), BX
+	MOVQ BX, SI
+	MOVQ rs+64(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, SI
+	MOVQ SI, DI
+	MOVQ rs+64(FP), R8
+	SHLQ $0x02, R8
+	ADDQ R8, DI
+	MOVQ DI, R8
+	MOVQ rs+64(FP), R9
+	SHLQ $0x02, R9
+	ADDQ R9, R8
+	MOVQ c+72(FP), R10
+	MOVQ 8(SP), R9
+	SUBQ $0x00000010, R10
+	JLT  tail15
+
+loop14:
+	VMOVUPS   (BX), Z2
+	VSUBPS    (DI), Z2, Z2
+	VMOVUPS   (BX)(DX*1), Z3
+	VSUBPS    (DI)(DX*1), Z3, Z3
+	VMOVUPS   (BX)(DX*2), Z4
+	VSUBPS    (DI)(DX*2), Z4, Z4
+	LEAQ      (BX)(DX*1), R11
+	VMOVUPS   (R11)(DX*2), Z5
+	LEAQ      (DI)(DX*1), R11
+	VSUBPS    (R11)(DX*2), Z5, Z5
+	VMOVUPS   (BX)(DX*4), Z6
+	VSUBPS    (DI)(DX*4), Z6, Z6
+	LEAQ      (BX)(DX*1), R11
+	VMOVUPS   (R11)(DX*4), Z7
+	LEAQ      (DI)(DX*1), R11
+	VSUBPS    (R11)(DX*4), Z7, Z7
+	VSUBPS    Z4, Z2, Z2
+	VADDPS    Z4, Z3, Z8
+	VSUBPS    Z3, Z4, Z9
+	VSUBPS    Z3, Z5, Z3
+	VSUBPS    Z6, Z4, Z4
+	VADDPS    Z6, Z5, Z10
+	VSUBPS    Z5, Z6, Z6
+	VSUBPS    Z5, Z7, Z5
+	LONG $0x485ff262; WORD $0xca72 // VCVTNE2PS2BF16 [2 4 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, (R9)
+	LONG $0x482fd262; WORD $0xc872 // VCVTNE2PS2BF16 [8 10 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, (R9)(AX*1)
+	LONG $0x484fd262; WORD $0xc972 // VCVTNE2PS2BF16 [9 6 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, (R9)(AX*2)
+	LONG $0x4857f262; WORD $0xcb72 // VCVTNE2PS2BF16 [3 5 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, (R9)(CX*1)
+	VMOVUPS   (SI), Z2
+	VADDPS    (DI), Z2, Z2
+	VMOVUPS   (SI)(DX*1), Z3
+	VADDPS    (DI)(DX*1), Z3, Z3
+	VMOVUPS   (SI)(DX*2), Z4
+	VADDPS    (DI)(DX*2), Z4, Z4
+	LEAQ      (SI)(DX*1), R11
+	VMOVUPS   (R11)(DX*2), Z5
+	LEAQ      (DI)(DX*1), R11
+	VADDPS    (R11)(DX*2), Z5, Z5
+	VMOVUPS   (SI)(DX*4), Z6
+	VADDPS    (DI)(DX*4), Z6, Z6
+	LEAQ      (SI)(DX*1), R11
+	VMOVUPS   (R11)(DX*4), Z7
+	LEAQ      (DI)(DX*1), R11
+	VADDPS    (R11)(DX*4), Z7, Z7
+	VSUBPS    Z4, Z2, Z2
+	VADDPS    Z4, Z3, Z8
+	VSUBPS    Z3, Z4, Z9
+	VSUBPS    Z3, Z5, Z3
+	VSUBPS    Z6, Z4, Z4
+	VADDPS    Z6, Z5, Z10
+	VSUBPS    Z5, Z6, Z6
+	VSUBPS    Z5, Z7, Z5
+	LONG $0x485ff262; WORD $0xca72 // VCVTNE2PS2BF16 [2 4 1]
+	VPERMW    Z1, Z0, Z1
+	LEAQ      (R9)(AX*4), R11
+	VMOVUPS   Z1, (R11)
+	LONG $0x482fd262; WORD $0xc872 // VCVTNE2PS2BF16 [8 10 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, (R11)(AX*1)
+	LONG $0x484fd262; WORD $0xc972 // VCVTNE2PS2BF16 [9 6 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, (R11)(AX*2)
+	LONG $0x4857f262; WORD $0xcb72 // VCVTNE2PS2BF16 [3 5 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, (R11)(CX*1)
+	VMOVUPS   (DI), Z2
+	VSUBPS    (SI), Z2, Z2
+	VMOVUPS   (DI)(DX*1), Z3
+	VSUBPS    (SI)(DX*1), Z3, Z3
+	VMOVUPS   (DI)(DX*2), Z4
+	VSUBPS    (SI)(DX*2), Z4, Z4
+	LEAQ      (DI)(DX*1), R12
+	VMOVUPS   (R12)(DX*2), Z5
+	LEAQ      (SI)(DX*1), R12
+	VSUBPS    (R12)(DX*2), Z5, Z5
+	VMOVUPS   (DI)(DX*4), Z6
+	VSUBPS    (SI)(DX*4), Z6, Z6
+	LEAQ      (DI)(DX*1), R12
+	VMOVUPS   (R12)(DX*4), Z7
+	LEAQ      (SI)(DX*1), R12
+	VSUBPS    (R12)(DX*4), Z7, Z7
+	VSUBPS    Z4, Z2, Z2
+	VADDPS    Z4, Z3, Z8
+	VSUBPS    Z3, Z4, Z9
+	VSUBPS    Z3, Z5, Z3
+	VSUBPS    Z6, Z4, Z4
+	VADDPS    Z6, Z5, Z10
+	VSUBPS    Z5, Z6, Z6
+	VSUBPS    Z5, Z7, Z5
+	LONG $0x485ff262; WORD $0xca72 // VCVTNE2PS2BF16 [2 4 1]
+	VPERMW    Z1, Z0, Z1
+	LEAQ      (R11)(AX*4), R11
+	VMOVUPS   Z1, (R11)
+	LONG $0x482fd262; WORD $0xc872 // VCVTNE2PS2BF16 [8 10 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, (R11)(AX*1)
+	LONG $0x484fd262; WORD $0xc972 // VCVTNE2PS2BF16 [9 6 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, (R11)(AX*2)
+	LONG $0x4857f262; WORD $0xcb72 // VCVTNE2PS2BF16 [3 5 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, (R11)(CX*1)
+	VMOVUPS   (R8), Z2
+	VSUBPS    (SI), Z2, Z2
+	VMOVUPS   (R8)(DX*1), Z3
+	VSUBPS    (SI)(DX*1), Z3, Z3
+	VMOVUPS   (R8)(DX*2), Z4
+	VSUBPS    (SI)(DX*2), Z4, Z4
+	LEAQ      (R8)(DX*1), R12
+	VMOVUPS   (R12)(DX*2), Z5
+	LEAQ      (SI)(DX*1), R12
+	VSUBPS    (R12)(DX*2), Z5, Z5
+	VMOVUPS   (R8)(DX*4), Z6
+	VSUBPS    (SI)(DX*4), Z6, Z6
+	LEAQ      (R8)(DX*1), R12
+	VMOVUPS   (R12)(DX*4), Z7
+	LEAQ      (SI)(DX*1), R12
+	VSUBPS    (R12)(DX*4), Z7, Z7
+	VSUBPS    Z4, Z2, Z2
+	VADDPS    Z4, Z3, Z8
+	VSUBPS    Z3, Z4, Z9
+	VSUBPS    Z3, Z5, Z3
+	VSUBPS    Z6, Z4, Z4
+	VADDPS    Z6, Z5, Z10
+	VSUBPS    Z5, Z6, Z6
+	VSUBPS    Z5, Z7, Z5
+	LONG $0x485ff262; WORD $0xca72 // VCVTNE2PS2BF16 [2 4 1]
+	VPERMW    Z1, Z0, Z1
+	LEAQ      (R11)(AX*4), R11
+	VMOVUPS   Z1, (R11)
+	LONG $0x482fd262; WORD $0xc872 // VCVTNE2PS2BF16 [8 10 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, (R11)(AX*1)
+	LONG $0x484fd262; WORD $0xc972 // VCVTNE2PS2BF16 [9 6 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, (R11)(AX*2)
+	LONG $0x4857f262; WORD $0xcb72 // VCVTNE2PS2BF16 [3 5 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, (R11)(CX*1)
+	ADDQ      $0x00000040, BX
+	ADDQ      $0x00000040, SI
+	ADDQ      $0x00000040, DI
+	ADDQ      $0x00000040, R8
+	ADDQ      $0x00000040, R9
+	SUBQ      $0x00000010, R10
+	JGE       loop14
+
+tail15:
+	ADDQ      $0x00000010, R10
+	JZ        next16
+	MOVL      $0xffffffff, R11
+	BZHIL     R10, R11, R11
+	KMOVW     R11, K1
+	VMOVUPS.Z (BX), K1, Z2
+	VMOVUPS.Z (DI), K1, Z3
+	VSUBPS    Z3, Z2, Z2
+	VMOVUPS.Z (BX)(DX*1), K1, Z3
+	VMOVUPS.Z (DI)(DX*1), K1, Z4
+	VSUBPS    Z4, Z3, Z3
+	VMOVUPS.Z (BX)(DX*2), K1, Z4
+	VMOVUPS.Z (DI)(DX*2), K1, Z5
+	VSUBPS    Z5, Z4, Z4
+	LEAQ      (BX)(DX*1), R10
+	VMOVUPS.Z (R10)(DX*2), K1, Z5
+	LEAQ      (DI)(DX*1), R10
+	VMOVUPS.Z (R10)(DX*2), K1, Z6
+	VSUBPS    Z6, Z5, Z5
+	VMOVUPS.Z (BX)(DX*4), K1, Z6
+	VMOVUPS.Z (DI)(DX*4), K1, Z7
+	VSUBPS    Z7, Z6, Z6
+	LEAQ      (BX)(DX*1), BX
+	VMOVUPS.Z (BX)(DX*4), K1, Z7
+	LEAQ      (DI)(DX*1), BX
+	VMOVUPS.Z (BX)(DX*4), K1, Z8
+	VSUBPS    Z8, Z7, Z7
+	VSUBPS    Z4, Z2, Z2
+	VADDPS    Z4, Z3, Z8
+	VSUBPS    Z3, Z4, Z9
+	VSUBPS    Z3, Z5, Z3
+	VSUBPS    Z6, Z4, Z4
+	VADDPS    Z6, Z5, Z10
+	VSUBPS    Z5, Z6, Z6
+	VSUBPS    Z5, Z7, Z5
+	LONG $0x485ff262; WORD $0xca72 // VCVTNE2PS2BF16 [2 4 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (R9)
+	LONG $0x482fd262; WORD $0xc872 // VCVTNE2PS2BF16 [8 10 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (R9)(AX*1)
+	LONG $0x484fd262; WORD $0xc972 // VCVTNE2PS2BF16 [9 6 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (R9)(AX*2)
+	LONG $0x4857f262; WORD $0xcb72 // VCVTNE2PS2BF16 [3 5 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (R9)(CX*1)
+	VMOVUPS.Z (SI), K1, Z2
+	VMOVUPS.Z (DI), K1, Z3
+	VADDPS    Z3, Z2, Z2
+	VMOVUPS.Z (SI)(DX*1), K1, Z3
+	VMOVUPS.Z (DI)(DX*1), K1, Z4
+	VADDPS    Z4, Z3, Z3
+	VMOVUPS.Z (SI)(DX*2), K1, Z4
+	VMOVUPS.Z (DI)(DX*2), K1, Z5
+	VADDPS    Z5, Z4, Z4
+	LEAQ      (SI)(DX*1), BX
+	VMOVUPS.Z (BX)(DX*2), K1, Z5
+	LEAQ      (DI)(DX*1), BX
+	VMOVUPS.Z (BX)(DX*2), K1, Z6
+	VADDPS    Z6, Z5, Z5
+	VMOVUPS.Z (SI)(DX*4), K1, Z6
+	VMOVUPS.Z (DI)(DX*4), K1, Z7
+	VADDPS    Z7, Z6, Z6
+	LEAQ      (SI)(DX*1), BX
+	VMOVUPS.Z (BX)(DX*4), K1, Z7
+	LEAQ      (DI)(DX*1), BX
+	VMOVUPS.Z (BX)(DX*4), K1, Z8
+	VADDPS    Z8, Z7, Z7
+	VSUBPS    Z4, Z2, Z2
+	VADDPS    Z4, Z3, Z8
+	VSUBPS    Z3, Z4, Z9
+	VSUBPS    Z3, Z5, Z3
+	VSUBPS    Z6, Z4, Z4
+	VADDPS    Z6, Z5, Z10
+	VSUBPS    Z5, Z6, Z6
+	VSUBPS    Z5, Z7, Z5
+	LONG $0x485ff262; WORD $0xca72 // VCVTNE2PS2BF16 [2 4 1]
+	VPERMW    Z1, Z0, Z1
+	LEAQ      (R9)(AX*4), BX
+	VMOVUPS   Z1, K1, (BX)
+	LONG $0x482fd262; WORD $0xc872 // VCVTNE2PS2BF16 [8 10 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (BX)(AX*1)
+	LONG $0x484fd262; WORD $0xc972 // VCVTNE2PS2BF16 [9 6 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (BX)(AX*2)
+	LONG $0x4857f262; WORD $0xcb72 // VCVTNE2PS2BF16 [3 5 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (BX)(CX*1)
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z (SI), K1, Z3
+	VSUBPS    Z3, Z2, Z2
+	VMOVUPS.Z (DI)(DX*1), K1, Z3
+	VMOVUPS.Z (SI)(DX*1), K1, Z4
+	VSUBPS    Z4, Z3, Z3
+	VMOVUPS.Z (DI)(DX*2), K1, Z4
+	VMOVUPS.Z (SI)(DX*2), K1, Z5
+	VSUBPS    Z5, Z4, Z4
+	LEAQ      (DI)(DX*1), R9
+	VMOVUPS.Z (R9)(DX*2), K1, Z5
+	LEAQ      (SI)(DX*1), R9
+	VMOVUPS.Z (R9)(DX*2), K1, Z6
+	VSUBPS    Z6, Z5, Z5
+	VMOVUPS.Z (DI)(DX*4), K1, Z6
+	VMOVUPS.Z (SI)(DX*4), K1, Z7
+	VSUBPS    Z7, Z6, Z6
+	LEAQ      (DI)(DX*1), DI
+	VMOVUPS.Z (DI)(DX*4), K1, Z7
+	LEAQ      (SI)(DX*1), DI
+	VMOVUPS.Z (DI)(DX*4), K1, Z8
+	VSUBPS    Z8, Z7, Z7
+	VSUBPS    Z4, Z2, Z2
+	VADDPS    Z4, Z3, Z8
+	VSUBPS    Z3, Z4, Z9
+	VSUBPS    Z3, Z5, Z3
+	VSUBPS    Z6, Z4, Z4
+	VADDPS    Z6, Z5, Z10
+	VSUBPS    Z5, Z6, Z6
+	VSUBPS    Z5, Z7, Z5
+	LONG $0x485ff262; WORD $0xca72 // VCVTNE2PS2BF16 [2 4 1]
+	VPERMW    Z1, Z0, Z1
+	LEAQ      (BX)(AX*4), BX
+	VMOVUPS   Z1, K1, (BX)
+	LONG $0x482fd262; WORD $0xc872 // VCVTNE2PS2BF16 [8 10 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (BX)(AX*1)
+	LONG $0x484fd262; WORD $0xc972 // VCVTNE2PS2BF16 [9 6 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (BX)(AX*2)
+	LONG $0x4857f262; WORD $0xcb72 // VCVTNE2PS2BF16 [3 5 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (BX)(CX*1)
+	VMOVUPS.Z (R8), K1, Z2
+	VMOVUPS.Z (SI), K1, Z3
+	VSUBPS    Z3, Z2, Z2
+	VMOVUPS.Z (R8)(DX*1), K1, Z3
+	VMOVUPS.Z (SI)(DX*1), K1, Z4
+	VSUBPS    Z4, Z3, Z3
+	VMOVUPS.Z (R8)(DX*2), K1, Z4
+	VMOVUPS.Z (SI)(DX*2), K1, Z5
+	VSUBPS    Z5, Z4, Z4
+	LEAQ      (R8)(DX*1), DI
+	VMOVUPS.Z (DI)(DX*2), K1, Z5
+	LEAQ      (SI)(DX*1), DI
+	VMOVUPS.Z (DI)(DX*2), K1, Z6
+	VSUBPS    Z6, Z5, Z5
+	VMOVUPS.Z (R8)(DX*4), K1, Z6
+	VMOVUPS.Z (SI)(DX*4), K1, Z7
+	VSUBPS    Z7, Z6, Z6
+	LEAQ      (R8)(DX*1), DI
+	VMOVUPS.Z (DI)(DX*4), K1, Z7
+	LEAQ      (SI)(DX*1), SI
+	VMOVUPS.Z (SI)(DX*4), K1, Z8
+	VSUBPS    Z8, Z7, Z7
+	VSUBPS    Z4, Z2, Z2
+	VADDPS    Z4, Z3, Z8
+	VSUBPS    Z3, Z4, Z9
+	VSUBPS    Z3, Z5, Z3
+	VSUBPS    Z6, Z4, Z4
+	VADDPS    Z6, Z5, Z10
+	VSUBPS    Z5, Z6, Z6
+	VSUBPS    Z5, Z7, Z5
+	LONG $0x485ff262; WORD $0xca72 // VCVTNE2PS2BF16 [2 4 1]
+	VPERMW    Z1, Z0, Z1
+	LEAQ      (BX)(AX*4), BX
+	VMOVUPS   Z1, K1, (BX)
+	LONG $0x482fd262; WORD $0xc872 // VCVTNE2PS2BF16 [8 10 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (BX)(AX*1)
+	LONG $0x484fd262; WORD $0xc972 // VCVTNE2PS2BF16 [9 6 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (BX)(AX*2)
+	LONG $0x4857f262; WORD $0xcb72 // VCVTNE2PS2BF16 [3 5 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (BX)(CX*1)
+
+next16:
+	MOVQ (SP), BX
+	LEAQ (BX)(DX*4), BX
+	MOVQ BX, (SP)
+	MOVQ ld+56(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, 8(SP)
+	DECQ 16(SP)
+	JNZ  window13
+	VZEROUPPER
+	RET
+
+// func winogradGradTilesBF16(dst []float32, src []float32, ds int, ld int, rs int, c int, n int)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VNNI, BMI2
+TEXT ·winogradGradTilesBF16(SB), NOSPLIT, $24-88
+	VMOVUPS interleaveBF16<>+0(SB), Z0
+	VXORPS  Z1, Z1, Z1
+	MOVQ    ds+48(FP), AX
+	SHLQ    $0x02, AX
+	MOVQ    c+72(FP), DX
+	SHLQ    $0x02, DX
+	LEAQ    (AX)(AX*2), CX
+	MOVQ    src_base+24(FP), BX
+	MOVQ    BX, (SP)
+	MOVQ    dst_base+0(FP), BX
+	MOVQ    BX, 8(SP)
+	MOVQ    n+80(FP), BX
+	MOVQ    BX, 16(SP)
+
+window17:
+	MOVQ (SP), BX
+	MOVQ BX, SI
+	MOVQ rs+64(FP), DI
+	SHLQ $0x02, DI
+	ADDQ DI, SI
+	MOVQ c+72(FP), R8
+	MOVQ 8(SP), DI
+	SUBQ $0x00000010, R8
+	JLT  tail19
+
+loop18:
+	VMOVUPS   (BX), Z2
+	VMOVUPS   (SI), Z3
+	VADDPS    Z3, Z2, Z4
+	VSUBPS    Z3, Z2, Z5
+	VMOVUPS   (BX)(DX*1), Z6
+	VMOVUPS   (SI)(DX*1), Z7
+	VADDPS    Z7, Z6, Z8
+	VSUBPS    Z7, Z6, Z9
+	VMOVUPS   (BX)(DX*2), Z10
+	VMOVUPS   (SI)(DX*2), Z11
+	VADDPS    Z11, Z10, Z12
+	VSUBPS    Z11, Z10, Z13
+	LEAQ      (BX)(DX*1), R9
+	VMOVUPS   (R9)(DX*2), Z14
+	LEAQ      (SI)(DX*1), R9
+	VMOVUPS   (R9)(DX*2), Z15
+	VADDPS    Z15, Z14, Z16
+	VSUBPS    Z15, Z14, Z17
+	VADDPS    Z6, Z2, Z18
+	VSUBPS    Z6, Z2, Z19
+	VADDPS    Z14, Z10, Z20
+	VSUBPS    Z14, Z10, Z21
+	LONG $0x482ff262; WORD $0xca72 // VCVTNE2PS2BF16 [2 10 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, (DI)
+	LONG $0x405fb262; WORD $0xca72 // VCVTNE2PS2BF16 [18 20 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, (DI)(AX*1)
+	LONG $0x4057b262; WORD $0xcb72 // VCVTNE2PS2BF16 [19 21 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, (DI)(AX*2)
+	LONG $0x480ff262; WORD $0xce72 // VCVTNE2PS2BF16 [6 14 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, (DI)(CX*1)
+	VADDPS    Z8, Z4, Z2
+	VSUBPS    Z8, Z4, Z6
+	VADDPS    Z16, Z12, Z10
+	VSUBPS    Z16, Z12, Z14
+	LONG $0x481ff262; WORD $0xcc72 // VCVTNE2PS2BF16 [4 12 1]
+	VPERMW    Z1, Z0, Z1
+	LEAQ      (DI)(AX*4), R9
+	VMOVUPS   Z1, (R9)
+	LONG $0x482ff262; WORD $0xca72 // VCVTNE2PS2BF16 [2 10 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, (R9)(AX*1)
+	LONG $0x480ff262; WORD $0xce72 // VCVTNE2PS2BF16 [6 14 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, (R9)(AX*2)
+	LONG $0x407fd262; WORD $0xc872 // VCVTNE2PS2BF16 [8 16 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, (R9)(CX*1)
+	VADDPS    Z9, Z5, Z2
+	VSUBPS    Z9, Z5, Z4
+	VADDPS    Z17, Z13, Z6
+	VSUBPS    Z17, Z13, Z8
+	LONG $0x4817f262; WORD $0xcd72 // VCVTNE2PS2BF16 [5 13 1]
+	VPERMW    Z1, Z0, Z1
+	LEAQ      (R9)(AX*4), R9
+	VMOVUPS   Z1, (R9)
+	LONG $0x484ff262; WORD $0xca72 // VCVTNE2PS2BF16 [2 6 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, (R9)(AX*1)
+	LONG $0x483ff262; WORD $0xcc72 // VCVTNE2PS2BF16 [4 8 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, (R9)(AX*2)
+	LONG $0x4077d262; WORD $0xc972 // VCVTNE2PS2BF16 [9 17 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, (R9)(CX*1)
+	VADDPS    Z7, Z3, Z2
+	VSUBPS    Z7, Z3, Z4
+	VADDPS    Z15, Z11, Z5
+	VSUBPS    Z15, Z11, Z6
+	LONG $0x4827f262; WORD $0xcb72 // VCVTNE2PS2BF16 [3 11 1]
+	VPERMW    Z1, Z0, Z1
+	LEAQ      (R9)(AX*4), R9
+	VMOVUPS   Z1, (R9)
+	LONG $0x4857f262; WORD $0xca72 // VCVTNE2PS2BF16 [2 5 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, (R9)(AX*1)
+	LONG $0x484ff262; WORD $0xcc72 // VCVTNE2PS2BF16 [4 6 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, (R9)(AX*2)
+	LONG $0x4807f262; WORD $0xcf72 // VCVTNE2PS2BF16 [7 15 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, (R9)(CX*1)
+	ADDQ      $0x00000040, BX
+	ADDQ      $0x00000040, SI
+	ADDQ      $0x00000040, DI
+	SUBQ      $0x00000010, R8
+	JGE       loop18
+
+tail19:
+	ADDQ      $0x00000010, R8
+	JZ        next20
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (BX), K1, Z2
+	VMOVUPS.Z (SI), K1, Z3
+	VADDPS    Z3, Z2, Z4
+	VSUBPS    Z3, Z2, Z5
+	VMOVUPS.Z (BX)(DX*1), K1, Z6
+	VMOVUPS.Z (SI)(DX*1), K1, Z7
+	VADDPS    Z7, Z6, Z8
+	VSUBPS    Z7, Z6, Z9
+	VMOVUPS.Z (BX)(DX*2), K1, Z10
+	VMOVUPS.Z (SI)(DX*2), K1, Z11
+	VADDPS    Z11, Z10, Z12
+	VSUBPS    Z11, Z10, Z13
+	LEAQ      (BX)(DX*1), BX
+	VMOVUPS.Z (BX)(DX*2), K1, Z14
+	LEAQ      (SI)(DX*1), BX
+	VMOVUPS.Z (BX)(DX*2), K1, Z15
+	VADDPS    Z15, Z14, Z16
+	VSUBPS    Z15, Z14, Z17
+	VADDPS    Z6, Z2, Z18
+	VSUBPS    Z6, Z2, Z19
+	VADDPS    Z14, Z10, Z20
+	VSUBPS    Z14, Z10, Z21
+	LONG $0x482ff262; WORD $0xca72 // VCVTNE2PS2BF16 [2 10 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (DI)
+	LONG $0x405fb262; WORD $0xca72 // VCVTNE2PS2BF16 [18 20 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (DI)(AX*1)
+	LONG $0x4057b262; WORD $0xcb72 // VCVTNE2PS2BF16 [19 21 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (DI)(AX*2)
+	LONG $0x480ff262; WORD $0xce72 // VCVTNE2PS2BF16 [6 14 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (DI)(CX*1)
+	VADDPS    Z8, Z4, Z2
+	VSUBPS    Z8, Z4, Z6
+	VADDPS    Z16, Z12, Z10
+	VSUBPS    Z16, Z12, Z14
+	LONG $0x481ff262; WORD $0xcc72 // VCVTNE2PS2BF16 [4 12 1]
+	VPERMW    Z1, Z0, Z1
+	LEAQ      (DI)(AX*4), BX
+	VMOVUPS   Z1, K1, (BX)
+	LONG $0x482ff262; WORD $0xca72 // VCVTNE2PS2BF16 [2 10 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (BX)(AX*1)
+	LONG $0x480ff262; WORD $0xce72 // VCVTNE2PS2BF16 [6 14 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (BX)(AX*2)
+	LONG $0x407fd262; WORD $0xc872 // VCVTNE2PS2BF16 [8 16 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (BX)(CX*1)
+	VADDPS    Z9, Z5, Z2
+	VSUBPS    Z9, Z5, Z4
+	VADDPS    Z17, Z13, Z6
+	VSUBPS    Z17, Z13, Z8
+	LONG $0x4817f262; WORD $0xcd72 // VCVTNE2PS2BF16 [5 13 1]
+	VPERMW    Z1, Z0, Z1
+	LEAQ      (BX)(AX*4), BX
+	VMOVUPS   Z1, K1, (BX)
+	LONG $0x484ff262; WORD $0xca72 // VCVTNE2PS2BF16 [2 6 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (BX)(AX*1)
+	LONG $0x483ff262; WORD $0xcc72 // VCVTNE2PS2BF16 [4 8 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (BX)(AX*2)
+	LONG $0x4077d262; WORD $0xc972 // VCVTNE2PS2BF16 [9 17 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (BX)(CX*1)
+	VADDPS    Z7, Z3, Z2
+	VSUBPS    Z7, Z3, Z4
+	VADDPS    Z15, Z11, Z5
+	VSUBPS    Z15, Z11, Z6
+	LONG $0x4827f262; WORD $0xcb72 // VCVTNE2PS2BF16 [3 11 1]
+	VPERMW    Z1, Z0, Z1
+	LEAQ      (BX)(AX*4), BX
+	VMOVUPS   Z1, K1, (BX)
+	LONG $0x4857f262; WORD $0xca72 // VCVTNE2PS2BF16 [2 5 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (BX)(AX*1)
+	LONG $0x484ff262; WORD $0xcc72 // VCVTNE2PS2BF16 [4 6 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (BX)(AX*2)
+	LONG $0x4807f262; WORD $0xcf72 // VCVTNE2PS2BF16 [7 15 1]
+	VPERMW    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (BX)(CX*1)
+
+next20:
+	MOVQ (SP), BX
+	LEAQ (BX)(DX*4), BX
+	MOVQ BX, (SP)
+	MOVQ ld+56(FP), BX
+	SHLQ $0x02, BX
+	ADDQ BX, 8(SP)
+	DECQ 16(SP)
+	JNZ  window17
+	VZEROUPPER
+	RET
+
 // func gemm1x1BF16(args *gemmArgs)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2, MMX+
 TEXT ·gemm1x1BF16(SB), NOSPLIT, $16-8
@@ -292,18 +1158,18 @@ k1x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial1x1
 	TESTQ        R9, R9
-	JZ           nobias9
+	JZ           nobias21
 	VMOVUPS      (R9), Z1
 	VADDPS       Z1, Z0, Z0
 
-nobias9:
+nobias21:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta10
+	JEQ    nobeta22
 	MOVQ   DI, R9
 	VADDPS (R9), Z0, Z0
 	ADDQ   R8, R9
 
-nobeta10:
+nobeta22:
 	VMOVUPS Z0, (DI)
 	ADDQ    R8, DI
 	JMP     next1x1
@@ -315,19 +1181,19 @@ partial1x1:
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
 	TESTQ     R9, R9
-	JZ        nobias11
+	JZ        nobias23
 	VMOVUPS.Z (R9), K1, Z1
 	VADDPS    Z1, Z0, Z0
 
-nobias11:
+nobias23:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta12
+	JEQ       nobeta24
 	MOVQ      DI, R9
 	VMOVUPS.Z (R9), K1, Z1
 	VADDPS    Z1, Z0, Z0
 	ADDQ      R8, R9
 
-nobeta12:
+nobeta24:
 	VMOVUPS Z0, K1, (DI)
 	ADDQ    R8, DI
 
@@ -391,21 +1257,21 @@ k2x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial2x1
 	TESTQ        R10, R10
-	JZ           nobias13
+	JZ           nobias25
 	VMOVUPS      (R10), Z2
 	VADDPS       Z2, Z0, Z0
 	VADDPS       Z2, Z1, Z1
 
-nobias13:
+nobias25:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta14
+	JEQ    nobeta26
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
 	VADDPS (R10), Z1, Z1
 	ADDQ   R9, R10
 
-nobeta14:
+nobeta26:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -419,14 +1285,14 @@ partial2x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias15
+	JZ        nobias27
 	VMOVUPS.Z (R10), K1, Z2
 	VADDPS    Z2, Z0, Z0
 	VADDPS    Z2, Z1, Z1
 
-nobias15:
+nobias27:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta16
+	JEQ       nobeta28
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z2
 	VADDPS    Z2, Z0, Z0
@@ -435,7 +1301,7 @@ nobias15:
 	VADDPS    Z2, Z1, Z1
 	ADDQ      R9, R10
 
-nobeta16:
+nobeta28:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -506,15 +1372,15 @@ k3x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial3x1
 	TESTQ        R10, R10
-	JZ           nobias17
+	JZ           nobias29
 	VMOVUPS      (R10), Z3
 	VADDPS       Z3, Z0, Z0
 	VADDPS       Z3, Z1, Z1
 	VADDPS       Z3, Z2, Z2
 
-nobias17:
+nobias29:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta18
+	JEQ    nobeta30
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -523,7 +1389,7 @@ nobias17:
 	VADDPS (R10), Z2, Z2
 	ADDQ   R9, R10
 
-nobeta18:
+nobeta30:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -539,15 +1405,15 @@ partial3x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias19
+	JZ        nobias31
 	VMOVUPS.Z (R10), K1, Z3
 	VADDPS    Z3, Z0, Z0
 	VADDPS    Z3, Z1, Z1
 	VADDPS    Z3, Z2, Z2
 
-nobias19:
+nobias31:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta20
+	JEQ       nobeta32
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z3
 	VADDPS    Z3, Z0, Z0
@@ -559,7 +1425,7 @@ nobias19:
 	VADDPS    Z3, Z2, Z2
 	ADDQ      R9, R10
 
-nobeta20:
+nobeta32:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -640,16 +1506,16 @@ k4x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial4x1
 	TESTQ        R10, R10
-	JZ           nobias21
+	JZ           nobias33
 	VMOVUPS      (R10), Z4
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z4, Z1, Z1
 	VADDPS       Z4, Z2, Z2
 	VADDPS       Z4, Z3, Z3
 
-nobias21:
+nobias33:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta22
+	JEQ    nobeta34
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -660,7 +1526,7 @@ nobias21:
 	VADDPS (R10), Z3, Z3
 	ADDQ   R9, R10
 
-nobeta22:
+nobeta34:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -678,16 +1544,16 @@ partial4x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias23
+	JZ        nobias35
 	VMOVUPS.Z (R10), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VADDPS    Z4, Z1, Z1
 	VADDPS    Z4, Z2, Z2
 	VADDPS    Z4, Z3, Z3
 
-nobias23:
+nobias35:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta24
+	JEQ       nobeta36
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z4
 	VADDPS    Z4, Z0, Z0
@@ -702,7 +1568,7 @@ nobias23:
 	VADDPS    Z4, Z3, Z3
 	ADDQ      R9, R10
 
-nobeta24:
+nobeta36:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -790,7 +1656,7 @@ k5x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial5x1
 	TESTQ        R10, R10
-	JZ           nobias25
+	JZ           nobias37
 	VMOVUPS      (R10), Z5
 	VADDPS       Z5, Z0, Z0
 	VADDPS       Z5, Z1, Z1
@@ -798,9 +1664,9 @@ k5x1:
 	VADDPS       Z5, Z3, Z3
 	VADDPS       Z5, Z4, Z4
 
-nobias25:
+nobias37:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta26
+	JEQ    nobeta38
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -813,7 +1679,7 @@ nobias25:
 	VADDPS (R10), Z4, Z4
 	ADDQ   R9, R10
 
-nobeta26:
+nobeta38:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -833,7 +1699,7 @@ partial5x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias27
+	JZ        nobias39
 	VMOVUPS.Z (R10), K1, Z5
 	VADDPS    Z5, Z0, Z0
 	VADDPS    Z5, Z1, Z1
@@ -841,9 +1707,9 @@ partial5x1:
 	VADDPS    Z5, Z3, Z3
 	VADDPS    Z5, Z4, Z4
 
-nobias27:
+nobias39:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta28
+	JEQ       nobeta40
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z5
 	VADDPS    Z5, Z0, Z0
@@ -861,7 +1727,7 @@ nobias27:
 	VADDPS    Z5, Z4, Z4
 	ADDQ      R9, R10
 
-nobeta28:
+nobeta40:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -956,7 +1822,7 @@ k6x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial6x1
 	TESTQ        R10, R10
-	JZ           nobias29
+	JZ           nobias41
 	VMOVUPS      (R10), Z6
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z6, Z1, Z1
@@ -965,9 +1831,9 @@ k6x1:
 	VADDPS       Z6, Z4, Z4
 	VADDPS       Z6, Z5, Z5
 
-nobias29:
+nobias41:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta30
+	JEQ    nobeta42
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -982,7 +1848,7 @@ nobias29:
 	VADDPS (R10), Z5, Z5
 	ADDQ   R9, R10
 
-nobeta30:
+nobeta42:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -1004,7 +1870,7 @@ partial6x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias31
+	JZ        nobias43
 	VMOVUPS.Z (R10), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z1, Z1
@@ -1013,9 +1879,9 @@ partial6x1:
 	VADDPS    Z6, Z4, Z4
 	VADDPS    Z6, Z5, Z5
 
-nobias31:
+nobias43:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta32
+	JEQ       nobeta44
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z6
 	VADDPS    Z6, Z0, Z0
@@ -1036,7 +1902,7 @@ nobias31:
 	VADDPS    Z6, Z5, Z5
 	ADDQ      R9, R10
 
-nobeta32:
+nobeta44:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -1141,7 +2007,7 @@ k7x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial7x1
 	TESTQ        R10, R10
-	JZ           nobias33
+	JZ           nobias45
 	VMOVUPS      (R10), Z7
 	VADDPS       Z7, Z0, Z0
 	VADDPS       Z7, Z1, Z1
@@ -1151,9 +2017,9 @@ k7x1:
 	VADDPS       Z7, Z5, Z5
 	VADDPS       Z7, Z6, Z6
 
-nobias33:
+nobias45:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta34
+	JEQ    nobeta46
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -1170,7 +2036,7 @@ nobias33:
 	VADDPS (R10), Z6, Z6
 	ADDQ   R9, R10
 
-nobeta34:
+nobeta46:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -1194,7 +2060,7 @@ partial7x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias35
+	JZ        nobias47
 	VMOVUPS.Z (R10), K1, Z7
 	VADDPS    Z7, Z0, Z0
 	VADDPS    Z7, Z1, Z1
@@ -1204,9 +2070,9 @@ partial7x1:
 	VADDPS    Z7, Z5, Z5
 	VADDPS    Z7, Z6, Z6
 
-nobias35:
+nobias47:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta36
+	JEQ       nobeta48
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z7
 	VADDPS    Z7, Z0, Z0
@@ -1230,7 +2096,7 @@ nobias35:
 	VADDPS    Z7, Z6, Z6
 	ADDQ      R9, R10
 
-nobeta36:
+nobeta48:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -1342,7 +2208,7 @@ k8x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial8x1
 	TESTQ        R10, R10
-	JZ           nobias37
+	JZ           nobias49
 	VMOVUPS      (R10), Z8
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z8, Z1, Z1
@@ -1353,9 +2219,9 @@ k8x1:
 	VADDPS       Z8, Z6, Z6
 	VADDPS       Z8, Z7, Z7
 
-nobias37:
+nobias49:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta38
+	JEQ    nobeta50
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -1374,7 +2240,7 @@ nobias37:
 	VADDPS (R10), Z7, Z7
 	ADDQ   R9, R10
 
-nobeta38:
+nobeta50:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -1400,7 +2266,7 @@ partial8x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias39
+	JZ        nobias51
 	VMOVUPS.Z (R10), K1, Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z1, Z1
@@ -1411,9 +2277,9 @@ partial8x1:
 	VADDPS    Z8, Z6, Z6
 	VADDPS    Z8, Z7, Z7
 
-nobias39:
+nobias51:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta40
+	JEQ       nobeta52
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z8
 	VADDPS    Z8, Z0, Z0
@@ -1440,7 +2306,7 @@ nobias39:
 	VADDPS    Z8, Z7, Z7
 	ADDQ      R9, R10
 
-nobeta40:
+nobeta52:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -1559,7 +2425,7 @@ k9x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial9x1
 	TESTQ        R10, R10
-	JZ           nobias41
+	JZ           nobias53
 	VMOVUPS      (R10), Z9
 	VADDPS       Z9, Z0, Z0
 	VADDPS       Z9, Z1, Z1
@@ -1571,9 +2437,9 @@ k9x1:
 	VADDPS       Z9, Z7, Z7
 	VADDPS       Z9, Z8, Z8
 
-nobias41:
+nobias53:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta42
+	JEQ    nobeta54
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -1594,7 +2460,7 @@ nobias41:
 	VADDPS (R10), Z8, Z8
 	ADDQ   R9, R10
 
-nobeta42:
+nobeta54:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -1622,7 +2488,7 @@ partial9x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias43
+	JZ        nobias55
 	VMOVUPS.Z (R10), K1, Z9
 	VADDPS    Z9, Z0, Z0
 	VADDPS    Z9, Z1, Z1
@@ -1634,9 +2500,9 @@ partial9x1:
 	VADDPS    Z9, Z7, Z7
 	VADDPS    Z9, Z8, Z8
 
-nobias43:
+nobias55:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta44
+	JEQ       nobeta56
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z9
 	VADDPS    Z9, Z0, Z0
@@ -1666,7 +2532,7 @@ nobias43:
 	VADDPS    Z9, Z8, Z8
 	ADDQ      R9, R10
 
-nobeta44:
+nobeta56:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -1795,7 +2661,7 @@ k10x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial10x1
 	TESTQ        R10, R10
-	JZ           nobias45
+	JZ           nobias57
 	VMOVUPS      (R10), Z10
 	VADDPS       Z10, Z0, Z0
 	VADDPS       Z10, Z1, Z1
@@ -1808,9 +2674,9 @@ k10x1:
 	VADDPS       Z10, Z8, Z8
 	VADDPS       Z10, Z9, Z9
 
-nobias45:
+nobias57:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta46
+	JEQ    nobeta58
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -1833,7 +2699,7 @@ nobias45:
 	VADDPS (R10), Z9, Z9
 	ADDQ   R9, R10
 
-nobeta46:
+nobeta58:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -1863,7 +2729,7 @@ partial10x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias47
+	JZ        nobias59
 	VMOVUPS.Z (R10), K1, Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z1, Z1
@@ -1876,9 +2742,9 @@ partial10x1:
 	VADDPS    Z10, Z8, Z8
 	VADDPS    Z10, Z9, Z9
 
-nobias47:
+nobias59:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta48
+	JEQ       nobeta60
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z10
 	VADDPS    Z10, Z0, Z0
@@ -1911,7 +2777,7 @@ nobias47:
 	VADDPS    Z10, Z9, Z9
 	ADDQ      R9, R10
 
-nobeta48:
+nobeta60:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -2047,7 +2913,7 @@ k11x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial11x1
 	TESTQ        R10, R10
-	JZ           nobias49
+	JZ           nobias61
 	VMOVUPS      (R10), Z11
 	VADDPS       Z11, Z0, Z0
 	VADDPS       Z11, Z1, Z1
@@ -2061,9 +2927,9 @@ k11x1:
 	VADDPS       Z11, Z9, Z9
 	VADDPS       Z11, Z10, Z10
 
-nobias49:
+nobias61:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta50
+	JEQ    nobeta62
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -2088,7 +2954,7 @@ nobias49:
 	VADDPS (R10), Z10, Z10
 	ADDQ   R9, R10
 
-nobeta50:
+nobeta62:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -2120,7 +2986,7 @@ partial11x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias51
+	JZ        nobias63
 	VMOVUPS.Z (R10), K1, Z11
 	VADDPS    Z11, Z0, Z0
 	VADDPS    Z11, Z1, Z1
@@ -2134,9 +3000,9 @@ partial11x1:
 	VADDPS    Z11, Z9, Z9
 	VADDPS    Z11, Z10, Z10
 
-nobias51:
+nobias63:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta52
+	JEQ       nobeta64
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z11
 	VADDPS    Z11, Z0, Z0
@@ -2172,7 +3038,7 @@ nobias51:
 	VADDPS    Z11, Z10, Z10
 	ADDQ      R9, R10
 
-nobeta52:
+nobeta64:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -2315,7 +3181,7 @@ k12x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial12x1
 	TESTQ        R10, R10
-	JZ           nobias53
+	JZ           nobias65
 	VMOVUPS      (R10), Z12
 	VADDPS       Z12, Z0, Z0
 	VADDPS       Z12, Z1, Z1
@@ -2330,9 +3196,9 @@ k12x1:
 	VADDPS       Z12, Z10, Z10
 	VADDPS       Z12, Z11, Z11
 
-nobias53:
+nobias65:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta54
+	JEQ    nobeta66
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -2359,7 +3225,7 @@ nobias53:
 	VADDPS (R10), Z11, Z11
 	ADDQ   R9, R10
 
-nobeta54:
+nobeta66:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -2393,7 +3259,7 @@ partial12x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias55
+	JZ        nobias67
 	VMOVUPS.Z (R10), K1, Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z1, Z1
@@ -2408,9 +3274,9 @@ partial12x1:
 	VADDPS    Z12, Z10, Z10
 	VADDPS    Z12, Z11, Z11
 
-nobias55:
+nobias67:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta56
+	JEQ       nobeta68
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z12
 	VADDPS    Z12, Z0, Z0
@@ -2449,7 +3315,7 @@ nobias55:
 	VADDPS    Z12, Z11, Z11
 	ADDQ      R9, R10
 
-nobeta56:
+nobeta68:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -2602,7 +3468,7 @@ k13x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial13x1
 	TESTQ        R10, R10
-	JZ           nobias57
+	JZ           nobias69
 	VMOVUPS      (R10), Z13
 	VADDPS       Z13, Z0, Z0
 	VADDPS       Z13, Z1, Z1
@@ -2618,9 +3484,9 @@ k13x1:
 	VADDPS       Z13, Z11, Z11
 	VADDPS       Z13, Z12, Z12
 
-nobias57:
+nobias69:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta58
+	JEQ    nobeta70
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -2649,7 +3515,7 @@ nobias57:
 	VADDPS (R10), Z12, Z12
 	ADDQ   R9, R10
 
-nobeta58:
+nobeta70:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -2685,7 +3551,7 @@ partial13x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias59
+	JZ        nobias71
 	VMOVUPS.Z (R10), K1, Z13
 	VADDPS    Z13, Z0, Z0
 	VADDPS    Z13, Z1, Z1
@@ -2701,9 +3567,9 @@ partial13x1:
 	VADDPS    Z13, Z11, Z11
 	VADDPS    Z13, Z12, Z12
 
-nobias59:
+nobias71:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta60
+	JEQ       nobeta72
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z13
 	VADDPS    Z13, Z0, Z0
@@ -2745,7 +3611,7 @@ nobias59:
 	VADDPS    Z13, Z12, Z12
 	ADDQ      R9, R10
 
-nobeta60:
+nobeta72:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -2905,7 +3771,7 @@ k14x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial14x1
 	TESTQ        R10, R10
-	JZ           nobias61
+	JZ           nobias73
 	VMOVUPS      (R10), Z14
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z1, Z1
@@ -2922,9 +3788,9 @@ k14x1:
 	VADDPS       Z14, Z12, Z12
 	VADDPS       Z14, Z13, Z13
 
-nobias61:
+nobias73:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta62
+	JEQ    nobeta74
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -2955,7 +3821,7 @@ nobias61:
 	VADDPS (R10), Z13, Z13
 	ADDQ   R9, R10
 
-nobeta62:
+nobeta74:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -2993,7 +3859,7 @@ partial14x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias63
+	JZ        nobias75
 	VMOVUPS.Z (R10), K1, Z14
 	VADDPS    Z14, Z0, Z0
 	VADDPS    Z14, Z1, Z1
@@ -3010,9 +3876,9 @@ partial14x1:
 	VADDPS    Z14, Z12, Z12
 	VADDPS    Z14, Z13, Z13
 
-nobias63:
+nobias75:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta64
+	JEQ       nobeta76
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z14
 	VADDPS    Z14, Z0, Z0
@@ -3057,7 +3923,7 @@ nobias63:
 	VADDPS    Z14, Z13, Z13
 	ADDQ      R9, R10
 
-nobeta64:
+nobeta76:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -3146,21 +4012,21 @@ k1x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial1x2
 	TESTQ        R9, R9
-	JZ           nobias65
+	JZ           nobias77
 	VMOVUPS      (R9), Z2
 	VADDPS       Z2, Z0, Z0
 	VMOVUPS      64(R9), Z2
 	VADDPS       Z2, Z1, Z1
 
-nobias65:
+nobias77:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta66
+	JEQ    nobeta78
 	MOVQ   DI, R9
 	VADDPS (R9), Z0, Z0
 	VADDPS 64(R9), Z1, Z1
 	ADDQ   R8, R9
 
-nobeta66:
+nobeta78:
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	ADDQ    R8, DI
@@ -3173,22 +4039,22 @@ partial1x2:
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
 	TESTQ     R9, R9
-	JZ        nobias67
+	JZ        nobias79
 	VMOVUPS   (R9), Z2
 	VADDPS    Z2, Z0, Z0
 	VMOVUPS.Z 64(R9), K1, Z2
 	VADDPS    Z2, Z1, Z1
 
-nobias67:
+nobias79:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta68
+	JEQ       nobeta80
 	MOVQ      DI, R9
 	VADDPS    (R9), Z0, Z0
 	VMOVUPS.Z 64(R9), K1, Z2
 	VADDPS    Z2, Z1, Z1
 	ADDQ      R8, R9
 
-nobeta68:
+nobeta80:
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, K1, 64(DI)
 	ADDQ    R8, DI
@@ -3260,7 +4126,7 @@ k2x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial2x2
 	TESTQ        R10, R10
-	JZ           nobias69
+	JZ           nobias81
 	VMOVUPS      (R10), Z4
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z4, Z2, Z2
@@ -3268,9 +4134,9 @@ k2x2:
 	VADDPS       Z4, Z1, Z1
 	VADDPS       Z4, Z3, Z3
 
-nobias69:
+nobias81:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta70
+	JEQ    nobeta82
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -3279,7 +4145,7 @@ nobias69:
 	VADDPS 64(R10), Z3, Z3
 	ADDQ   R9, R10
 
-nobeta70:
+nobeta82:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -3295,7 +4161,7 @@ partial2x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias71
+	JZ        nobias83
 	VMOVUPS   (R10), Z4
 	VADDPS    Z4, Z0, Z0
 	VADDPS    Z4, Z2, Z2
@@ -3303,9 +4169,9 @@ partial2x2:
 	VADDPS    Z4, Z1, Z1
 	VADDPS    Z4, Z3, Z3
 
-nobias71:
+nobias83:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta72
+	JEQ       nobeta84
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z4
@@ -3316,7 +4182,7 @@ nobias71:
 	VADDPS    Z4, Z3, Z3
 	ADDQ      R9, R10
 
-nobeta72:
+nobeta84:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -3399,7 +4265,7 @@ k3x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial3x2
 	TESTQ        R10, R10
-	JZ           nobias73
+	JZ           nobias85
 	VMOVUPS      (R10), Z6
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z6, Z2, Z2
@@ -3409,9 +4275,9 @@ k3x2:
 	VADDPS       Z6, Z3, Z3
 	VADDPS       Z6, Z5, Z5
 
-nobias73:
+nobias85:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta74
+	JEQ    nobeta86
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -3423,7 +4289,7 @@ nobias73:
 	VADDPS 64(R10), Z5, Z5
 	ADDQ   R9, R10
 
-nobeta74:
+nobeta86:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -3442,7 +4308,7 @@ partial3x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias75
+	JZ        nobias87
 	VMOVUPS   (R10), Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z2, Z2
@@ -3452,9 +4318,9 @@ partial3x2:
 	VADDPS    Z6, Z3, Z3
 	VADDPS    Z6, Z5, Z5
 
-nobias75:
+nobias87:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta76
+	JEQ       nobeta88
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z6
@@ -3469,7 +4335,7 @@ nobias75:
 	VADDPS    Z6, Z5, Z5
 	ADDQ      R9, R10
 
-nobeta76:
+nobeta88:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -3566,7 +4432,7 @@ k4x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial4x2
 	TESTQ        R10, R10
-	JZ           nobias77
+	JZ           nobias89
 	VMOVUPS      (R10), Z8
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z8, Z2, Z2
@@ -3578,9 +4444,9 @@ k4x2:
 	VADDPS       Z8, Z5, Z5
 	VADDPS       Z8, Z7, Z7
 
-nobias77:
+nobias89:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta78
+	JEQ    nobeta90
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -3595,7 +4461,7 @@ nobias77:
 	VADDPS 64(R10), Z7, Z7
 	ADDQ   R9, R10
 
-nobeta78:
+nobeta90:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -3617,7 +4483,7 @@ partial4x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias79
+	JZ        nobias91
 	VMOVUPS   (R10), Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z2, Z2
@@ -3629,9 +4495,9 @@ partial4x2:
 	VADDPS    Z8, Z5, Z5
 	VADDPS    Z8, Z7, Z7
 
-nobias79:
+nobias91:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta80
+	JEQ       nobeta92
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z8
@@ -3650,7 +4516,7 @@ nobias79:
 	VADDPS    Z8, Z7, Z7
 	ADDQ      R9, R10
 
-nobeta80:
+nobeta92:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -3758,7 +4624,7 @@ k5x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial5x2
 	TESTQ        R10, R10
-	JZ           nobias81
+	JZ           nobias93
 	VMOVUPS      (R10), Z10
 	VADDPS       Z10, Z0, Z0
 	VADDPS       Z10, Z2, Z2
@@ -3772,9 +4638,9 @@ k5x2:
 	VADDPS       Z10, Z7, Z7
 	VADDPS       Z10, Z9, Z9
 
-nobias81:
+nobias93:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta82
+	JEQ    nobeta94
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -3792,7 +4658,7 @@ nobias81:
 	VADDPS 64(R10), Z9, Z9
 	ADDQ   R9, R10
 
-nobeta82:
+nobeta94:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -3817,7 +4683,7 @@ partial5x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias83
+	JZ        nobias95
 	VMOVUPS   (R10), Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z2, Z2
@@ -3831,9 +4697,9 @@ partial5x2:
 	VADDPS    Z10, Z7, Z7
 	VADDPS    Z10, Z9, Z9
 
-nobias83:
+nobias95:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta84
+	JEQ       nobeta96
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z10
@@ -3856,7 +4722,7 @@ nobias83:
 	VADDPS    Z10, Z9, Z9
 	ADDQ      R9, R10
 
-nobeta84:
+nobeta96:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -3975,7 +4841,7 @@ k6x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial6x2
 	TESTQ        R10, R10
-	JZ           nobias85
+	JZ           nobias97
 	VMOVUPS      (R10), Z12
 	VADDPS       Z12, Z0, Z0
 	VADDPS       Z12, Z2, Z2
@@ -3991,9 +4857,9 @@ k6x2:
 	VADDPS       Z12, Z9, Z9
 	VADDPS       Z12, Z11, Z11
 
-nobias85:
+nobias97:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta86
+	JEQ    nobeta98
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -4014,7 +4880,7 @@ nobias85:
 	VADDPS 64(R10), Z11, Z11
 	ADDQ   R9, R10
 
-nobeta86:
+nobeta98:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -4042,7 +4908,7 @@ partial6x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias87
+	JZ        nobias99
 	VMOVUPS   (R10), Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z2, Z2
@@ -4058,9 +4924,9 @@ partial6x2:
 	VADDPS    Z12, Z9, Z9
 	VADDPS    Z12, Z11, Z11
 
-nobias87:
+nobias99:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta88
+	JEQ       nobeta100
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z12
@@ -4087,7 +4953,7 @@ nobias87:
 	VADDPS    Z12, Z11, Z11
 	ADDQ      R9, R10
 
-nobeta88:
+nobeta100:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -4220,7 +5086,7 @@ k7x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial7x2
 	TESTQ        R10, R10
-	JZ           nobias89
+	JZ           nobias101
 	VMOVUPS      (R10), Z14
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z2, Z2
@@ -4238,9 +5104,9 @@ k7x2:
 	VADDPS       Z14, Z11, Z11
 	VADDPS       Z14, Z13, Z13
 
-nobias89:
+nobias101:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta90
+	JEQ    nobeta102
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -4264,7 +5130,7 @@ nobias89:
 	VADDPS 64(R10), Z13, Z13
 	ADDQ   R9, R10
 
-nobeta90:
+nobeta102:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -4295,7 +5161,7 @@ partial7x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias91
+	JZ        nobias103
 	VMOVUPS   (R10), Z14
 	VADDPS    Z14, Z0, Z0
 	VADDPS    Z14, Z2, Z2
@@ -4313,9 +5179,9 @@ partial7x2:
 	VADDPS    Z14, Z11, Z11
 	VADDPS    Z14, Z13, Z13
 
-nobias91:
+nobias103:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta92
+	JEQ       nobeta104
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z14
@@ -4346,7 +5212,7 @@ nobias91:
 	VADDPS    Z14, Z13, Z13
 	ADDQ      R9, R10
 
-nobeta92:
+nobeta104:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -4490,7 +5356,7 @@ k8x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial8x2
 	TESTQ        R10, R10
-	JZ           nobias93
+	JZ           nobias105
 	VMOVUPS      (R10), Z16
 	VADDPS       Z16, Z0, Z0
 	VADDPS       Z16, Z2, Z2
@@ -4510,9 +5376,9 @@ k8x2:
 	VADDPS       Z16, Z13, Z13
 	VADDPS       Z16, Z15, Z15
 
-nobias93:
+nobias105:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta94
+	JEQ    nobeta106
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -4539,7 +5405,7 @@ nobias93:
 	VADDPS 64(R10), Z15, Z15
 	ADDQ   R9, R10
 
-nobeta94:
+nobeta106:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -4573,7 +5439,7 @@ partial8x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias95
+	JZ        nobias107
 	VMOVUPS   (R10), Z16
 	VADDPS    Z16, Z0, Z0
 	VADDPS    Z16, Z2, Z2
@@ -4593,9 +5459,9 @@ partial8x2:
 	VADDPS    Z16, Z13, Z13
 	VADDPS    Z16, Z15, Z15
 
-nobias95:
+nobias107:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta96
+	JEQ       nobeta108
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z16
@@ -4630,7 +5496,7 @@ nobias95:
 	VADDPS    Z16, Z15, Z15
 	ADDQ      R9, R10
 
-nobeta96:
+nobeta108:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -4785,7 +5651,7 @@ k9x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial9x2
 	TESTQ        R10, R10
-	JZ           nobias97
+	JZ           nobias109
 	VMOVUPS      (R10), Z18
 	VADDPS       Z18, Z0, Z0
 	VADDPS       Z18, Z2, Z2
@@ -4807,9 +5673,9 @@ k9x2:
 	VADDPS       Z18, Z15, Z15
 	VADDPS       Z18, Z17, Z17
 
-nobias97:
+nobias109:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta98
+	JEQ    nobeta110
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -4839,7 +5705,7 @@ nobias97:
 	VADDPS 64(R10), Z17, Z17
 	ADDQ   R9, R10
 
-nobeta98:
+nobeta110:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -4876,7 +5742,7 @@ partial9x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias99
+	JZ        nobias111
 	VMOVUPS   (R10), Z18
 	VADDPS    Z18, Z0, Z0
 	VADDPS    Z18, Z2, Z2
@@ -4898,9 +5764,9 @@ partial9x2:
 	VADDPS    Z18, Z15, Z15
 	VADDPS    Z18, Z17, Z17
 
-nobias99:
+nobias111:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta100
+	JEQ       nobeta112
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z18
@@ -4939,7 +5805,7 @@ nobias99:
 	VADDPS    Z18, Z17, Z17
 	ADDQ      R9, R10
 
-nobeta100:
+nobeta112:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -5108,7 +5974,7 @@ k10x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial10x2
 	TESTQ        R10, R10
-	JZ           nobias101
+	JZ           nobias113
 	VMOVUPS      (R10), Z20
 	VADDPS       Z20, Z0, Z0
 	VADDPS       Z20, Z2, Z2
@@ -5132,9 +5998,9 @@ k10x2:
 	VADDPS       Z20, Z17, Z17
 	VADDPS       Z20, Z19, Z19
 
-nobias101:
+nobias113:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta102
+	JEQ    nobeta114
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -5167,7 +6033,7 @@ nobias101:
 	VADDPS 64(R10), Z19, Z19
 	ADDQ   R9, R10
 
-nobeta102:
+nobeta114:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -5207,7 +6073,7 @@ partial10x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias103
+	JZ        nobias115
 	VMOVUPS   (R10), Z20
 	VADDPS    Z20, Z0, Z0
 	VADDPS    Z20, Z2, Z2
@@ -5231,9 +6097,9 @@ partial10x2:
 	VADDPS    Z20, Z17, Z17
 	VADDPS    Z20, Z19, Z19
 
-nobias103:
+nobias115:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta104
+	JEQ       nobeta116
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z20
@@ -5276,7 +6142,7 @@ nobias103:
 	VADDPS    Z20, Z19, Z19
 	ADDQ      R9, R10
 
-nobeta104:
+nobeta116:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -5456,7 +6322,7 @@ k11x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial11x2
 	TESTQ        R10, R10
-	JZ           nobias105
+	JZ           nobias117
 	VMOVUPS      (R10), Z22
 	VADDPS       Z22, Z0, Z0
 	VADDPS       Z22, Z2, Z2
@@ -5482,9 +6348,9 @@ k11x2:
 	VADDPS       Z22, Z19, Z19
 	VADDPS       Z22, Z21, Z21
 
-nobias105:
+nobias117:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta106
+	JEQ    nobeta118
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -5520,7 +6386,7 @@ nobias105:
 	VADDPS 64(R10), Z21, Z21
 	ADDQ   R9, R10
 
-nobeta106:
+nobeta118:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -5563,7 +6429,7 @@ partial11x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias107
+	JZ        nobias119
 	VMOVUPS   (R10), Z22
 	VADDPS    Z22, Z0, Z0
 	VADDPS    Z22, Z2, Z2
@@ -5589,9 +6455,9 @@ partial11x2:
 	VADDPS    Z22, Z19, Z19
 	VADDPS    Z22, Z21, Z21
 
-nobias107:
+nobias119:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta108
+	JEQ       nobeta120
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z22
@@ -5638,7 +6504,7 @@ nobias107:
 	VADDPS    Z22, Z21, Z21
 	ADDQ      R9, R10
 
-nobeta108:
+nobeta120:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -5829,7 +6695,7 @@ k12x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial12x2
 	TESTQ        R10, R10
-	JZ           nobias109
+	JZ           nobias121
 	VMOVUPS      (R10), Z24
 	VADDPS       Z24, Z0, Z0
 	VADDPS       Z24, Z2, Z2
@@ -5857,9 +6723,9 @@ k12x2:
 	VADDPS       Z24, Z21, Z21
 	VADDPS       Z24, Z23, Z23
 
-nobias109:
+nobias121:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta110
+	JEQ    nobeta122
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -5898,7 +6764,7 @@ nobias109:
 	VADDPS 64(R10), Z23, Z23
 	ADDQ   R9, R10
 
-nobeta110:
+nobeta122:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -5944,7 +6810,7 @@ partial12x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias111
+	JZ        nobias123
 	VMOVUPS   (R10), Z24
 	VADDPS    Z24, Z0, Z0
 	VADDPS    Z24, Z2, Z2
@@ -5972,9 +6838,9 @@ partial12x2:
 	VADDPS    Z24, Z21, Z21
 	VADDPS    Z24, Z23, Z23
 
-nobias111:
+nobias123:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta112
+	JEQ       nobeta124
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z24
@@ -6025,7 +6891,7 @@ nobias111:
 	VADDPS    Z24, Z23, Z23
 	ADDQ      R9, R10
 
-nobeta112:
+nobeta124:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -6230,7 +7096,7 @@ k13x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial13x2
 	TESTQ        R10, R10
-	JZ           nobias113
+	JZ           nobias125
 	VMOVUPS      (R10), Z26
 	VADDPS       Z26, Z0, Z0
 	VADDPS       Z26, Z2, Z2
@@ -6260,9 +7126,9 @@ k13x2:
 	VADDPS       Z26, Z23, Z23
 	VADDPS       Z26, Z25, Z25
 
-nobias113:
+nobias125:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta114
+	JEQ    nobeta126
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -6304,7 +7170,7 @@ nobias113:
 	VADDPS 64(R10), Z25, Z25
 	ADDQ   R9, R10
 
-nobeta114:
+nobeta126:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -6353,7 +7219,7 @@ partial13x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias115
+	JZ        nobias127
 	VMOVUPS   (R10), Z26
 	VADDPS    Z26, Z0, Z0
 	VADDPS    Z26, Z2, Z2
@@ -6383,9 +7249,9 @@ partial13x2:
 	VADDPS    Z26, Z23, Z23
 	VADDPS    Z26, Z25, Z25
 
-nobias115:
+nobias127:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta116
+	JEQ       nobeta128
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z26
@@ -6440,7 +7306,7 @@ nobias115:
 	VADDPS    Z26, Z25, Z25
 	ADDQ      R9, R10
 
-nobeta116:
+nobeta128:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -6656,7 +7522,7 @@ k14x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial14x2
 	TESTQ        R10, R10
-	JZ           nobias117
+	JZ           nobias129
 	VMOVUPS      (R10), Z28
 	VADDPS       Z28, Z0, Z0
 	VADDPS       Z28, Z2, Z2
@@ -6688,9 +7554,9 @@ k14x2:
 	VADDPS       Z28, Z25, Z25
 	VADDPS       Z28, Z27, Z27
 
-nobias117:
+nobias129:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta118
+	JEQ    nobeta130
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -6735,7 +7601,7 @@ nobias117:
 	VADDPS 64(R10), Z27, Z27
 	ADDQ   R9, R10
 
-nobeta118:
+nobeta130:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -6787,7 +7653,7 @@ partial14x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias119
+	JZ        nobias131
 	VMOVUPS   (R10), Z28
 	VADDPS    Z28, Z0, Z0
 	VADDPS    Z28, Z2, Z2
@@ -6819,9 +7685,9 @@ partial14x2:
 	VADDPS    Z28, Z25, Z25
 	VADDPS    Z28, Z27, Z27
 
-nobias119:
+nobias131:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta120
+	JEQ       nobeta132
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z28
@@ -6880,7 +7746,7 @@ nobias119:
 	VADDPS    Z28, Z27, Z27
 	ADDQ      R9, R10
 
-nobeta120:
+nobeta132:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -6952,7 +7818,7 @@ TEXT ·peakBF16(SB), NOSPLIT, $0-8
 	VXORPS Z11, Z11, Z11
 	VXORPS Z12, Z12, Z12
 
-peak121:
+peak133:
 	LONG $0x481ed262; WORD $0xc452 // VDPBF16PS [12 12 0]
 	LONG $0x481ed262; WORD $0xcc52 // VDPBF16PS [12 12 1]
 	LONG $0x481ed262; WORD $0xd452 // VDPBF16PS [12 12 2]
@@ -6966,6 +7832,6 @@ peak121:
 	LONG $0x481e5262; WORD $0xd452 // VDPBF16PS [12 12 10]
 	LONG $0x481e5262; WORD $0xdc52 // VDPBF16PS [12 12 11]
 	DECQ     AX
-	JNZ      peak121
+	JNZ      peak133
 	VZEROUPPER
 	RET

@@ -28,5 +28,17 @@ func pairElements(_, _ []float32, _, _, _, _ int) {
 	panic("kernel: no pairs of bfloat16 without bf16Shape")
 }
 
+func winogradInPairs(_, _ []float32, _, _, _, _, _ int) {
+	panic("kernel: no pairs of bfloat16 without bf16Shape")
+}
+
+func winogradInTiles(_, _ []float32, _, _, _, _, _ int) {
+	panic("kernel: no pairs of bfloat16 without bf16Shape")
+}
+
+func winogradGradTiles(_, _ []float32, _, _, _, _, _ int) {
+	panic("kernel: no pairs of bfloat16 without bf16Shape")
+}
+
 // pause would tell the processor that this is a spin loop.
 func pause() {}

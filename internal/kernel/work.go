@@ -20,7 +20,9 @@ type Work struct {
 	ra, rb []float32
 	wide   []float32 // see GemmBF16
 	coded  coded     // left-hand side in bytes, see PackInt8
-	halves []uint16
+
+	winograd winograd
+	halves   []uint16
 
 	pass     Packed // some columns of bytes, see GemmInt8
 	passRows []float32

@@ -50,4 +50,8 @@ var kernels = []kernel{
 	{"depthSpread5", "dx, dy, w []float32, n, c, step int", "", depthSpread(5)},
 	{"depthGrad3", "w, x, dy []float32, n, c, step int", "", depthGrad(3)},
 	{"depthGrad5", "w, x, dy []float32, n, c, step int", "", depthGrad(5)},
+	{"winogradIn", "dst, src []float32, ds, ld, rs, c, n int", "", winogradIn},
+	{"winogradGrad", "dst, src []float32, ds, ld, rs, c, n int", "", winogradGrad},
+	{"winogradOut", "dst, src []float32, ds, ld, rs, c, n int", "", winogradOut(false)},
+	{"winogradOutAdd", "dst, src []float32, ds, ld, rs, c, n int", "", winogradOut(true)},
 }

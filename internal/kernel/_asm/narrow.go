@@ -12,6 +12,9 @@ var bf16Kernels = []kernel{
 	{"pairRows", "dst, src []float32, k, ld, n, width int", "", pairRows},
 	{"pairPanels", "dst, src []float32, k, ld, panels, stride int", "", pairPanels},
 	{"pairElements", "dst, src []float32, rows, ld, n, width int", "", pairElements},
+	{"winogradInPairs", "dst, src []float32, ds, ld, rs, c, n int", "", winogradInPairs},
+	{"winogradInTiles", "dst, src []float32, ds, ld, rs, c, n int", "", winogradInTiles},
+	{"winogradGradTiles", "dst, src []float32, ds, ld, rs, c, n int", "", winogradGradTiles},
 }
 
 // pairRows makes each two of k rows of n elements one row of width pairs: 16 or 32.
