@@ -4,7 +4,6 @@ package hub
 
 import (
 	"errors"
-	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -21,11 +20,4 @@ func freeBytes(dir string) (int64, bool) {
 
 func isFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
-}
-
-// tryLock takes the lock that the Python tools take (flock). Where the file system has no locks, none is needed: a damaged
-// file is found by its digest.
-func tryLock(f *os.File) bool {
-	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	return !errors.Is(err, unix.EWOULDBLOCK)
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"fovea/internal/filelock"
 )
 
 // Remove takes a model out of the cache: one revision of it, or, when r.Revision is "", all of it. It returns the bytes that
@@ -154,7 +156,7 @@ func (c Cache) sweep(root *os.Root, shared []string) (freed int64) {
 		if err != nil {
 			continue
 		}
-		if info, err := root.Lstat(name); tryLock(lock) && err == nil && info.Mode().IsRegular() && !c.linked(root, name) {
+		if info, err := root.Lstat(name); filelock.Try(lock) && err == nil && info.Mode().IsRegular() && !c.linked(root, name) {
 			if root.Remove(name) == nil {
 				freed += info.Size()
 				_ = root.Remove(name + ".refs")

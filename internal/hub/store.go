@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"fovea/internal/filelock"
 )
 
 // store is one model's folder in the cache, open for writing. Everything is written through an os.Root, so that no name and
@@ -80,7 +82,7 @@ func (s *store) lock(ctx context.Context, f File) (unlock func(), err error) {
 	if err != nil {
 		return nil, s.failed(err)
 	}
-	for !tryLock(l) {
+	for !filelock.Try(l) {
 		select {
 		case <-ctx.Done():
 			_ = l.Close()
