@@ -86,7 +86,7 @@ func (a *app) root() *cobra.Command {
 		id   string
 		cmds []*cobra.Command
 	}{
-		{groupLook, []*cobra.Command{a.look(), a.classify(), a.detect(), a.segment(), a.pose(), a.ask(), a.caption(), a.embed(), a.explain(), a.serve()}},
+		{groupLook, []*cobra.Command{a.look(), a.classify(), a.detect(), a.segment(), a.pose(), a.ask(), a.caption(), a.embed(), a.explain(), a.batch(), a.serve()}},
 		{groupModel, []*cobra.Command{a.train(), a.sweep(), a.eval(), a.score(), a.compress(), a.data(), a.bench()}},
 		{groupHub, []*cobra.Command{a.pull(), a.models(), a.show(), a.rm()}},
 		{groupOther, []*cobra.Command{a.version(), a.man()}},

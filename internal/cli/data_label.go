@@ -87,10 +87,7 @@ func (a *app) runDataLabel(ctx context.Context, o *dataLabelOptions, path string
 	if tasks&task.SetOf(task.Detect, task.Segment) != 0 && len(l.ask.Query) == 0 && len(card.Labels) == 0 {
 		return usage(`--query "person, dog"`, "the model %q has no labels of its own: say what to look for", card.Name)
 	}
-	if err := p.Check(l.ask); err != nil {
-		return err
-	}
-	if err := a.checkWords(&l.ask, card); err != nil {
+	if err := a.settleRequest(&l.ask, p, &pictureOptions{}); err != nil {
 		return err
 	}
 	if o.keep {
@@ -113,7 +110,7 @@ func (a *app) runDataLabel(ctx context.Context, o *dataLabelOptions, path string
 		n = min(n, o.limit)
 	}
 	bar := a.progress("labelling", n)
-	failed, permanent := 0, true
+	var done tally
 	skip := func(err error) bool {
 		if ctx.Err() != nil {
 			return false
@@ -121,26 +118,25 @@ func (a *app) runDataLabel(ctx context.Context, o *dataLabelOptions, path string
 		bar.done()
 		it := failedExample(err)
 		a.showFailure(it)
-		failed++
-		permanent = permanent && isPermanent(it.err)
+		done.fail(it.err)
 		return true
 	}
 	err = scenes.ExportSplits(o.out, []scenes.Split{{Name: "train", Source: l, N: n, Skip: skip}}, bar.step)
 	bar.done()
-	switch n -= failed; {
+	switch done.done = n - done.failed; {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case n == 0:
-		return outcome(ctx, 0, failed, permanent)
+	case done.done == 0:
+		return done.outcome()
 	case err != nil:
 		return bad("", "%s", strings.TrimPrefix(err.Error(), "scenes: "))
 	}
 	if a.json {
-		err = a.printJSON(map[string]any{"out": o.out, "images": n, "objects": l.objects, "kept": l.kept, "model": card.Name})
+		err = a.printJSON(map[string]any{"out": o.out, "images": done.done, "objects": l.objects, "kept": l.kept, "model": card.Name})
 	} else if !a.quiet {
-		fmt.Fprintf(a.err, "%d pictures with %d objects, %d of them kept, are in %s; see fovea data preview %s\n", n, l.objects+l.kept, l.kept, o.out, o.out)
+		fmt.Fprintf(a.err, "%d pictures with %d objects, %d of them kept, are in %s; see fovea data preview %s\n", done.done, l.objects+l.kept, l.kept, o.out, o.out)
 	}
-	return errors.Join(err, outcome(ctx, n, failed, permanent))
+	return errors.Join(err, done.outcome())
 }
 
 // failedExample is a picture of a data set that cannot be read.

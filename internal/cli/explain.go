@@ -105,7 +105,7 @@ func (a *app) runExplain(c *cobra.Command, o *explainOptions, args []string) err
 	if !p.CanExplain() {
 		return usage("--model nano can", "the answers of the model %q cannot be explained; those of the program's own kind can", p.Card().Name)
 	}
-	done, failed, permanent := 0, 0, true
+	var n tally
 	for in := range a.inputs(ctx, args, &o.pictureOptions) {
 		it := &item{input: in, palette: p.Card().Labels}
 		e, err := a.explained(ctx, p, it, q)
@@ -113,20 +113,22 @@ func (a *app) runExplain(c *cobra.Command, o *explainOptions, args []string) err
 			break
 		}
 		if it.err = err; err != nil {
-			failed++
-			permanent = permanent && isPermanent(err)
+			n.fail(err)
 			a.showFailure(it)
 			continue
 		}
-		if done > 0 && !a.json {
+		if n.done > 0 && !a.json {
 			fmt.Fprintln(a.out)
 		}
-		done++
+		n.done++
 		if err := a.showExplanation(d, it, q, e); err != nil {
 			return err
 		}
 	}
-	return outcome(ctx, done, failed, permanent)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return n.outcome()
 }
 
 func (a *app) explained(ctx context.Context, p *fovea.Predictor, it *item, q fovea.ExplainRequest) (*fovea.Explanation, error) {

@@ -127,12 +127,12 @@ func folder(ctx context.Context, root string, o *pictureOptions) iter.Seq[input]
 					return fs.SkipDir
 				}
 				return nil
-			case path != root && strings.HasPrefix(d.Name(), "."):
+			case passedOver(root, path, d):
 				if d.IsDir() {
 					return fs.SkipDir
 				}
 				return nil
-			case d.IsDir() || strings.HasSuffix(path, drawnEnding) || !ends(path, pictureEndings) && !ends(path, videoEndings):
+			case d.IsDir():
 				return nil
 			}
 			found = true
@@ -147,6 +147,11 @@ func folder(ctx context.Context, root string, o *pictureOptions) iter.Seq[input]
 			yield(failing(root, noPictures("the folder holds no picture", "pictures end in "+strings.Join(pictureEndings, " "))))
 		}
 	}
+}
+
+// passedOver says what in a folder is not looked at: what is hidden, drawn by this program, or no picture.
+func passedOver(root, path string, d fs.DirEntry) bool {
+	return path != root && strings.HasPrefix(d.Name(), ".") || !d.IsDir() && (strings.HasSuffix(path, drawnEnding) || !ends(path, pictureEndings) && !ends(path, videoEndings))
 }
 
 // pattern lists the files that a pattern matches, for shells that leave patterns alone.

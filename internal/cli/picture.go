@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/spf13/cobra"
 
@@ -70,15 +71,15 @@ type item struct {
 	palette []string // labels in the order of their colours
 }
 
-// pictures puts a request to every picture and shows the answers in the order of the arguments. Several pictures are
-// under way at once when there are several threads. A picture that fails is reported and does not stop the rest.
-func (a *app) pictures(ctx context.Context, p *fovea.Predictor, o *pictureOptions, args []string, req fovea.Request, show func(*item) error) error {
+// pictures puts a request to every input and shows the answers in their order. Several pictures are under way at once when
+// there are several threads. One that fails is handed to failed and does not stop the rest.
+func (a *app) pictures(ctx context.Context, p *fovea.Predictor, inputs iter.Seq[input], req fovea.Request, show, failed func(*item) error) (n tally, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	queue := make(chan chan *item, p.Runners()) // each will hold one answer
 	go func() {
 		defer close(queue)
-		for in := range a.inputs(ctx, args, o) {
+		for in := range inputs {
 			answer := make(chan *item, 1)
 			select {
 			case <-ctx.Done():
@@ -88,35 +89,42 @@ func (a *app) pictures(ctx context.Context, p *fovea.Predictor, o *pictureOption
 			go func() { answer <- ask(ctx, p, in, req) }()
 		}
 	}()
-	done, failed, permanent := 0, 0, true
 	for answer := range queue {
 		it := <-answer
-		if it.err != nil && ctx.Err() == nil {
-			failed++
-			permanent = permanent && isPermanent(it.err)
-			a.showFailure(it)
-			continue
+		switch {
+		case it.err == nil:
+			n.done++
+			err = show(it)
+		case ctx.Err() == nil:
+			n.fail(it.err)
+			err = failed(it)
 		}
-		if it.err == nil {
-			done++
-			if err := show(it); err != nil {
-				return err
-			}
+		if err != nil {
+			return n, err
 		}
 	}
-	return outcome(ctx, done, failed, permanent)
+	return n, ctx.Err()
+}
+
+// tally counts the inputs of a command.
+type tally struct {
+	done, failed int
+	retry        bool // one of the failures may be none the next time
+}
+
+func (n *tally) fail(err error) {
+	n.failed++
+	n.retry = n.retry || !isPermanent(err)
 }
 
 // outcome is the exit of a command over several inputs.
-func outcome(ctx context.Context, done, failed int, permanent bool) error {
+func (n tally) outcome() error {
 	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case failed == 0:
+	case n.failed == 0:
 		return nil
-	case done > 0:
+	case n.done > 0:
 		return errShown{exitSome}
-	case permanent:
+	case !n.retry:
 		return errShown{exitBad}
 	}
 	return errShown{exitFailed}
@@ -156,24 +164,37 @@ func isPermanent(err error) bool {
 
 // showFailure reports a picture that failed: as a line of JSON among the results, or to people.
 func (a *app) showFailure(it *item) {
-	what, hint := explain(it.err)
 	if !a.json {
-		report(a.err, a.errStyle, &failure{err: fmt.Errorf("%s: %s", printable(it.name), what), hint: hint})
+		a.reportFailure(it)
 		return
 	}
+	_ = a.printJSON(failureLine(it))
+}
+
+// reportFailure tells people about a picture that failed.
+func (a *app) reportFailure(it *item) {
+	what, hint := explain(it.err)
+	report(a.err, a.errStyle, &failure{err: fmt.Errorf("%s: %s", printable(it.name), what), hint: hint})
+}
+
+// failedLine is the JSON of a picture that failed.
+type failedLine struct {
+	Image string      `json:"image"`
+	Frame *int        `json:"frame,omitempty"`
+	Error *failedWhat `json:"error"`
+}
+
+type failedWhat struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+func failureLine(it *item) failedLine {
+	what, hint := explain(it.err)
 	if hint != "" {
 		what += "; " + hint
 	}
-	line := struct {
-		Image string `json:"image"`
-		Frame *int   `json:"frame,omitempty"`
-		Error struct {
-			Code    string `json:"code"`
-			Message string `json:"message"`
-		} `json:"error"`
-	}{Image: it.name, Frame: it.frame}
-	line.Error.Code, line.Error.Message = fovea.Code(it.err), what
-	_ = a.printJSON(line)
+	return failedLine{it.name, it.frame, &failedWhat{fovea.Code(it.err), what}}
 }
 
 // explain splits an error about a picture into what is wrong, without the picture's name, and what to do about it.

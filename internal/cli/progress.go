@@ -37,8 +37,12 @@ func (p *progress) step(done int) {
 	rate := float64(done-p.from) / now.Sub(p.start).Seconds()
 	left := time.Duration(float64(p.total-done) / rate * float64(time.Second)).Round(time.Second)
 	share := float64(done) / float64(p.total)
+	speed := p.amount(int(rate + .5))
+	if p.show == nil && rate < 10 {
+		speed = fmt.Sprintf("%.1f", rate)
+	}
 	fmt.Fprintf(p.w, "\r%s %s %3.0f%% %s\x1b[K", p.what, p.st.paint(cyan, pad(bar(share, 24), 24)), 100*share,
-		p.st.paint(dim, fmt.Sprintf("%s of %s · %s/s · %s left", p.amount(done), p.amount(p.total), p.amount(int(rate+.5)), left)))
+		p.st.paint(dim, fmt.Sprintf("%s of %s · %s/s · %s left", p.amount(done), p.amount(p.total), speed, left)))
 }
 
 func (p *progress) amount(n int) string {

@@ -28,19 +28,11 @@ func (a *app) run(ctx context.Context, o *pictureOptions, args []string, req fov
 
 // answer is run with an open model and a place for drawings.
 func (a *app) answer(ctx context.Context, p *fovea.Predictor, o *pictureOptions, args []string, req fovea.Request, text func(*item), d *drawer) error {
-	if o.willing != nil {
-		if err := o.willing(&req, p.Card()); err != nil {
-			return err
-		}
-	}
-	if err := p.Check(req); err != nil {
-		return err
-	}
-	if err := a.checkWords(&req, p.Card()); err != nil {
+	if err := a.settleRequest(&req, p, o); err != nil {
 		return err
 	}
 	first, several := true, many(args)
-	return a.pictures(ctx, p, o, args, req, func(it *item) error {
+	show := func(it *item) error {
 		if a.json {
 			if err := a.printJSON(it.res); err != nil {
 				return err
@@ -60,7 +52,25 @@ func (a *app) answer(ctx context.Context, p *fovea.Predictor, o *pictureOptions,
 			a.drawnInto(where)
 		}
 		return nil
-	})
+	}
+	n, err := a.pictures(ctx, p, a.inputs(ctx, args, o), req, show, func(it *item) error { a.showFailure(it); return nil })
+	if err != nil {
+		return err
+	}
+	return n.outcome()
+}
+
+// settleRequest leaves out of a request what the model is not made for, where that is wanted, and checks the rest.
+func (a *app) settleRequest(req *fovea.Request, p *fovea.Predictor, o *pictureOptions) error {
+	if o.willing != nil {
+		if err := o.willing(req, p.Card()); err != nil {
+			return err
+		}
+	}
+	if err := p.Check(*req); err != nil {
+		return err
+	}
+	return a.checkWords(req, p.Card())
 }
 
 // drawnInto says where a picture was drawn.

@@ -48,6 +48,7 @@ var parts = map[string]map[string]string{
 	"token":     {"text": "text", "value": "share"},
 	"compress": {"task": "text", "model": "text", "out": "text", "how": "text*", "parameters": "change", "bytes": "change", "ms?": "change", "data?": "text",
 		"images?": "count", "metrics?": "metrics"},
+	"batch":    {"task": "text", "out": "text", "images": "count", "before": "count", "failed": "count", "images_per_second": "number"},
 	"change":   {"before": "number", "after": "number"},
 	"measures": {"task": "text", "data": "text", "images": "count", "metrics": "metrics", "images_per_second": "number"},
 }
