@@ -116,7 +116,7 @@ type nativeView struct {
 	pic  *unified.Picture
 	g    imageproc.Geometry
 	img  *imageproc.RGB
-	zoom bool // Pose looks again at people who are small in img
+	zoom int // Pose looks again at people who are small in img, of the first so many
 }
 
 func (v *nativeView) Classify(labels []string) []Class {
@@ -179,15 +179,13 @@ func (v *nativeView) candidates(w wanted) []int32 {
 }
 
 func (v *nativeView) Pose(boxes []annotation.Box) [][]annotation.Joint {
-	var source *imageproc.RGB
-	if v.zoom {
-		source = v.img
-	}
-	return v.run.PosesIn(v.pic, v.g, source, boxes)
+	n := min(len(boxes), v.zoom)
+	out := v.run.PosesIn(v.pic, v.g, v.img, boxes[:n])
+	return append(out, v.run.PosesIn(v.pic, v.g, nil, boxes[n:])...)
 }
 
 // Zoom implements model.Zoomer.
-func (v *nativeView) Zoom() { v.zoom = true }
+func (v *nativeView) Zoom(most int) { v.zoom = most }
 
 func (v *nativeView) Ask(questions []string, step func(string)) []Answer {
 	out := []Answer{}

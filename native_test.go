@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"fovea/annotation"
 	"fovea/dataset/scenes"
 	"fovea/imageproc"
 	"fovea/internal/testmodel"
@@ -149,5 +150,37 @@ func TestNamesAreForgotten(t *testing.T) {
 	}
 	if n := len(r.model.Names.List); n != before || len(m.Names.List) != before {
 		t.Errorf("the runner has %d names and the model %d, want %d", n, len(m.Names.List), before)
+	}
+}
+
+// However many people a request wants, only the best of them are looked at a second time: the others have the joints of one look.
+func TestFewAreLookedAtTwice(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it encodes some twenty pictures")
+	}
+	p, err := Open(background, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	joints := func(once bool) map[annotation.Box][]annotation.Joint {
+		r, err := p.Do(background, Request{Image: scene(t, 0, 256), Tasks: task.SetOf(task.Pose), Threshold: 1e-9, Overlap: 1, Max: 40, NoZoom: once})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := map[annotation.Box][]annotation.Joint{}
+		for _, q := range r.People {
+			out[q.Box] = q.Joints
+		}
+		return out
+	}
+	once, twice, changed := joints(true), joints(false), 0
+	for box, j := range twice {
+		if !reflect.DeepEqual(j, once[box]) {
+			changed++
+		}
+	}
+	if len(twice) <= closerLooks || changed == 0 || changed > closerLooks {
+		t.Errorf("%d people were looked at twice of %d, want 1 to %d", changed, len(twice), closerLooks)
 	}
 }

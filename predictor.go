@@ -226,7 +226,7 @@ func (r *Result) answer(ctx context.Context, v model.View, q *Request, card *mod
 			}
 		case task.Pose:
 			if z, ok := v.(model.Zoomer); ok && !q.NoZoom {
-				z.Zoom()
+				z.Zoom(max(closerLooks, len(q.Boxes)))
 			}
 			r.People = people(v, q, r.Objects, card.Skeleton)
 		case task.Ask:
@@ -269,6 +269,10 @@ func top(cs []Class, n int) []Class {
 
 // person is the label of those who have joints.
 const person = "person"
+
+// closerLooks is how many of the people that were found, the best first, may be looked at a second time. It bounds what a request costs
+// that wants people of any score; COCO's measure counts 20 people in a picture, too.
+const closerLooks = 20
 
 // people finds the joints of the people among the objects, which are looked for unless that was done already. They are
 // found as objects among others, so that their scores are the same whatever else is asked for: of the object times the mean of the

@@ -37,7 +37,7 @@ type Request struct {
 	Views     int     // Classify: mean of the scores of so many views: the picture, its mirror image, both moved a little; 0 means 1, at most imageproc.MaxViews. Each costs a picture; not with DoEncoded
 	Tiles     int     // Detect: look also at so many by so many overlapping parts of the picture, for small things, each at the cost of a picture; not with DoEncoded
 	Pointing  bool    // Detect: a place in each thing instead of a box (Result.Spots); the middle of the box, of models that do not point by themselves
-	NoZoom    bool    // Pose: do not look a second time, closer, at people who are small in the picture: less exact, and several times as fast
+	NoZoom    bool    // Pose: do not look a second time, closer, at people who are small in the picture: less exact, and several times as fast; it is done for 20 people at most, and for all of Boxes
 
 	Semantic bool     // Segment: a label for each pixel instead of a mask for each object
 	Panoptic bool     // Segment: no pixel is in two masks; Overlap is then the least share of its mask that must be left to an object

@@ -69,9 +69,9 @@ type View interface {
 	Vector() []float32
 }
 
-// Zoomer is a View that can look a second time, closer, at people who are small in the picture. After Zoom its Pose does: it is
-// more exact, and takes about the time of another picture for each of them.
-type Zoomer interface{ Zoom() }
+// Zoomer is a View that can look a second time, closer, at people who are small in the picture. After Zoom its Pose does, of the first
+// so many boxes: it is more exact, and takes about the time of another picture for each of them.
+type Zoomer interface{ Zoom(most int) }
 
 // DetectOptions says which objects are wanted.
 type DetectOptions struct {
