@@ -82,6 +82,9 @@ func (p *Predictor) DoEncoded(ctx context.Context, e *Encoded, r Request) (*Resu
 	if r.Tiles > 1 {
 		return nil, badInput("request.tiles", errors.New("fovea: tiles want the picture itself, not one that was encoded as a whole"))
 	}
+	if len(r.Beside) > 0 {
+		return nil, badInput("request.pictures", errors.New("fovea: a question about several pictures wants the pictures themselves, not one that was encoded"))
+	}
 	if r.Views > 1 {
 		return nil, badInput("request.views", errors.New("fovea: views want the picture itself, not one that was encoded"))
 	}

@@ -29,6 +29,7 @@ func newPredictor(m model.Model, o options) *Predictor {
 	p := &Predictor{model: m, card: m.Card(), threads: max(o.threads/o.runners, 1), slots: make(chan model.Runner, o.runners), closed: make(chan struct{})}
 	p.card.Name = o.name
 	_, p.card.Writes = m.(model.Speaker)
+	p.card.Together = p.card.Writes
 	for range o.runners {
 		p.slots <- nil
 	}
@@ -93,6 +94,10 @@ func (p *Predictor) Do(ctx context.Context, r Request) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	beside, err := r.beside()
+	if err != nil {
+		return nil, err
+	}
 	out := &Result{Image: r.Path, Width: img.W, Height: img.H, Model: p.card.Name, Tasks: r.Tasks, polygons: r.Polygons}
 	start := time.Now()
 	err = p.with(ctx, func(run model.Runner) error {
@@ -111,7 +116,7 @@ func (p *Predictor) Do(ctx context.Context, r Request) (*Result, error) {
 			}
 			r.Top = -1
 		}
-		view, err := encodePicture(run, img)
+		view, err := encodePictures(run, img, beside)
 		if err != nil {
 			return err
 		}
@@ -138,7 +143,7 @@ func (p *Predictor) write(ctx context.Context, out *Result, view model.View, r *
 	writer, ok := view.(model.Writer)
 	if ok {
 		writer.Write(ctx, r.Writing)
-	} else if r.Writing != (Writing{}) {
+	} else if !r.Writing.Zero() {
 		return badInput("request.writing", fmt.Errorf("fovea: the model %q writes in one way only; leave temperature, beams, schema and the like out", p.card.Name))
 	}
 	if err := out.answer(ctx, view, r, &p.card); err != nil || !ok {
@@ -174,9 +179,30 @@ func (p *Predictor) with(ctx context.Context, f func(model.Runner) error) (err e
 
 // picture is the request's picture in memory.
 func (r *Request) picture() (*imageproc.RGB, error) {
-	switch img := r.Image.(type) {
-	case nil:
+	if r.Image == nil {
 		return Load(r.Path)
+	}
+	return pixels(r.Image)
+}
+
+// beside is the further pictures.
+func (r *Request) beside() ([]*imageproc.RGB, error) {
+	var out []*imageproc.RGB
+	for i, img := range r.Beside {
+		if img == nil {
+			return nil, badInput("image.empty", fmt.Errorf("fovea: picture %d of a question about several is missing", i+2))
+		}
+		x, err := pixels(img)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, x)
+	}
+	return out, nil
+}
+
+func pixels(img image.Image) (*imageproc.RGB, error) {
+	switch img := img.(type) {
 	case *imageproc.RGB:
 		if img.W < 1 || img.H < 1 || len(img.Pix) != 3*img.W*img.H {
 			return nil, badInput("image.empty", fmt.Errorf("fovea: a picture of %d×%d pixels in %d bytes", img.W, img.H, len(img.Pix)))

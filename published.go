@@ -59,6 +59,18 @@ func encodePicture(run model.Runner, img *imageproc.RGB) (model.View, error) {
 	return v, nil
 }
 
+// encodePictures has a model look at a picture, and at others beside it that questions are about, too.
+func encodePictures(run model.Runner, img *imageproc.RGB, beside []*imageproc.RGB) (model.View, error) {
+	if len(beside) == 0 {
+		return encodePicture(run, img)
+	}
+	v, err := run.(model.Gatherer).EncodeAll(append([]*imageproc.RGB{img}, beside...))
+	if err != nil {
+		return nil, badInput("image.shape", fmt.Errorf("fovea: %w", err))
+	}
+	return v, nil
+}
+
 // words says what is wrong with the names that a request gives to a model: one with a fixed list knows no others, and one
 // without a list of its own needs some.
 func (r *Request) words(card *model.Card) error {

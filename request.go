@@ -17,6 +17,9 @@ type Request struct {
 	// Image is the picture, upright; when nil, Path names a file. An *imageproc.RGB is used as it is, others are copied.
 	Image image.Image
 	Path  string // also names the picture in the result
+	// Beside are further pictures that the questions are about: Image is the first, these follow. For Ask alone, of models whose
+	// Card.Together says so; not with DoEncoded.
+	Beside []image.Image
 	// Tasks says what to do; every part of a Result that belongs to one of them is filled.
 	Tasks task.Set
 
@@ -61,6 +64,7 @@ const (
 	MaxText          = 1000 // bytes of a question, label or text
 	MaxList          = 2000 // labels, things or questions
 	MaxObjects       = 1000
+	MaxTogether      = 32 // pictures of one question
 )
 
 // Everything are the tasks of Look: all but questions and matching.
@@ -113,6 +117,16 @@ func (r *Request) check(card *model.Card) error {
 	}
 	if r.Pointing && (r.Tasks != task.SetOf(task.Detect) || r.Tiles > 1) {
 		return bad("request.points", "places are for detection in the whole picture alone; leave them out, or tiles and other tasks")
+	}
+	if n := len(r.Beside); n > 0 {
+		switch {
+		case !card.Together:
+			return bad("request.pictures", "the model %q answers about one picture at a time", card.Name)
+		case r.Tasks != task.SetOf(task.Ask):
+			return bad("request.pictures", "several pictures at once are for questions alone; leave the other tasks out")
+		case n >= MaxTogether:
+			return bad("request.pictures", "more than %d pictures for one question", MaxTogether)
+		}
 	}
 	if err := r.checkViews(); err != nil {
 		return err

@@ -38,9 +38,10 @@ type Semantic struct {
 // Result is what was found in one picture. The parts that belong to a task that was asked for are not nil, even when they
 // are empty. Its JSON encoding is the one of the command line, see docs/reference/json.md.
 type Result struct {
-	Image         string // the file's name, or what Request.Path says
-	Frame         *int   // number of the frame, from 0, when the picture is one of a video; the caller sets it
-	Width, Height int    // pixels, upright
+	Image         string   // the file's name, or what Request.Path says
+	Frame         *int     // number of the frame, from 0, when the picture is one of a video; the caller sets it
+	Images        []string // names of all pictures, Image first, when questions were about several; the caller sets it
+	Width, Height int      // pixels, upright
 	Model         string
 	Tasks         task.Set
 	Elapsed       time.Duration // from decoded picture to answers
@@ -59,13 +60,14 @@ type Result struct {
 
 // wire is the JSON of a result, in the order of its fields.
 type wire struct {
-	Image  string  `json:"image"`
-	Frame  *int    `json:"frame,omitempty"`
-	Width  int     `json:"width"`
-	Height int     `json:"height"`
-	Model  string  `json:"model"`
-	Task   string  `json:"task"`
-	MS     float64 `json:"ms"`
+	Image  string   `json:"image"`
+	Images []string `json:"images,omitempty"`
+	Frame  *int     `json:"frame,omitempty"`
+	Width  int      `json:"width"`
+	Height int      `json:"height"`
+	Model  string   `json:"model"`
+	Task   string   `json:"task"`
+	MS     float64  `json:"ms"`
 
 	Classes  any          `json:"classes,omitempty"`
 	Map      *mapWire     `json:"map,omitempty"`
@@ -115,7 +117,7 @@ type jointWire struct {
 // MarshalJSON encodes the result as the command line prints it. Coordinates are rounded to hundredths of a pixel and
 // scores are cut to five digits, so that those of classes never sum to more than 1.
 func (r *Result) MarshalJSON() ([]byte, error) {
-	w := wire{Image: r.Image, Frame: r.Frame, Width: r.Width, Height: r.Height, Model: r.Model, Task: resultTask(r.Tasks),
+	w := wire{Image: r.Image, Images: r.Images, Frame: r.Frame, Width: r.Width, Height: r.Height, Model: r.Model, Task: resultTask(r.Tasks),
 		MS: math.Round(float64(r.Elapsed.Microseconds())/100) / 10, Vector: r.Vector}
 	if r.Classes != nil {
 		list := make([]Class, len(r.Classes))

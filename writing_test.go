@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"image"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"fovea/generate/grammar"
 	"fovea/task"
 )
 
@@ -55,6 +57,11 @@ func TestPublishedModelsWrite(t *testing.T) {
 	if _, err := ask(ctx, "What is it?", Writing{MaxTokens: 12, Beams: 3}); err != nil {
 		t.Error(err)
 	}
+	for stop, until := range map[string]string{text[len(text)-3:]: text[:strings.Index(text, text[len(text)-3:])], text[:2]: "", "never written": text} {
+		if got, err := ask(ctx, want.Question, Writing{MaxTokens: 12, Stop: []string{"nor this", stop}}); err != nil || got != strings.TrimSpace(until) {
+			t.Errorf("up to %q: %q, %v; want %q", stop, got, err, until)
+		}
+	}
 	for _, c := range []struct {
 		question string
 		w        Writing
@@ -63,6 +70,8 @@ func TestPublishedModelsWrite(t *testing.T) {
 		{"What is it?", Writing{Temperature: -1}, "request.writing"},
 		{"What is it?", Writing{Temperature: 1, Beams: 2}, "request.writing"},
 		{"What is it?", Writing{MaxTokens: -1}, "request.writing"},
+		{"What is it?", Writing{Stop: []string{""}}, "request.writing"},
+		{"What is it?", Writing{Stop: []string{"a"}, Schema: grammar.Object()}, "request.writing"},
 		{"What is <image>?", Writing{}, "request.question"},
 	} {
 		var e *Error
@@ -84,5 +93,68 @@ func TestPublishedModelsWrite(t *testing.T) {
 	_, err = nano.Do(ctx, Request{Path: filepath.Join(dir, "image.png"), Tasks: task.SetOf(task.Caption), Writing: Writing{Beams: 2}})
 	if !errors.As(err, &e) || e.Code != "request.writing" {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestTogether: a question about several pictures depends on all of them and on their order; one about the same picture alone is the
+// usual one; what cannot be asked so is refused.
+func TestTogether(t *testing.T) {
+	dir := filepath.Join("testdata", "fixtures", "parity", "qwen2_5_vl")
+	var pictures []image.Image
+	for _, name := range []string{"image.png", "image2.png"} {
+		img, err := Load(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pictures = append(pictures, img)
+	}
+	ctx := context.Background()
+	p, err := Open(ctx, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	req := func(pictures ...image.Image) Request {
+		return Request{Image: pictures[0], Beside: pictures[1:], Tasks: task.SetOf(task.Ask), Questions: []string{"What differs?"}, Writing: Writing{MaxTokens: 8}}
+	}
+	ask := func(pictures ...image.Image) string {
+		r, err := p.Do(ctx, req(pictures...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Answers[0].Answer
+	}
+	a, b := pictures[0], pictures[1]
+	seen := map[string]bool{ask(a): true, ask(a, b): true, ask(b, a): true, ask(a, b, a): true}
+	if len(seen) != 4 || ask(a, b) != ask(a, b) {
+		t.Errorf("one, two, two the other way round and three pictures: %v", seen)
+	}
+	encoded, err := p.Encode(ctx, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	vilt, err := Open(ctx, filepath.Join("testdata", "fixtures", "parity", "vilt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer vilt.Close()
+	caption, many, hole := req(a, b), req(a), req(a, nil)
+	caption.Tasks = task.SetOf(task.Ask, task.Caption)
+	for range MaxTogether {
+		many.Beside = append(many.Beside, b)
+	}
+	for name, c := range map[string]struct {
+		do   func() (*Result, error)
+		code string
+	}{
+		"of a model that cannot": {func() (*Result, error) { r := req(a, b); r.Writing = Writing{}; return vilt.Do(ctx, r) }, "request.pictures"},
+		"of an encoded picture":  {func() (*Result, error) { return p.DoEncoded(ctx, encoded, req(a, b)) }, "request.pictures"},
+		"with another task":      {func() (*Result, error) { return p.Do(ctx, caption) }, "request.pictures"},
+		"of too many":            {func() (*Result, error) { return p.Do(ctx, many) }, "request.pictures"},
+		"of one that is missing": {func() (*Result, error) { return p.Do(ctx, hole) }, "image.empty"},
+	} {
+		if _, err := c.do(); Code(err) != c.code {
+			t.Errorf("a question %s: %v, want %s", name, err, c.code)
+		}
 	}
 }

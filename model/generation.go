@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"fovea/generate"
 	"fovea/generate/grammar"
@@ -65,12 +66,27 @@ type Writing struct {
 	Temperature, TopP float64 // see generate.Config
 	Seed              uint64
 	Schema            *grammar.Schema // the text is JSON of this schema, whatever the model would rather write
+	Stop              []string        // the text ends before the first of these that the model writes
 }
+
+// Zero reports that nothing is wanted but the model's own way.
+func (w Writing) Zero() bool {
+	return w.MaxTokens == 0 && w.Beams == 0 && w.Temperature == 0 && w.TopP == 0 && w.Seed == 0 && w.Schema == nil && len(w.Stop) == 0
+}
+
+// maxStops bounds Writing.Stop: each token is compared with all of them.
+const maxStops = 16
 
 // Check names the first setting that cannot work.
 func (w Writing) Check() error {
 	if w.MaxTokens < 0 || w.MaxTokens > 1<<20 {
 		return fmt.Errorf("model: %d tokens of an answer are not within 1 … %d", w.MaxTokens, 1<<20)
+	}
+	if len(w.Stop) > maxStops || slices.Contains(w.Stop, "") {
+		return fmt.Errorf("model: stop strings %.200q: at most %d are taken, and none that is empty", w.Stop, maxStops)
+	}
+	if w.Schema != nil && len(w.Stop) > 0 {
+		return errors.New("model: JSON of a schema ends where the schema says; leave the stop strings out")
 	}
 	c := generate.Config{MaxTokens: 1, Beams: w.Beams, Temperature: w.Temperature, TopP: w.TopP}
 	return c.Check()

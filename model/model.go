@@ -36,6 +36,7 @@ type Card struct {
 	Embed           int  // length of its vectors in the joint space, 0 without one
 	PicturesOnly    bool // that space holds pictures but no texts
 	Writes          bool // it writes token by token, in the way that a Writing says
+	Together        bool // a question may be about several pictures: its runners are Gatherers
 	// Threshold is the least score of objects when nothing else is asked for; 0 means the program's own.
 	Threshold float64
 	// Question says what is wrong with a question, for models that know only some; nil: any will do.
@@ -50,6 +51,14 @@ type Runner interface {
 	TextVector(text string) []float32
 	// Close ends the runner's threads.
 	Close()
+}
+
+// Gatherer is a Runner that can look at several pictures at once, for questions about all of them.
+type Gatherer interface {
+	Runner
+	// EncodeAll runs pictures through the model, in the order in which a question shows them. The view, of which Ask alone may
+	// be called, is valid until the next Encode or EncodeAll.
+	EncodeAll(pictures []*imageproc.RGB) (View, error)
 }
 
 // View is a picture that has been encoded. Only methods for tasks on the model's card may be called. Everything that is

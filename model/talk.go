@@ -107,13 +107,18 @@ func NewTalker(net Speaker, threads int, view func(v *Talk) View) Runner {
 
 // Encode implements Runner.
 func (r *talkRunner) Encode(img *imageproc.RGB) (View, error) {
+	return r.EncodeAll([]*imageproc.RGB{img})
+}
+
+// EncodeAll implements Gatherer.
+func (r *talkRunner) EncodeAll(pictures []*imageproc.RGB) (View, error) {
 	r.tell.Forget()
 	r.Tape.Reset()
-	s, err := r.net.Look(r.Tape, []*imageproc.RGB{img})
+	s, err := r.net.Look(r.Tape, pictures)
 	if err != nil {
 		return nil, err
 	}
-	return r.Resume(sighting{s, img.W, img.H}), nil
+	return r.Resume(sighting{s, pictures[0].W, pictures[0].H}), nil
 }
 
 // sighting is a picture as a Speaker has seen it.
@@ -164,8 +169,8 @@ type Writer interface {
 // Talk is the View of a Speaker.
 type Talk struct {
 	Nothing
-	W, H  int    // of the picture, pixels
-	Sight *Sight // what was seen of it
+	W, H  int    // of the picture, the first of several, pixels
+	Sight *Sight // what was seen of them
 
 	r       *talkRunner
 	ctx     context.Context
@@ -222,7 +227,7 @@ func (v *Talk) say(question string, step func(text string)) (Said, error) {
 	if v.writing.MaxTokens > maxAnswer {
 		c.MaxTokens = min(v.writing.MaxTokens, room)
 	}
-	c.Prompt = prompt.IDs
+	c.Prompt, c.Stop, c.Text = prompt.IDs, v.writing.Stop, v.words
 	if s := v.writing.Schema; s != nil {
 		words, err := voice.vocabulary()
 		if err != nil {
@@ -261,9 +266,12 @@ func (v *Talk) say(question string, step func(text string)) (Said, error) {
 	return s, nil
 }
 
+// text is what tokens say, up to where the writing wants it to end.
 func (v *Talk) text(ids []int32) string {
-	return strings.TrimSpace(v.r.net.Voice().Words.Decode(ids, true))
+	return strings.TrimSpace(generate.Before(v.words(ids), v.writing.Stop))
 }
+
+func (v *Talk) words(ids []int32) string { return v.r.net.Voice().Words.Decode(ids, true) }
 
 // Ask implements View.
 func (v *Talk) Ask(questions []string, step func(string)) []Answer {

@@ -9,7 +9,7 @@ import (
 
 type captionOptions struct {
 	pictureOptions
-	writing fovea.Writing
+	writing writingOptions
 }
 
 func (a *app) caption() *cobra.Command {
@@ -23,7 +23,7 @@ func (a *app) caption() *cobra.Command {
 	}
 	o.flags(c)
 	o.outFlag(c)
-	writingFlags(c, &o.writing)
+	o.writing.flags(c)
 	return c
 }
 
@@ -31,7 +31,11 @@ func (a *app) runCaption(c *cobra.Command, o *captionOptions, args []string) err
 	if err := o.check(c); err != nil {
 		return err
 	}
-	req := fovea.Request{Tasks: task.SetOf(task.Caption), Writing: o.writing}
+	writing, err := o.writing.read()
+	if err != nil {
+		return err
+	}
+	req := fovea.Request{Tasks: task.SetOf(task.Caption), Writing: writing}
 	if many(args) {
 		return a.run(c.Context(), &o.pictureOptions, args, req, func(it *item) {
 			a.title(it)

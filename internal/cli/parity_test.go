@@ -90,7 +90,7 @@ func TestParityCommands(t *testing.T) {
 		})
 	}
 	for kind := range parityChecks(parityCase{}) {
-		if compared[kind] == 0 {
+		if compared[kind] == 0 && os.Getenv("FOVEA_FIXTURES") == "" { // others may have fewer kinds
 			t.Errorf("no fixture has %s", kind)
 		}
 	}

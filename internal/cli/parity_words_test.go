@@ -236,8 +236,8 @@ func (f parityCase) division() bool {
 	return true
 }
 
-// words asks what the fixture asks and reads what the reference wrote, as many pieces and without those that are marks. A question
-// about several pictures at once is none of a command.
+// words asks what the fixture asks, about all of its pictures together if the reference did, and reads what the reference wrote, as
+// many pieces and without those that are marks.
 func (f parityCase) words() bool {
 	var question, text string
 	var part struct {
@@ -260,8 +260,9 @@ func (f parityCase) words() bool {
 		return false
 	}
 	var grids [][]int
+	pictures := []string{f.image}
 	if f.want("image_grid_thw", &grids) && len(grids) > 1 {
-		return false
+		pictures = append(f.pictures(), "--together")
 	}
 	first, _, _ := strings.Cut(text, " ")
 	prefix := regexp.MustCompile(`^\[[A-Z]+\]$`).MatchString(first) // BLIP writes in one way; its fixture's text was cut off
@@ -269,7 +270,7 @@ func (f parityCase) words() bool {
 		limit = nil
 	}
 	want := strings.TrimSpace(f.unmarked(text))
-	line := f.run("ask", append([]string{question}, limit...)...)
+	line := command(f.t, slices.Concat([]string{"ask"}, pictures, limit, []string{question, "--model", f.dir})...)
 	var answer string
 	var score float64
 	f.decode(line["answer"], &answer)

@@ -47,8 +47,12 @@ type view struct {
 
 // Write implements model.Writer.
 func (v *view) Write(ctx context.Context, w model.Writing) {
-	if v.ctx, v.writing, v.err = ctx, w, nil; w.Schema != nil {
+	v.ctx, v.writing, v.err = ctx, w, nil
+	switch {
+	case w.Schema != nil:
 		v.err = errors.New("florence2: answers follow its tasks, not a schema; leave the schema out")
+	case len(w.Stop) > 0:
+		v.err = errors.New("florence2: answers are searched for as a whole; leave the stop strings out")
 	}
 }
 
