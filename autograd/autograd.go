@@ -20,11 +20,39 @@ import (
 // Value is a node of the computation: its data, and its gradient when one is wanted.
 type Value struct {
 	tensor.Tensor
-	Grad []float32 // dLoss/dData, same length as Data; nil when not wanted
+	grad *gradient // nil when not wanted; views share it
 	tape *Tape
 	of   *Param // set for a fixed parameter, see Fix
 
 	spare bool
+}
+
+// gradient is dLoss/dData. Its memory is not cleared before someone looks: mostly the first who gives one gives all of it.
+type gradient struct {
+	sum   []float32
+	fresh bool // nothing was given yet, and sum holds whatever the memory held before
+}
+
+// Wanted reports whether a gradient of v is wanted.
+func (v *Value) Wanted() bool { return v.grad != nil }
+
+// Grad is the gradient of v as given so far, as long as Data, for looking at or adding to; nil when none is wanted.
+func (v *Value) Grad() []float32 {
+	g, fresh := v.FirstGrad()
+	if fresh {
+		clear(g)
+	}
+	return g
+}
+
+// FirstGrad is Grad for an operation that gives every element: when fresh, nothing was given before and the memory holds no numbers, so
+// the operation must set each element; else it must add. It may ask once.
+func (v *Value) FirstGrad() (g []float32, fresh bool) {
+	if v.grad == nil {
+		return nil, false
+	}
+	fresh, v.grad.fresh = v.grad.fresh, false
+	return v.grad.sum, fresh
 }
 
 // Tape is where operations on v are recorded.
@@ -128,9 +156,12 @@ type Tape struct {
 	ops    []Op
 	values slab[Value]
 	ints   slab[[4]int]
-	used   map[*Param]*Value
-	nodes  map[reflect.Type]resetter
-	sides  sides
+
+	gradients slab[gradient]
+
+	used  map[*Param]*Value
+	nodes map[reflect.Type]resetter
+	sides sides
 }
 
 // NewTape makes a tape. With train false nothing is recorded and no gradient memory is taken.
@@ -144,6 +175,7 @@ func (t *Tape) Reset() {
 	t.ops = t.ops[:0]
 	t.values.reset()
 	t.ints.reset()
+	t.gradients.reset()
 	clear(t.used)
 	for _, n := range t.nodes {
 		n.reset()
@@ -163,7 +195,7 @@ func (t *Tape) Scratch(n int) []float32 { return t.arena.Alloc(n) }
 func (t *Tape) Mark() [3]int     { return t.arena.Mark() }
 func (t *Tape) Release(m [3]int) { t.arena.Release(m) }
 
-// New makes a value of at most four axes with arbitrary data and, when grad, a zero gradient.
+// New makes a value of at most four axes with arbitrary data and, when grad, a gradient, zero at first.
 func (t *Tape) New(grad bool, shape ...int) *Value {
 	if len(shape) > 4 {
 		panic(fmt.Sprintf("autograd: %d axes, at most 4", len(shape)))
@@ -174,9 +206,15 @@ func (t *Tape) New(grad bool, shape ...int) *Value {
 	n := tensor.Shape(shape).Size()
 	*v = Value{Tensor: tensor.Tensor{Shape: dims[:len(shape)], Data: t.arena.Alloc(n)}, tape: t}
 	if grad && t.Train {
-		v.Grad = t.arena.Zeros(n)
+		v.grad = t.gradient(t.arena.Alloc(n), true)
 	}
 	return v
+}
+
+func (t *Tape) gradient(sum []float32, fresh bool) *gradient {
+	g := t.gradients.next()
+	*g = gradient{sum, fresh}
+	return g
 }
 
 // View is v with another shape over the same data and gradient.
@@ -188,7 +226,7 @@ func (t *Tape) View(v *Value, shape ...int) *Value {
 		panic(&tensor.ShapeError{Op: "view", Args: []tensor.Shape{v.Shape, append(tensor.Shape(nil), shape...)}, Want: "the same size"})
 	}
 	o := t.values.next()
-	*o = Value{Tensor: tensor.Tensor{Shape: s, Data: v.Data}, Grad: v.Grad, tape: t}
+	*o = Value{Tensor: tensor.Tensor{Shape: s, Data: v.Data}, grad: v.grad, tape: t}
 	return o
 }
 
@@ -198,8 +236,8 @@ func (t *Tape) Part(v *Value, from, to int) *Value {
 	dims[0] = to - from
 	o := t.values.next()
 	*o = Value{Tensor: tensor.Tensor{Shape: dims[:1], Data: v.Data[from:to]}, tape: t}
-	if v.Grad != nil {
-		o.Grad = v.Grad[from:to]
+	if v.Wanted() {
+		o.grad = t.gradient(v.Grad()[from:to], false)
 	}
 	return o
 }
@@ -233,7 +271,7 @@ func (t *Tape) Use(p *Param) *Value {
 		v.of = p
 	}
 	if t.Train && !t.Inputs && !p.Frozen {
-		v.Grad = p.grad(t.Replica)
+		v.grad = t.gradient(p.grad(t.Replica), false)
 	}
 	t.used[p] = v
 	return v
@@ -262,7 +300,7 @@ func (t *Tape) Backward(loss *Value, scale float32) {
 	if len(loss.Data) != 1 {
 		panic(&tensor.ShapeError{Op: "backward", Args: []tensor.Shape{loss.Shape}, Want: "[1]"})
 	}
-	loss.Grad[0] += scale
+	loss.Grad()[0] += scale
 	for i := len(t.ops) - 1; i >= 0; i-- {
 		t.ops[i].Backward()
 	}
@@ -271,7 +309,7 @@ func (t *Tape) Backward(loss *Value, scale float32) {
 // Wants reports that any of the values has a gradient.
 func Wants(vs ...*Value) bool {
 	for _, v := range vs {
-		if v != nil && v.Grad != nil {
+		if v != nil && v.Wanted() {
 			return true
 		}
 	}

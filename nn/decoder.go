@@ -258,7 +258,7 @@ func (d *Decoder) Logits(h *Value) *Value {
 	default:
 		y = ops.Linear(h, h.Tape().Use(d.Words), nil)
 	}
-	if l := d.Config.LogitLimit; l > 0 && y.Grad != nil {
+	if l := d.Config.LogitLimit; l > 0 && y.Wanted() {
 		return ops.Scale(ops.Tanh(ops.Scale(y, 1/l)), l)
 	} else if l > 0 {
 		kernel.Scale(y.Data, 1/l)

@@ -153,7 +153,7 @@ func (b *Inverted) Forward(x *Value) *Value {
 // pictures go one by one and f's memory is given back: the early maps of a network are the largest.
 func pictures(x *Value, h, w, c int, frozen bool, f func(*Value) *Value) *Value {
 	t, n := x.Tape(), x.Shape[0]
-	if t.Train && (!frozen || x.Grad != nil) {
+	if t.Train && (!frozen || x.Wanted()) {
 		return f(x)
 	}
 	y := t.New(false, n, h, w, c)

@@ -33,7 +33,7 @@ func ReLU6(x *Value) *Value {
 	} else {
 		kernel.ReLU6(x.Data, x.Data)
 	}
-	if x.Grad != nil {
+	if x.Wanted() {
 		op := autograd.Node[relu6Op](t)
 		*op = relu6Op{x}
 		t.Push(op)
@@ -44,7 +44,7 @@ func ReLU6(x *Value) *Value {
 type relu6Op struct{ x *Value }
 
 // Backward implements autograd.Op.
-func (o *relu6Op) Backward() { kernel.ReLU6Grad(o.x.Grad, o.x.Data) }
+func (o *relu6Op) Backward() { kernel.ReLU6Grad(o.x.Grad(), o.x.Data) }
 
 // SiLU is x·sigmoid(x), element by element.
 func SiLU(x *Value) *Value { return unary(x, kernel.SiLU, kernel.SiLUGrad) }
@@ -59,7 +59,7 @@ func unary(x *Value, f func(dst, x []float32), grad func(dx, x, dy []float32)) *
 	} else {
 		f(y.Data, x.Data)
 	}
-	if y.Grad != nil {
+	if y.Wanted() {
 		op := autograd.Node[unaryOp](t)
 		*op = unaryOp{x, y, grad}
 		t.Push(op)
@@ -72,4 +72,22 @@ type unaryOp struct {
 	grad func(dx, x, dy []float32)
 }
 
-func (o *unaryOp) Backward() { o.grad(o.x.Grad, o.x.Data, o.y.Grad) }
+// Backward implements autograd.Op.
+func (o *unaryOp) Backward() {
+	dx, fresh := o.x.FirstGrad()
+	eachPiece(len(dx), 1, func(i, j int) {
+		if fresh {
+			clear(dx[i:j])
+		}
+		o.grad(dx[i:j], o.x.Data[i:j], o.y.Grad()[i:j])
+	})
+}
+
+// eachPiece calls f for pieces [i, j) of n rows of d elements that stay in the first-level cache: what one step over a piece writes,
+// the next one still finds there.
+func eachPiece(n, d int, f func(i, j int)) {
+	const elements = 2048
+	for i, step := 0, max(elements/d, 1); i < n; i += step {
+		f(i, min(i+step, n))
+	}
+}

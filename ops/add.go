@@ -19,7 +19,7 @@ func Add(a, b *Value) *Value {
 			kernel.Add(y.Data[i:i+m], a.Data[i:i+m], b.Data)
 		}
 	}
-	if y.Grad != nil {
+	if y.Wanted() {
 		op := autograd.Node[addOp](t)
 		*op = addOp{a, b, y}
 		t.Push(op)
@@ -41,11 +41,12 @@ func AddInto(y, a, b *Value) {
 type addOp struct{ a, b, y *Value }
 
 func (o *addOp) Backward() {
-	if o.a.Grad != nil {
-		kernel.AddTo(o.a.Grad, o.y.Grad)
-	}
-	if o.b.Grad != nil {
-		addRows(o.b.Grad, o.y.Grad)
+	give(o.a, o.y.Grad())
+	switch {
+	case len(o.b.Data) == len(o.y.Data):
+		give(o.b, o.y.Grad())
+	case o.b.Wanted():
+		addRows(o.b.Grad(), o.y.Grad())
 	}
 }
 
@@ -59,9 +60,9 @@ func Sum(t *autograd.Tape, xs []*Value, weights []float32) *Value {
 			y.Data[0] += weights[i] * x.Data[0]
 		}
 	}
-	if y.Grad != nil {
+	if y.Wanted() {
 		for i, x := range xs {
-			if x != nil && x.Grad != nil {
+			if x != nil && x.Wanted() {
 				op := autograd.Node[sumOp](t)
 				*op = sumOp{x, y, weights[i]}
 				t.Push(op)
@@ -76,7 +77,7 @@ type sumOp struct {
 	w    float32
 }
 
-func (o *sumOp) Backward() { o.x.Grad[0] += o.w * o.y.Grad[0] }
+func (o *sumOp) Backward() { o.x.Grad()[0] += o.w * o.y.Grad()[0] }
 
 // Scale returns s·x.
 func Scale(x *Value, s float32) *Value {
@@ -84,7 +85,7 @@ func Scale(x *Value, s float32) *Value {
 	y := newLike(t, autograd.Wants(x), x, x.Shape.Last())
 	copy(y.Data, x.Data)
 	kernel.Scale(y.Data, s)
-	if y.Grad != nil {
+	if y.Wanted() {
 		op := autograd.Node[scaleOp](t)
 		*op = scaleOp{x, y, s}
 		t.Push(op)
@@ -97,4 +98,4 @@ type scaleOp struct {
 	s    float32
 }
 
-func (o *scaleOp) Backward() { kernel.Axpy(o.s, o.y.Grad, o.x.Grad) }
+func (o *scaleOp) Backward() { kernel.Axpy(o.s, o.y.Grad(), o.x.Grad()) }

@@ -91,13 +91,13 @@ func TestFusedLayers(t *testing.T) {
 		} else {
 			y = Add(Add(res, Linear(x, w, b)), Linear(GELU(Linear(x, up, ub)), down, db))
 		}
-		for i := range y.Grad {
-			y.Grad[i] = float32(rng.NormFloat64())
+		for i := range y.Grad() {
+			y.Grad()[i] = float32(rng.NormFloat64())
 		}
 		tape.Backward(tape.New(true, 1), 1)
 		out = append(out, y.Data)
 		for _, v := range in {
-			out = append(out, v.Grad)
+			out = append(out, v.Grad())
 		}
 		return out
 	}

@@ -63,7 +63,7 @@ func Attention(q, k, v *Value, heads int, l *Layout, mem *Memory) *Value {
 	op := autograd.Node[attentionOp](t)
 	op.q, op.k, op.v, op.y, op.heads, op.l, op.mem = q, k, v, y, heads, l, mem
 	op.forward()
-	if y.Grad != nil {
+	if y.Wanted() {
 		t.Push(op)
 	}
 	return y
@@ -93,8 +93,8 @@ func (o *attentionOp) keys() (k, v, dk, dv []float32) {
 		return o.mem.K, o.mem.V, nil, nil
 	}
 	n := o.l.Images * o.l.Patches * o.q.Shape.Last()
-	if o.y.Grad != nil {
-		return o.k.Data[:n], o.v.Data[:n], o.k.Grad[:n], o.v.Grad[:n]
+	if o.y.Wanted() {
+		return o.k.Data[:n], o.v.Data[:n], o.k.Grad()[:n], o.v.Grad()[:n]
 	}
 	return o.k.Data[:n], o.v.Data[:n], nil, nil
 }
@@ -162,7 +162,7 @@ func (o *attentionOp) add(t attentionTask) {
 	_, w := o.width(t.image, t.g0, t.g1)
 	o.scores = max(o.scores, t.rows*w)
 	for t.h = range o.heads {
-		if o.y.Grad != nil {
+		if o.y.Wanted() {
 			t.top, t.inv = o.y.Tape().Scratch(t.rows), o.y.Tape().Scratch(t.rows)
 		}
 		o.tasks = append(o.tasks, t)
@@ -285,7 +285,7 @@ func (o *attentionOp) backwardHead(work *kernel.Work, s, ds []float32, task *att
 	v, add := o.view(task), kernel.Epilogue{Beta: 1}
 	o.probabilities(work, s, task, &v, true)
 	_, _, dik, div := o.keys()
-	dy, p, dp := v.rows(o.y.Grad, task.row, task.rows, task.h), v.picture(s, task.rows), v.picture(ds, task.rows)
+	dy, p, dp := v.rows(o.y.Grad(), task.row, task.rows, task.h), v.picture(s, task.rows), v.picture(ds, task.rows)
 	if v.patches > 0 {
 		kernel.Gemm(work, dp, dy, v.iv.T(), kernel.Epilogue{})
 		if div != nil {
@@ -294,9 +294,9 @@ func (o *attentionOp) backwardHead(work *kernel.Work, s, ds []float32, task *att
 	}
 	for i := task.g0; i < task.g1; i++ {
 		g := &o.l.Groups[i]
-		gy := v.rows(o.y.Grad, g.Start, g.Len, task.h)
+		gy := v.rows(o.y.Grad(), g.Start, g.Len, task.h)
 		kernel.Gemm(work, v.own(ds, task, g), gy, v.rows(o.v.Data, g.Start, g.Len, task.h).T(), kernel.Epilogue{})
-		kernel.Gemm(work, v.rows(o.v.Grad, g.Start, g.Len, task.h), v.own(s, task, g).T(), gy, add)
+		kernel.Gemm(work, v.rows(o.v.Grad(), g.Start, g.Len, task.h), v.own(s, task, g).T(), gy, add)
 		for r := g.Start - task.row; r < g.Start-task.row+g.Len; r++ { // columns past the group are of no one: their probability is 0, their gradient must be too
 			clear(ds[r*v.width+v.patches+g.Len : (r+1)*v.width])
 		}
@@ -304,7 +304,7 @@ func (o *attentionOp) backwardHead(work *kernel.Work, s, ds []float32, task *att
 	// dS = scale·P ∘ (dP − Σ P∘dP): where P is 0 (unseen) it stays 0
 	kernel.SoftmaxRowsGrad(ds, s, ds, task.rows, v.width, v.width, v.scale)
 	if v.patches > 0 {
-		kernel.Gemm(work, v.rows(o.q.Grad, task.row, task.rows, task.h), dp, v.ik, add)
+		kernel.Gemm(work, v.rows(o.q.Grad(), task.row, task.rows, task.h), dp, v.ik, add)
 		if dik != nil {
 			kernel.Gemm(work, v.rows(dik, task.image*v.patches, v.patches, task.h), dp.T(), v.rows(o.q.Data, task.row, task.rows, task.h), add)
 		}
@@ -312,7 +312,7 @@ func (o *attentionOp) backwardHead(work *kernel.Work, s, ds []float32, task *att
 	for i := task.g0; i < task.g1; i++ {
 		g := &o.l.Groups[i]
 		down := v.own(ds, task, g)
-		kernel.Gemm(work, v.rows(o.q.Grad, g.Start, g.Len, task.h), down, v.rows(o.k.Data, g.Start, g.Len, task.h), add)
-		kernel.Gemm(work, v.rows(o.k.Grad, g.Start, g.Len, task.h), down.T(), v.rows(o.q.Data, g.Start, g.Len, task.h), add)
+		kernel.Gemm(work, v.rows(o.q.Grad(), g.Start, g.Len, task.h), down, v.rows(o.k.Data, g.Start, g.Len, task.h), add)
+		kernel.Gemm(work, v.rows(o.k.Grad(), g.Start, g.Len, task.h), down.T(), v.rows(o.q.Data, g.Start, g.Len, task.h), add)
 	}
 }

@@ -21,7 +21,7 @@ func BatchNorm(x, g, b, res *Value, run Running, relu bool) *Value {
 	mean, scale := t.Scratch(c), t.Scratch(c) // scale is 1/√(var+eps)
 	if t.Train {
 		variance := t.Scratch(c)
-		moments(mean, variance, x.Data, t.Scratch(c), t.Scratch(c))
+		kernel.Moments(mean, variance, x.Data, t.Scratch(c))
 		for i, v := range variance {
 			scale[i] = 1 / sqrt(v+eps)
 		}
@@ -38,18 +38,12 @@ func BatchNorm(x, g, b, res *Value, run Running, relu bool) *Value {
 		mul[i] = g.Data[i] * scale[i]
 		add[i] = b.Data[i] - mean[i]*mul[i]
 	}
-	for i := 0; i < len(x.Data); i += c {
-		out := y.Data[i : i+c]
-		kernel.Mul(out, x.Data[i:i+c], mul)
-		kernel.AddTo(out, add)
-		if res != nil {
-			kernel.AddTo(out, res.Data[i:i+c])
-		}
+	var shortcut []float32
+	if res != nil {
+		shortcut = res.Data
 	}
-	if relu {
-		kernel.ReLU(y.Data, y.Data)
-	}
-	if y.Grad != nil {
+	kernel.Affine(y.Data, x.Data, shortcut, mul, add, relu)
+	if y.Wanted() {
 		op := autograd.Node[batchNormOp](t)
 		*op = batchNormOp{x, g, b, res, y, mean, scale, relu}
 		t.Push(op)
@@ -60,25 +54,6 @@ func BatchNorm(x, g, b, res *Value, run Running, relu bool) *Value {
 func observe(p *autograd.Param, replica int, v []float32) {
 	p.Replicate(replica + 1)
 	copy(p.Grads[replica], v)
-}
-
-// moments are the mean and (biased) variance of each column, taken in two passes; shift and row are scratch of the same
-// length.
-func moments(mean, variance, x, shift, row []float32) {
-	c := len(mean)
-	n := float32(len(x) / c)
-	clear(mean)
-	clear(variance)
-	addRows(mean, x)
-	kernel.Scale(mean, 1/n)
-	for i := range mean {
-		shift[i] = -mean[i]
-	}
-	for i := 0; i < len(x); i += c {
-		kernel.Add(row, x[i:i+c], shift)
-		kernel.MulTo(variance, row, row)
-	}
-	kernel.Scale(variance, 1/n)
 }
 
 type batchNormOp struct {
@@ -92,32 +67,25 @@ func (o *batchNormOp) Backward() {
 	t, c := o.y.Tape(), o.x.Shape.Last()
 	mark := t.Mark()
 	defer t.Release(mark)
-	grad := o.y.Grad
-	if o.relu { // y > 0 exactly where its input was
-		grad = t.Zeros(len(o.y.Data))
-		kernel.ReLUGrad(grad, o.y.Data, o.y.Grad)
-	}
-	if o.res != nil && o.res.Grad != nil {
-		kernel.AddTo(o.res.Grad, grad)
+	dy := o.y.Grad()
+	if o.res != nil && o.res.Wanted() {
+		if o.relu { // y > 0 exactly where its input was
+			dres, fresh := o.res.FirstGrad()
+			kernel.Above(dres, o.y.Data, dy, !fresh)
+		} else {
+			give(o.res, dy)
+		}
 	}
 	sum, dot := t.Zeros(c), t.Zeros(c) // Σ dy and Σ dy·x̂
-	shift, row := t.Scratch(c), t.Scratch(c)
-	for j, m := range o.mean {
-		shift[j] = -m
-	}
-	for i := 0; i < len(grad); i += c {
-		kernel.AddTo(sum, grad[i:i+c])
-		kernel.Add(row, o.x.Data[i:i+c], shift)
-		kernel.MulTo(dot, grad[i:i+c], row)
-	}
+	kernel.AffineSums(sum, dot, o.x.Data, o.y.Data, dy, o.mean, o.relu)
 	kernel.Mul(dot, dot, o.scale)
-	if o.g.Grad != nil {
-		kernel.AddTo(o.g.Grad, dot)
+	if o.g.Wanted() {
+		kernel.AddTo(o.g.Grad(), dot)
 	}
-	if o.b.Grad != nil {
-		kernel.AddTo(o.b.Grad, sum)
+	if o.b.Wanted() {
+		kernel.AddTo(o.b.Grad(), sum)
 	}
-	if o.x.Grad == nil {
+	if !o.x.Wanted() {
 		return
 	}
 	n := float32(len(o.x.Data) / c)
@@ -128,10 +96,6 @@ func (o *batchNormOp) Backward() {
 		bx[j] = -a[j] * o.scale[j] * dot[j] / n
 		cc[j] = -a[j]*sum[j]/n - bx[j]*o.mean[j]
 	}
-	for i := 0; i < len(o.x.Data); i += c {
-		dx := o.x.Grad[i : i+c]
-		kernel.AddTo(dx, cc)
-		kernel.MulTo(dx, a, grad[i:i+c])
-		kernel.MulTo(dx, bx, o.x.Data[i:i+c])
-	}
+	dx, fresh := o.x.FirstGrad()
+	kernel.AffineGrad(dx, o.x.Data, o.y.Data, dy, a, bx, cc, o.relu, !fresh)
 }

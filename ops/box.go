@@ -18,7 +18,7 @@ func Expect(logits *Value, centers []float32) *Value {
 	for i := range n {
 		y.Data[i] = kernel.Dot(p[i*v:(i+1)*v], centers)
 	}
-	if y.Grad != nil {
+	if y.Wanted() {
 		op := autograd.Node[expectOp](t)
 		*op = expectOp{logits, y, p, centers}
 		t.Push(op)
@@ -34,11 +34,11 @@ type expectOp struct {
 // Backward: dE/dlogit_j = p_j·(center_j − E).
 func (o *expectOp) Backward() {
 	v := len(o.centers)
-	for i, g := range o.y.Grad {
+	for i, g := range o.y.Grad() {
 		if g == 0 {
 			continue
 		}
-		e, dx, p := o.y.Data[i], o.x.Grad[i*v:(i+1)*v], o.p[i*v:(i+1)*v]
+		e, dx, p := o.y.Data[i], o.x.Grad()[i*v:(i+1)*v], o.p[i*v:(i+1)*v]
 		for j := range dx {
 			dx[j] += g * p[j] * (o.centers[j] - e)
 		}
@@ -58,7 +58,7 @@ func GIoULoss(box *Value, target, weight []float32) *Value {
 		total += float64(w) * float64(l)
 	}
 	y.Data[0] = float32(total)
-	if y.Grad != nil {
+	if y.Wanted() {
 		op := autograd.Node[giouOp](t)
 		*op = giouOp{box, y, target, weight}
 		t.Push(op)
@@ -75,7 +75,7 @@ func (o *giouOp) Backward() {
 	for i, w := range o.weight {
 		_, d := giou([4]float32(o.x.Data[4*i:]), [4]float32(o.target[4*i:]))
 		for j := range d {
-			o.x.Grad[4*i+j] += w * o.y.Grad[0] * d[j]
+			o.x.Grad()[4*i+j] += w * o.y.Grad()[0] * d[j]
 		}
 	}
 }

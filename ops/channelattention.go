@@ -23,13 +23,13 @@ func ChannelAttention(q, k, v *Value, g, b int) *Value {
 		kernel.Gemm(t.Work, kernel.M(p, c, c), x(q.Data).T(), x(k.Data), kernel.Epilogue{})
 		kernel.SoftmaxRows(p, c, c, c, op.scale())
 		kernel.Gemm(t.Work, x(y.Data), x(v.Data), kernel.M(p, c, c).T(), kernel.Epilogue{})
-		if y.Grad != nil {
+		if y.Wanted() {
 			op.probs = append(op.probs, p)
 		} else {
 			t.Release(mark)
 		}
 	})
-	if y.Grad != nil {
+	if y.Wanted() {
 		t.Push(op)
 	}
 	return y
@@ -63,17 +63,17 @@ func (o *channelAttentionOp) Backward() {
 		mark := t.Mark()
 		p, ds := kernel.M(o.probs[next], c, c), kernel.M(t.Scratch(c*c), c, c)
 		next++
-		dy := x(o.y.Grad)
+		dy := x(o.y.Grad())
 		kernel.Gemm(t.Work, ds, dy.T(), x(o.v.Data), kernel.Epilogue{})
-		if o.v.Grad != nil {
-			kernel.Gemm(t.Work, x(o.v.Grad), dy, p, add)
+		if o.v.Wanted() {
+			kernel.Gemm(t.Work, x(o.v.Grad()), dy, p, add)
 		}
 		kernel.SoftmaxRowsGrad(ds.Data, p.Data, ds.Data, c, c, c, o.scale())
-		if o.q.Grad != nil {
-			kernel.Gemm(t.Work, x(o.q.Grad), x(o.k.Data), ds.T(), add)
+		if o.q.Wanted() {
+			kernel.Gemm(t.Work, x(o.q.Grad()), x(o.k.Data), ds.T(), add)
 		}
-		if o.k.Grad != nil {
-			kernel.Gemm(t.Work, x(o.k.Grad), x(o.q.Data), ds, add)
+		if o.k.Wanted() {
+			kernel.Gemm(t.Work, x(o.k.Grad()), x(o.q.Data), ds, add)
 		}
 		t.Release(mark)
 	})

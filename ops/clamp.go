@@ -9,7 +9,7 @@ func Clamp(x *Value, lo, hi float32) *Value {
 	for i, v := range x.Data {
 		y.Data[i] = min(max(v, lo), hi)
 	}
-	if y.Grad != nil {
+	if y.Wanted() {
 		op := autograd.Node[clampOp](t)
 		*op = clampOp{x, y}
 		t.Push(op)
@@ -23,7 +23,7 @@ type clampOp struct{ x, y *Value }
 func (o *clampOp) Backward() {
 	for i, v := range o.x.Data {
 		if v == o.y.Data[i] {
-			o.x.Grad[i] += o.y.Grad[i]
+			o.x.Grad()[i] += o.y.Grad()[i]
 		}
 	}
 }
@@ -37,7 +37,7 @@ func ScaleShift(x, s, b *Value) *Value {
 	for i, v := range x.Data {
 		y.Data[i] = k*v + c
 	}
-	if y.Grad != nil {
+	if y.Wanted() {
 		op := autograd.Node[scaleShiftOp](t)
 		*op = scaleShiftOp{x, s, b, y}
 		t.Push(op)
@@ -50,16 +50,16 @@ type scaleShiftOp struct{ x, s, b, y *Value }
 // Backward implements autograd.Op.
 func (o *scaleShiftOp) Backward() {
 	ds, db := 0., 0.
-	for i, g := range o.y.Grad {
-		if o.x.Grad != nil {
-			o.x.Grad[i] += g * o.s.Data[0]
+	for i, g := range o.y.Grad() {
+		if o.x.Wanted() {
+			o.x.Grad()[i] += g * o.s.Data[0]
 		}
 		ds, db = ds+float64(g)*float64(o.x.Data[i]), db+float64(g)
 	}
-	if o.s.Grad != nil {
-		o.s.Grad[0] += float32(ds)
+	if o.s.Wanted() {
+		o.s.Grad()[0] += float32(ds)
 	}
-	if o.b.Grad != nil {
-		o.b.Grad[0] += float32(db)
+	if o.b.Wanted() {
+		o.b.Grad()[0] += float32(db)
 	}
 }

@@ -21,7 +21,7 @@ func JoinAll(xs ...*Value) *Value {
 		for i := range rows {
 			copy(y.Data[i*d+at:i*d+at+n], x.Data[i*n:(i+1)*n])
 		}
-		if y.Grad != nil && x.Grad != nil {
+		if y.Wanted() && x.Wanted() {
 			op := autograd.Node[columnsOp](t)
 			*op = columnsOp{whole: y, part: x, at: at}
 			t.Push(op)
@@ -40,7 +40,7 @@ func Columns(x *Value, from, to int) *Value {
 	for i := range x.Shape.Rows() {
 		copy(y.Data[i*n:(i+1)*n], x.Data[i*d+from:])
 	}
-	if y.Grad != nil {
+	if y.Wanted() {
 		op := autograd.Node[columnsOp](t)
 		*op = columnsOp{whole: x, part: y, at: from, cut: true}
 		t.Push(op)
@@ -59,7 +59,7 @@ type columnsOp struct {
 func (o *columnsOp) Backward() {
 	d, n := o.whole.Shape.Last(), o.part.Shape.Last()
 	for i := range o.whole.Shape.Rows() {
-		w, p := o.whole.Grad[i*d+o.at:i*d+o.at+n], o.part.Grad[i*n:(i+1)*n]
+		w, p := o.whole.Grad()[i*d+o.at:i*d+o.at+n], o.part.Grad()[i*n:(i+1)*n]
 		if o.cut {
 			kernel.AddTo(w, p)
 		} else {

@@ -34,7 +34,7 @@ func convolve(x, w, bias *Value, g window) *Value {
 	op := autograd.Node[convOp](t)
 	*op = convOp{x, w, bias, y, g, nil}
 	op.forward()
-	if y.Grad != nil {
+	if y.Wanted() {
 		t.Push(op)
 	}
 	return y
@@ -77,17 +77,18 @@ func (o *convOp) Backward() {
 	t := o.y.Tape()
 	out, cols := o.w.Shape[0], o.w.Shape.Last()
 	w, add := kernel.M(o.w.Data, out, cols), kernel.Epilogue{Beta: 1}
-	if o.bias != nil && o.bias.Grad != nil {
-		addRows(o.bias.Grad, o.y.Grad)
+	if o.bias != nil && o.bias.Wanted() {
+		addRows(o.bias.Grad(), o.y.Grad())
 	}
 	if o.win.plain() {
 		n := o.x.Shape.Rows()
-		dy := kernel.M(o.y.Grad, n, out)
-		if o.w.Grad != nil {
-			kernel.Gemm(t.Work, kernel.M(o.w.Grad, out, cols), dy.T(), kernel.M(o.x.Data, n, cols), add)
+		dy := kernel.M(o.y.Grad(), n, out)
+		if o.w.Wanted() {
+			kernel.Gemm(t.Work, kernel.M(o.w.Grad(), out, cols), dy.T(), kernel.M(o.x.Data, n, cols), add)
 		}
-		if o.x.Grad != nil {
-			kernel.Gemm(t.Work, kernel.M(o.x.Grad, n, cols), dy, w, add)
+		if o.x.Wanted() {
+			dx, ep := sumOf(o.x)
+			kernel.Gemm(t.Work, kernel.M(dx, n, cols), dy, w, ep)
 		}
 		return
 	}
@@ -96,12 +97,12 @@ func (o *convOp) Backward() {
 		return
 	}
 	n := o.y.Shape.Rows()
-	dy := kernel.M(o.y.Grad, n, out)
-	if o.w.Grad != nil {
-		kernel.GemmByPatches(t.Work, kernel.M(o.w.Grad, out, cols), dy.T(), o.win.patches(o.x.Data), add)
+	dy := kernel.M(o.y.Grad(), n, out)
+	if o.w.Wanted() {
+		kernel.GemmByPatches(t.Work, kernel.M(o.w.Grad(), out, cols), dy.T(), o.win.patches(o.x.Data), add)
 	}
 	switch {
-	case o.x.Grad == nil:
+	case !o.x.Wanted():
 	case o.win.s == 1 && o.win.pad < o.win.k:
 		o.spread()
 	default:
@@ -111,17 +112,18 @@ func (o *convOp) Backward() {
 
 func (o *convOp) backwardWinograd() {
 	t, out, c := o.y.Tape(), o.w.Shape[0], o.win.c
-	if o.w.Grad != nil {
+	if o.w.Wanted() {
 		mark := t.Mark()
 		du := t.Scratch(len(o.kernels))
-		kernel.ConvWinogradGrad(t.Work, du, o.y.Grad, o.win.patches(o.x.Data), out)
-		kernel.WinogradKernelsGrad(t.Work, o.w.Grad, du, out, c)
+		kernel.ConvWinogradGrad(t.Work, du, o.y.Grad(), o.win.patches(o.x.Data), out)
+		kernel.WinogradKernelsGrad(t.Work, o.w.Grad(), du, out, c)
 		t.Release(mark)
 	}
-	if o.x.Grad != nil {
+	if o.x.Wanted() {
 		back := o.win
 		back.c = out
-		kernel.ConvWinograd(t.Work, o.x.Grad, back.patches(o.y.Grad), o.kernels, c, true, true)
+		dx, fresh := o.x.FirstGrad()
+		kernel.ConvWinograd(t.Work, dx, back.patches(o.y.Grad()), o.kernels, c, true, !fresh)
 	}
 }
 
@@ -136,7 +138,8 @@ func (o *convOp) spread() {
 		}
 	}
 	back := window{o.win.oh, o.win.ow, out, o.win.h, o.win.w, o.win.k, 1, o.win.k - 1 - o.win.pad}
-	kernel.GemmPatches(t.Work, kernel.M(o.x.Grad, o.x.Shape.Rows(), c), back.patches(o.y.Grad), kernel.M(turned, taps*out, c), kernel.Epilogue{Beta: 1})
+	dx, ep := sumOf(o.x)
+	kernel.GemmPatches(t.Work, kernel.M(dx, o.x.Shape.Rows(), c), back.patches(o.y.Grad()), kernel.M(turned, taps*out, c), ep)
 	t.Release(mark)
 }
 
@@ -149,9 +152,9 @@ func (o *convOp) spreadBands(w kernel.Mat) {
 	for b := range o.x.Shape[0] {
 		for r := 0; r < oh; r += band {
 			n := min(band, oh-r) * ow
-			dy := kernel.M(o.y.Grad[(b*oh+r)*ow*out:], n, out)
+			dy := kernel.M(o.y.Grad()[(b*oh+r)*ow*out:], n, out)
 			kernel.Gemm(t.Work, kernel.M(buf, n, cols), dy, w, kernel.Epilogue{})
-			o.win.fold(o.win.picture(o.x.Grad, b), buf, r, n/ow)
+			o.win.fold(o.win.picture(o.x.Grad(), b), buf, r, n/ow)
 		}
 	}
 	t.Release(mark)
@@ -164,7 +167,7 @@ func PixelShuffle(x *Value, r int) *Value {
 	t := x.Tape()
 	y := t.New(autograd.Wants(x), b, h*r, w*r, c)
 	shuffle(y.Data, x.Data, b*h, w, c, r, false)
-	if y.Grad != nil {
+	if y.Wanted() {
 		op := autograd.Node[shuffleOp](t)
 		*op = shuffleOp{x, y, r}
 		t.Push(op)
@@ -179,7 +182,7 @@ type shuffleOp struct {
 
 func (o *shuffleOp) Backward() {
 	b, h, w := o.x.Shape[0], o.x.Shape[1], o.x.Shape[2]
-	shuffle(o.y.Grad, o.x.Grad, b*h, w, o.y.Shape[3], o.r, true)
+	shuffle(o.y.Grad(), o.x.Grad(), b*h, w, o.y.Shape[3], o.r, true)
 }
 
 // shuffle copies coarse cells to fine pixels, or adds fine pixels to coarse cells when back.

@@ -40,13 +40,13 @@ func BiasedAttention(q, k, v, bias *Value, heads int, spans []Span) *Value {
 		}
 		kernel.SoftmaxRows(p, s.Rows, s.Keys, s.Keys, scale)
 		kernel.Gemm(t.Work, head(y.Data, s.Row, s.Rows, d, h, kd), kernel.M(p, s.Rows, s.Keys), head(v.Data, s.Key, s.Keys, d, h, kd), kernel.Epilogue{})
-		if y.Grad != nil {
+		if y.Wanted() {
 			op.probs = append(op.probs, p)
 		} else {
 			t.Release(mark)
 		}
 	})
-	if y.Grad != nil {
+	if y.Wanted() {
 		t.Push(op)
 	}
 	return y
@@ -83,20 +83,20 @@ func (o *crossOp) Backward() {
 		mark := t.Mark()
 		p, ds := kernel.M(o.probs[next], s.Rows, s.Keys), kernel.M(t.Scratch(s.Rows*s.Keys), s.Rows, s.Keys)
 		next++
-		dy := head(o.y.Grad, s.Row, s.Rows, d, h, kd)
+		dy := head(o.y.Grad(), s.Row, s.Rows, d, h, kd)
 		kernel.Gemm(t.Work, ds, dy, head(o.v.Data, s.Key, s.Keys, d, h, kd).T(), kernel.Epilogue{})
-		if o.v.Grad != nil {
-			kernel.Gemm(t.Work, head(o.v.Grad, s.Key, s.Keys, d, h, kd), p.T(), dy, add)
+		if o.v.Wanted() {
+			kernel.Gemm(t.Work, head(o.v.Grad(), s.Key, s.Keys, d, h, kd), p.T(), dy, add)
 		}
 		kernel.SoftmaxRowsGrad(ds.Data, p.Data, ds.Data, s.Rows, s.Keys, s.Keys, scale)
-		if o.bias != nil && o.bias.Grad != nil {
-			kernel.Axpy(1/scale, ds.Data, o.block(o.bias.Grad, i, h))
+		if o.bias != nil && o.bias.Wanted() {
+			kernel.Axpy(1/scale, ds.Data, o.block(o.bias.Grad(), i, h))
 		}
-		if o.q.Grad != nil {
-			kernel.Gemm(t.Work, head(o.q.Grad, s.Row, s.Rows, d, h, kd), ds, head(o.k.Data, s.Key, s.Keys, d, h, kd), add)
+		if o.q.Wanted() {
+			kernel.Gemm(t.Work, head(o.q.Grad(), s.Row, s.Rows, d, h, kd), ds, head(o.k.Data, s.Key, s.Keys, d, h, kd), add)
 		}
-		if o.k.Grad != nil {
-			kernel.Gemm(t.Work, head(o.k.Grad, s.Key, s.Keys, d, h, kd), ds.T(), head(o.q.Data, s.Row, s.Rows, d, h, kd), add)
+		if o.k.Wanted() {
+			kernel.Gemm(t.Work, head(o.k.Grad(), s.Key, s.Keys, d, h, kd), ds.T(), head(o.q.Data, s.Row, s.Rows, d, h, kd), add)
 		}
 		t.Release(mark)
 	})

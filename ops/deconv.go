@@ -25,7 +25,7 @@ func ConvTranspose2D(x, w, bias *Value, k, s, pad int) *Value {
 	op := autograd.Node[deconvOp](t)
 	*op = deconvOp{x, w, bias, y, g}
 	op.forward()
-	if y.Grad != nil {
+	if y.Wanted() {
 		t.Push(op)
 	}
 	return y
@@ -56,16 +56,16 @@ func (o *deconvOp) forward() {
 // Backward implements autograd.Op.
 func (o *deconvOp) Backward() {
 	t, add := o.y.Tape(), kernel.Epilogue{Beta: 1}
-	if o.bias != nil && o.bias.Grad != nil {
-		addRows(o.bias.Grad, o.y.Grad)
+	if o.bias != nil && o.bias.Wanted() {
+		addRows(o.bias.Grad(), o.y.Grad())
 	}
 	c, width, n := o.w.Shape[0], o.w.Shape.Last(), o.x.Shape.Rows()
-	dc := o.win.patches(o.y.Grad)
-	if o.w.Grad != nil {
-		kernel.GemmByPatches(t.Work, kernel.M(o.w.Grad, c, width), kernel.M(o.x.Data, n, c).T(), dc, add)
+	dc := o.win.patches(o.y.Grad())
+	if o.w.Wanted() {
+		kernel.GemmByPatches(t.Work, kernel.M(o.w.Grad(), c, width), kernel.M(o.x.Data, n, c).T(), dc, add)
 	}
-	if o.x.Grad != nil {
-		kernel.GemmPatches(t.Work, kernel.M(o.x.Grad, n, c), dc, kernel.M(o.w.Data, c, width).T(), add)
+	if o.x.Wanted() {
+		kernel.GemmPatches(t.Work, kernel.M(o.x.Grad(), n, c), dc, kernel.M(o.w.Data, c, width).T(), add)
 	}
 }
 
@@ -76,7 +76,7 @@ func ChannelsLast(w *Value) *Value {
 	a, c, n := w.Shape[0], w.Shape[1], w.Shape[2]*w.Shape[3]
 	y := t.New(autograd.Wants(w), a, n*c)
 	swap(a, c, n, func(i, j int) { y.Data[j] = w.Data[i] })
-	if y.Grad != nil {
+	if y.Wanted() {
 		op := autograd.Node[channelsLastOp](t)
 		*op = channelsLastOp{w, y}
 		t.Push(op)
@@ -89,7 +89,7 @@ type channelsLastOp struct{ x, y *Value }
 // Backward implements autograd.Op.
 func (o *channelsLastOp) Backward() {
 	s := o.x.Shape
-	swap(s[0], s[1], s[2]*s[3], func(i, j int) { o.x.Grad[i] += o.y.Grad[j] })
+	swap(s[0], s[1], s[2]*s[3], func(i, j int) { o.x.Grad()[i] += o.y.Grad()[j] })
 }
 
 // swap calls f with the place of every element in [a, c, n] and in [a, n, c].

@@ -52,7 +52,7 @@ func DeformableAttention(v, off, logits *Value, boxes []float32, c *Deformable) 
 			}
 		}
 	})
-	if y.Grad != nil {
+	if y.Wanted() {
 		t.Push(op)
 	}
 	return y
@@ -132,7 +132,7 @@ func (o *deformableOp) Backward() {
 	mark := t.Mark()
 	dp := t.Zeros(len(o.probs))
 	o.each(func(at place) {
-		dy, p := o.y.Grad[at.out:at.out+at.n], o.probs[at.point]
+		dy, p := o.y.Grad()[at.out:at.out+at.n], o.probs[at.point]
 		var dot [4]float32 // of the gradient with what the cells hold
 		for i, in := range at.in {
 			if in < 0 {
@@ -140,19 +140,19 @@ func (o *deformableOp) Backward() {
 			}
 			dot[i] = kernel.Dot(dy, o.v.Data[in:in+at.n])
 			dp[at.point] += at.weight[i] * dot[i]
-			if o.v.Grad != nil {
-				kernel.Axpy(p*at.weight[i], dy, o.v.Grad[in:in+at.n])
+			if o.v.Wanted() {
+				kernel.Axpy(p*at.weight[i], dy, o.v.Grad()[in:in+at.n])
 			}
 		}
-		if o.off.Grad != nil {
-			o.off.Grad[2*at.point] += p * at.dx * ((1-at.fy)*(dot[1]-dot[0]) + at.fy*(dot[3]-dot[2]))
-			o.off.Grad[2*at.point+1] += p * at.dy * ((1-at.fx)*(dot[2]-dot[0]) + at.fx*(dot[3]-dot[1]))
+		if o.off.Wanted() {
+			o.off.Grad()[2*at.point] += p * at.dx * ((1-at.fy)*(dot[1]-dot[0]) + at.fy*(dot[3]-dot[2]))
+			o.off.Grad()[2*at.point+1] += p * at.dy * ((1-at.fx)*(dot[2]-dot[0]) + at.fx*(dot[3]-dot[1]))
 		}
 	})
-	if o.logits.Grad != nil {
+	if o.logits.Wanted() {
 		_, points := o.c.tokens()
 		kernel.SoftmaxRowsGrad(dp, o.probs, dp, len(dp)/points, points, points, 1)
-		kernel.AddTo(o.logits.Grad, dp)
+		kernel.AddTo(o.logits.Grad(), dp)
 	}
 	t.Release(mark)
 }

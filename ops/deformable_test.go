@@ -89,13 +89,14 @@ func TestMapGradients(t *testing.T) {
 		shapes [][]int
 		f      func(in []*Value) *Value
 	}{
-		"maxpool 3x3":     {[][]int{{2, 5, 4, 3}}, func(in []*Value) *Value { return MaxPool(in[0], 3, 2, 1) }},
-		"maxpool 2x2":     {[][]int{{1, 3, 4, 2}}, func(in []*Value) *Value { return MaxPool(in[0], 2, 1, 0) }},
-		"pad":             {[][]int{{2, 2, 3, 2}}, func(in []*Value) *Value { return PadEnd(in[0], 2, 1) }},
-		"join all":        {[][]int{{2, 3, 2, 1}, {2, 3, 2, 4}, {2, 3, 2, 2}}, func(in []*Value) *Value { return JoinAll(in[0], in[1], in[2], in[0]) }},
-		"columns":         {[][]int{{2, 3, 7}}, func(in []*Value) *Value { return JoinAll(Columns(in[0], 2, 5), Columns(in[0], 4, 7)) }},
-		"clamp":           {[][]int{{5, 7}}, func(in []*Value) *Value { return Clamp(in[0], -.5, .8) }},
-		"scale and shift": {[][]int{{5, 7}, {1}, {1}}, func(in []*Value) *Value { return ScaleShift(in[0], in[1], in[2]) }},
+		"maxpool 3x3":      {[][]int{{2, 5, 4, 3}}, func(in []*Value) *Value { return MaxPool(in[0], 3, 2, 1) }},
+		"maxpool, halving": {[][]int{{2, 4, 6, 5}}, func(in []*Value) *Value { return MaxPool(in[0], 2, 2, 0) }},
+		"maxpool 2x2":      {[][]int{{1, 3, 4, 2}}, func(in []*Value) *Value { return MaxPool(in[0], 2, 1, 0) }},
+		"pad":              {[][]int{{2, 2, 3, 2}}, func(in []*Value) *Value { return PadEnd(in[0], 2, 1) }},
+		"join all":         {[][]int{{2, 3, 2, 1}, {2, 3, 2, 4}, {2, 3, 2, 2}}, func(in []*Value) *Value { return JoinAll(in[0], in[1], in[2], in[0]) }},
+		"columns":          {[][]int{{2, 3, 7}}, func(in []*Value) *Value { return JoinAll(Columns(in[0], 2, 5), Columns(in[0], 4, 7)) }},
+		"clamp":            {[][]int{{5, 7}}, func(in []*Value) *Value { return Clamp(in[0], -.5, .8) }},
+		"scale and shift":  {[][]int{{5, 7}, {1}, {1}}, func(in []*Value) *Value { return ScaleShift(in[0], in[1], in[2]) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, 2))

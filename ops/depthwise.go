@@ -30,7 +30,7 @@ func depthwise(x, w, bias *Value, g window) *Value {
 	} else {
 		op.forward(0, rows)
 	}
-	if y.Grad != nil {
+	if y.Wanted() {
 		t.Push(op)
 	}
 	return y
@@ -61,20 +61,20 @@ func (o *depthwiseOp) forward(from, to int) {
 
 // Backward implements autograd.Op.
 func (o *depthwiseOp) Backward() {
-	if o.bias != nil && o.bias.Grad != nil {
-		addRows(o.bias.Grad, o.y.Grad)
+	if o.bias != nil && o.bias.Wanted() {
+		addRows(o.bias.Grad(), o.y.Grad())
 	}
 	t, g, rows := o.y.Tape(), &o.win, o.x.Shape[0]*o.win.oh
 	mark := t.Mark()
-	if o.w.Grad != nil {
+	if o.w.Wanted() {
 		dw := t.Zeros(len(o.taps))
 		g.lines(0, rows, func(l depthLine) {
-			kernel.DepthRowGrad(l.w(dw), l.x(o.x.Data), l.y(o.y.Grad), l.k, l.n, g.c, g.s*g.c)
+			kernel.DepthRowGrad(l.w(dw), l.x(o.x.Data), l.y(o.y.Grad()), l.k, l.n, g.c, g.s*g.c)
 		})
-		swap(1, g.c, g.k*g.k, func(i, j int) { o.w.Grad[i] += dw[j] })
+		swap(1, g.c, g.k*g.k, func(i, j int) { o.w.Grad()[i] += dw[j] })
 	}
 	switch {
-	case o.x.Grad == nil:
+	case !o.x.Wanted():
 	case g.s == 1: // a convolution of dy by the kernel turned round, which writes every gradient once
 		turned := t.Scratch(len(o.taps))
 		for i := range g.k * g.k {
@@ -82,11 +82,11 @@ func (o *depthwiseOp) Backward() {
 		}
 		back := window{g.oh, g.ow, g.c, g.h, g.w, g.k, 1, g.k - 1 - g.pad}
 		back.lines(0, o.x.Shape[0]*g.h, func(l depthLine) {
-			kernel.DepthRow(l.y(o.x.Grad), l.x(o.y.Grad), l.w(turned), l.k, l.n, g.c, g.c)
+			kernel.DepthRow(l.y(o.x.Grad()), l.x(o.y.Grad()), l.w(turned), l.k, l.n, g.c, g.c)
 		})
 	default:
 		g.lines(0, rows, func(l depthLine) {
-			kernel.DepthRowSpread(l.x(o.x.Grad), l.y(o.y.Grad), l.w(o.taps), l.k, l.n, g.c, g.s*g.c)
+			kernel.DepthRowSpread(l.x(o.x.Grad()), l.y(o.y.Grad()), l.w(o.taps), l.k, l.n, g.c, g.s*g.c)
 		})
 	}
 	t.Release(mark)

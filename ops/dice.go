@@ -40,7 +40,7 @@ func ClassDice(logits *Value, target, weight []float32) *Value {
 		}
 	}
 	y.Data[0] = total / float32(max(classes, 1))
-	if y.Grad != nil && classes > 0 {
+	if y.Wanted() && classes > 0 {
 		op := autograd.Node[classDiceOp](t)
 		*op = classDiceOp{logits, y, target, weight, prob, sums, classes}
 		t.Push(op)
@@ -64,7 +64,7 @@ func (o *classDiceOp) Backward() {
 		num, den := 2*o.sums[j]+1, o.sums[v+j]+o.sums[2*v+j]+1
 		a[j], b[j] = 0, 0
 		if o.sums[2*v+j] > 0 {
-			g := o.y.Grad[0] / float32(o.classes)
+			g := o.y.Grad()[0] / float32(o.classes)
 			a[j], b[j] = g*num/(den*den), g*2/den
 		}
 	}
@@ -72,7 +72,7 @@ func (o *classDiceOp) Backward() {
 		if w == 0 {
 			continue
 		}
-		p, q, dx := o.prob[i*v:(i+1)*v], o.target[i*v:(i+1)*v], o.x.Grad[i*v:(i+1)*v]
+		p, q, dx := o.prob[i*v:(i+1)*v], o.target[i*v:(i+1)*v], o.x.Grad()[i*v:(i+1)*v]
 		mean := float32(0)
 		for j, s := range p {
 			mean += s * (a[j] - b[j]*q[j])

@@ -16,7 +16,7 @@ func Bag(table *Value, bags [][]int32) *Value {
 			kernel.Axpy(1/float32(len(bag)), table.Data[int(r)*d:(int(r)+1)*d], y.Data[i*d:(i+1)*d])
 		}
 	}
-	if y.Grad != nil {
+	if y.Wanted() {
 		op := autograd.Node[bagOp](t)
 		*op = bagOp{table, y, bags}
 		t.Push(op)
@@ -33,7 +33,7 @@ func (o *bagOp) Backward() {
 	d := o.y.Shape.Last()
 	for i, bag := range o.bags {
 		for _, r := range bag {
-			kernel.Axpy(1/float32(len(bag)), o.y.Grad[i*d:(i+1)*d], o.table.Grad[int(r)*d:(int(r)+1)*d])
+			kernel.Axpy(1/float32(len(bag)), o.y.Grad()[i*d:(i+1)*d], o.table.Grad()[int(r)*d:(int(r)+1)*d])
 		}
 	}
 }
@@ -46,7 +46,7 @@ func Concat(a, b *Value) *Value {
 	y := t.New(autograd.Wants(a, b), a.Shape.Rows()+b.Shape.Rows(), d)
 	copy(y.Data, a.Data)
 	copy(y.Data[len(a.Data):], b.Data)
-	if y.Grad != nil {
+	if y.Wanted() {
 		op := autograd.Node[concatOp](t)
 		*op = concatOp{a, b, y}
 		t.Push(op)
@@ -57,11 +57,11 @@ func Concat(a, b *Value) *Value {
 type concatOp struct{ a, b, y *Value }
 
 func (o *concatOp) Backward() {
-	if o.a.Grad != nil {
-		kernel.AddTo(o.a.Grad, o.y.Grad[:len(o.a.Grad)])
+	if o.a.Wanted() {
+		kernel.AddTo(o.a.Grad(), o.y.Grad()[:len(o.a.Grad())])
 	}
-	if o.b.Grad != nil {
-		kernel.AddTo(o.b.Grad, o.y.Grad[len(o.a.Data):])
+	if o.b.Wanted() {
+		kernel.AddTo(o.b.Grad(), o.y.Grad()[len(o.a.Data):])
 	}
 }
 
@@ -84,7 +84,7 @@ func SigmoidMatch(img, txt, scale, bias *Value, same []bool) *Value {
 		total += float64(softplus(z))
 	}
 	y.Data[0] = float32(total / float64(n))
-	if y.Grad != nil {
+	if y.Wanted() {
 		op := autograd.Node[matchOp](t)
 		*op = matchOp{img, txt, scale, bias, y, dot, same}
 		t.Push(op)
@@ -103,7 +103,7 @@ func (o *matchOp) Backward() {
 	t := o.y.Tape()
 	mark := t.Mark()
 	g := t.Scratch(n * m) // d loss / d (s·dot + bias)
-	s, w := exp(o.scale.Data[0]), o.y.Grad[0]/float32(n)
+	s, w := exp(o.scale.Data[0]), o.y.Grad()[0]/float32(n)
 	for i, c := range o.dot {
 		z := s*c + o.bias.Data[0]
 		g[i] = w * sigmoid(z)
@@ -111,19 +111,19 @@ func (o *matchOp) Backward() {
 			g[i] = -w * sigmoid(-z)
 		}
 	}
-	if o.scale.Grad != nil {
-		o.scale.Grad[0] += s * kernel.Dot(g, o.dot)
+	if o.scale.Wanted() {
+		o.scale.Grad()[0] += s * kernel.Dot(g, o.dot)
 	}
-	if o.bias.Grad != nil {
-		o.bias.Grad[0] += kernel.Sum(g)
+	if o.bias.Wanted() {
+		o.bias.Grad()[0] += kernel.Sum(g)
 	}
 	kernel.Scale(g, s)
 	add := kernel.Epilogue{Beta: 1}
-	if o.img.Grad != nil {
-		kernel.Gemm(t.Work, kernel.M(o.img.Grad, n, d), kernel.M(g, n, m), kernel.M(o.txt.Data, m, d), add)
+	if o.img.Wanted() {
+		kernel.Gemm(t.Work, kernel.M(o.img.Grad(), n, d), kernel.M(g, n, m), kernel.M(o.txt.Data, m, d), add)
 	}
-	if o.txt.Grad != nil {
-		kernel.Gemm(t.Work, kernel.M(o.txt.Grad, m, d), kernel.M(g, n, m).T(), kernel.M(o.img.Data, n, d), add)
+	if o.txt.Wanted() {
+		kernel.Gemm(t.Work, kernel.M(o.txt.Grad(), m, d), kernel.M(g, n, m).T(), kernel.M(o.img.Data, n, d), add)
 	}
 	t.Release(mark)
 }

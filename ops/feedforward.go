@@ -21,7 +21,7 @@ func FeedForward(res, x, up, ub, down, db *Value) *Value {
 	kernel.GELU(act, o.wide)
 	kernel.Gemm(t.Work, kernel.M(y.Data, rows, d), kernel.M(act, rows, inner), kernel.M(down.Data, d, inner).T(), shortcut(res, db, rows, d))
 	t.Release(mark)
-	if y.Grad != nil {
+	if y.Wanted() {
 		t.Push(o)
 	}
 	return y
@@ -36,19 +36,17 @@ type feedForwardOp struct {
 func (o *feedForwardOp) Backward() {
 	t, rows, d, inner := o.y.Tape(), o.x.Shape.Rows(), o.x.Shape.Last(), o.up.Shape[0]
 	add := kernel.Epilogue{Beta: 1}
-	dy, down := kernel.M(o.y.Grad, rows, d), kernel.M(o.down.Data, d, inner)
-	if o.res.Grad != nil {
-		kernel.AddTo(o.res.Grad, o.y.Grad)
-	}
-	if o.db.Grad != nil {
-		addRows(o.db.Grad, o.y.Grad)
+	dy, down := kernel.M(o.y.Grad(), rows, d), kernel.M(o.down.Data, d, inner)
+	give(o.res, o.y.Grad())
+	if o.db.Wanted() {
+		addRows(o.db.Grad(), o.y.Grad())
 	}
 	mark := t.Mark()
 	defer t.Release(mark)
 	act, dact := t.Scratch(rows*inner), t.Scratch(rows*inner)
-	if o.down.Grad != nil {
+	if o.down.Wanted() {
 		kernel.GELU(act, o.wide)
-		kernel.Gemm(t.Work, kernel.M(o.down.Grad, d, inner), dy.T(), kernel.M(act, rows, inner), add)
+		kernel.Gemm(t.Work, kernel.M(o.down.Grad(), d, inner), dy.T(), kernel.M(act, rows, inner), add)
 	}
 	kernel.Gemm(t.Work, kernel.M(dact, rows, inner), dy, down, kernel.Epilogue{})
 	dwide := act
@@ -57,13 +55,14 @@ func (o *feedForwardOp) Backward() {
 		clear(dwide[at:end])
 		kernel.GELUGrad(dwide[at:end], o.wide[at:end], dact[at:end])
 	}
-	if o.ub.Grad != nil {
-		addRows(o.ub.Grad, dwide)
+	if o.ub.Wanted() {
+		addRows(o.ub.Grad(), dwide)
 	}
-	if o.up.Grad != nil {
-		kernel.Gemm(t.Work, kernel.M(o.up.Grad, inner, d), kernel.M(dwide, rows, inner).T(), kernel.M(o.x.Data, rows, d), add)
+	if o.up.Wanted() {
+		kernel.Gemm(t.Work, kernel.M(o.up.Grad(), inner, d), kernel.M(dwide, rows, inner).T(), kernel.M(o.x.Data, rows, d), add)
 	}
-	if o.x.Grad != nil {
-		kernel.Gemm(t.Work, kernel.M(o.x.Grad, rows, d), kernel.M(dwide, rows, inner), kernel.M(o.up.Data, inner, d), add)
+	if o.x.Wanted() {
+		dx, ep := sumOf(o.x)
+		kernel.Gemm(t.Work, kernel.M(dx, rows, d), kernel.M(dwide, rows, inner), kernel.M(o.up.Data, inner, d), ep)
 	}
 }

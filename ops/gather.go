@@ -20,7 +20,7 @@ func Gather(t *autograd.Tape, refs []Ref, tables ...*Value) *Value {
 	for i, r := range refs {
 		copy(y.Data[i*d:(i+1)*d], tables[r.Table].Data[int(r.Row)*d:])
 	}
-	if y.Grad != nil {
+	if y.Wanted() {
 		op := autograd.Node[gatherOp](t)
 		op.refs, op.y = refs, y
 		op.tables = append(op.tables[:0], tables...)
@@ -38,8 +38,8 @@ type gatherOp struct {
 func (o *gatherOp) Backward() {
 	d := o.y.Shape.Last()
 	for i, r := range o.refs {
-		if g := o.tables[r.Table].Grad; g != nil {
-			kernel.AddTo(g[int(r.Row)*d:(int(r.Row)+1)*d], o.y.Grad[i*d:(i+1)*d])
+		if g := o.tables[r.Table].Grad(); g != nil {
+			kernel.AddTo(g[int(r.Row)*d:(int(r.Row)+1)*d], o.y.Grad()[i*d:(i+1)*d])
 		}
 	}
 }
@@ -62,7 +62,7 @@ func MeanRows(x *Value, n int) *Value {
 		addRows(y.Data[i*d:(i+1)*d], x.Data[i*n*d:(i+1)*n*d])
 	}
 	kernel.Scale(y.Data, 1/float32(n))
-	if y.Grad != nil {
+	if y.Wanted() {
 		op := autograd.Node[meanRowsOp](t)
 		*op = meanRowsOp{x, y, n}
 		t.Push(op)
@@ -78,6 +78,6 @@ type meanRowsOp struct {
 func (o *meanRowsOp) Backward() {
 	d := o.x.Shape.Last()
 	for i := range o.x.Shape.Rows() {
-		kernel.Axpy(1/float32(o.n), o.y.Grad[i/o.n*d:(i/o.n+1)*d], o.x.Grad[i*d:(i+1)*d])
+		kernel.Axpy(1/float32(o.n), o.y.Grad()[i/o.n*d:(i/o.n+1)*d], o.x.Grad()[i*d:(i+1)*d])
 	}
 }

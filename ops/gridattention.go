@@ -23,13 +23,13 @@ func GridAttention(q, k, v, down, across *Value, heads, h, w int) *Value {
 		p := op.scores(row, from, to, head)
 		n := h * w
 		kernel.Gemm(t.Work, op.part(y.Data, row+from, to-from, head), kernel.M(p, to-from, n), op.part(v.Data, row, n, head), kernel.Epilogue{})
-		if y.Grad != nil {
+		if y.Wanted() {
 			op.probs = append(op.probs, p)
 		} else {
 			t.Release(mark)
 		}
 	})
-	if y.Grad != nil {
+	if y.Wanted() {
 		t.Push(op)
 	}
 	return y
@@ -102,10 +102,10 @@ func (o *gridOp) Backward() {
 		rows := to - from
 		p, ds := kernel.M(o.probs[next], rows, n), kernel.M(t.Scratch(rows*n), rows, n)
 		next++
-		dy, q := o.part(o.y.Grad, row+from, rows, head), o.part(o.q.Data, row+from, rows, head)
+		dy, q := o.part(o.y.Grad(), row+from, rows, head), o.part(o.q.Data, row+from, rows, head)
 		kernel.Gemm(t.Work, ds, dy, o.part(o.v.Data, row, n, head).T(), kernel.Epilogue{})
-		if o.v.Grad != nil {
-			kernel.Gemm(t.Work, o.part(o.v.Grad, row, n, head), p.T(), dy, add)
+		if o.v.Wanted() {
+			kernel.Gemm(t.Work, o.part(o.v.Grad(), row, n, head), p.T(), dy, add)
 		}
 		kernel.SoftmaxRowsGrad(ds.Data, p.Data, ds.Data, rows, n, n, scale)
 		down, across := kernel.M(t.Zeros(rows*(2*o.h-1)), rows, 2*o.h-1), kernel.M(t.Zeros(rows*(2*o.w-1)), rows, 2*o.w-1)
@@ -120,18 +120,18 @@ func (o *gridOp) Backward() {
 			table *Value
 			grad  kernel.Mat
 		}{{o.down, down}, {o.across, across}} {
-			if o.q.Grad != nil {
-				kernel.Gemm(t.Work, o.part(o.q.Grad, row+from, rows, head), b.grad, kernel.M(b.table.Data, b.grad.Cols, kd), add)
+			if o.q.Wanted() {
+				kernel.Gemm(t.Work, o.part(o.q.Grad(), row+from, rows, head), b.grad, kernel.M(b.table.Data, b.grad.Cols, kd), add)
 			}
-			if b.table.Grad != nil {
-				kernel.Gemm(t.Work, kernel.M(b.table.Grad, b.grad.Cols, kd), b.grad.T(), q, add)
+			if b.table.Wanted() {
+				kernel.Gemm(t.Work, kernel.M(b.table.Grad(), b.grad.Cols, kd), b.grad.T(), q, add)
 			}
 		}
-		if o.q.Grad != nil {
-			kernel.Gemm(t.Work, o.part(o.q.Grad, row+from, rows, head), ds, o.part(o.k.Data, row, n, head), add)
+		if o.q.Wanted() {
+			kernel.Gemm(t.Work, o.part(o.q.Grad(), row+from, rows, head), ds, o.part(o.k.Data, row, n, head), add)
 		}
-		if o.k.Grad != nil {
-			kernel.Gemm(t.Work, o.part(o.k.Grad, row, n, head), ds.T(), q, add)
+		if o.k.Wanted() {
+			kernel.Gemm(t.Work, o.part(o.k.Grad(), row, n, head), ds.T(), q, add)
 		}
 		t.Release(mark)
 	})

@@ -16,7 +16,7 @@ func Join(a, b *Value) *Value {
 		copy(row, a.Data[i*da:(i+1)*da])
 		copy(row[da:], b.Data[i*db:(i+1)*db])
 	}
-	if y.Grad != nil {
+	if y.Wanted() {
 		op := autograd.Node[joinOp](t)
 		*op = joinOp{a, b, y}
 		t.Push(op)
@@ -30,12 +30,12 @@ type joinOp struct{ a, b, y *Value }
 func (o *joinOp) Backward() {
 	da, db := o.a.Shape.Last(), o.b.Shape.Last()
 	for i := range o.y.Shape[0] {
-		row := o.y.Grad[i*(da+db):]
-		if o.a.Grad != nil {
-			kernel.AddTo(o.a.Grad[i*da:(i+1)*da], row[:da])
+		row := o.y.Grad()[i*(da+db):]
+		if o.a.Wanted() {
+			kernel.AddTo(o.a.Grad()[i*da:(i+1)*da], row[:da])
 		}
-		if o.b.Grad != nil {
-			kernel.AddTo(o.b.Grad[i*db:(i+1)*db], row[da:da+db])
+		if o.b.Wanted() {
+			kernel.AddTo(o.b.Grad()[i*db:(i+1)*db], row[da:da+db])
 		}
 	}
 }

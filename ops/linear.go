@@ -27,7 +27,7 @@ func LinearAdd(res, x, w, bias *Value) *Value {
 		return y
 	}
 	linear(y, x, w, shortcut(res, bias, rows, out))
-	if y.Grad != nil {
+	if y.Wanted() {
 		op := autograd.Node[linearOp](t)
 		*op = linearOp{res, x, w, bias, y}
 		t.Push(op)
@@ -88,22 +88,38 @@ func shortcut(res, bias *Value, rows, out int) kernel.Epilogue {
 type linearOp struct{ res, x, w, bias, y *Value }
 
 func (o *linearOp) Backward() {
-	if o.res != nil && o.res.Grad != nil {
-		kernel.AddTo(o.res.Grad, o.y.Grad)
+	if o.res != nil {
+		give(o.res, o.y.Grad())
 	}
 	work := o.y.Tape().Work
 	in, out, rows := o.x.Shape.Last(), o.w.Shape[0], o.x.Shape.Rows()
-	dy := kernel.M(o.y.Grad, rows, out)
+	dy := kernel.M(o.y.Grad(), rows, out)
 	add := kernel.Epilogue{Beta: 1}
-	if o.x.Grad != nil {
-		kernel.Gemm(work, kernel.M(o.x.Grad, rows, in), dy, kernel.M(o.w.Data, out, in), add)
+	if o.x.Wanted() {
+		dx, ep := sumOf(o.x)
+		kernel.Gemm(work, kernel.M(dx, rows, in), dy, kernel.M(o.w.Data, out, in), ep)
 	}
-	if o.w.Grad != nil {
-		kernel.Gemm(work, kernel.M(o.w.Grad, out, in), dy.T(), kernel.M(o.x.Data, rows, in), add)
+	if o.w.Wanted() {
+		kernel.Gemm(work, kernel.M(o.w.Grad(), out, in), dy.T(), kernel.M(o.x.Data, rows, in), add)
 	}
-	if o.bias != nil && o.bias.Grad != nil {
-		addRows(o.bias.Grad, o.y.Grad)
+	if o.bias != nil && o.bias.Wanted() {
+		addRows(o.bias.Grad(), o.y.Grad())
 	}
+}
+
+// give adds d to v's gradient, where one is wanted.
+func give(v *Value, d []float32) {
+	if g, fresh := v.FirstGrad(); fresh {
+		copy(g, d)
+	} else if g != nil {
+		kernel.AddTo(g, d)
+	}
+}
+
+// sumOf is v's gradient and how a product is added to it.
+func sumOf(v *Value) ([]float32, kernel.Epilogue) {
+	g, fresh := v.FirstGrad()
+	return g, kernel.Epilogue{Beta: betaOf(!fresh)}
 }
 
 // addRows adds every row of x to dst.

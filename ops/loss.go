@@ -30,7 +30,7 @@ func CrossEntropy(logits *Value, target []int32, weight []float32, smooth float3
 		total += float64(weight[i]) * float64(l)
 	}
 	y.Data[0] = float32(total)
-	if y.Grad != nil {
+	if y.Wanted() {
 		op := autograd.Node[crossEntropyOp](t)
 		*op = crossEntropyOp{logits, y, target, weight, lse, smooth}
 		t.Push(op)
@@ -55,8 +55,8 @@ func (o *crossEntropyOp) Backward() {
 		if c < 0 || o.weight[i] == 0 {
 			continue
 		}
-		w := o.weight[i] * o.y.Grad[0]
-		dx := o.x.Grad[i*v : (i+1)*v]
+		w := o.weight[i] * o.y.Grad()[0]
+		dx := o.x.Grad()[i*v : (i+1)*v]
 		probabilities(p, o.x.Data[i*v:(i+1)*v], o.lse[i])
 		kernel.Axpy(w, p, dx)
 		dx[c] -= w * (1 - o.smooth)
@@ -93,7 +93,7 @@ func SoftCrossEntropy(logits *Value, target []float32, weight []float32) *Value 
 		total += float64(weight[i]) * float64(lse[i]-kernel.Dot(row, q))
 	}
 	y.Data[0] = float32(total)
-	if y.Grad != nil {
+	if y.Wanted() {
 		op := autograd.Node[softCrossEntropyOp](t)
 		*op = softCrossEntropyOp{logits, y, target, weight, lse}
 		t.Push(op)
@@ -112,11 +112,11 @@ func (o *softCrossEntropyOp) Backward() {
 	mark := t.Mark()
 	p := t.Scratch(v)
 	for i, w := range o.weight {
-		w *= o.y.Grad[0]
+		w *= o.y.Grad()[0]
 		if w == 0 {
 			continue
 		}
-		dx := o.x.Grad[i*v : (i+1)*v]
+		dx := o.x.Grad()[i*v : (i+1)*v]
 		probabilities(p, o.x.Data[i*v:(i+1)*v], o.lse[i])
 		kernel.Axpy(w, p, dx)
 		kernel.Axpy(-w, o.target[i*v:(i+1)*v], dx)
@@ -137,7 +137,7 @@ func BinaryCrossEntropy(x *Value, target, weight []float32) *Value {
 		}
 	}
 	y.Data[0] = float32(total)
-	if y.Grad != nil {
+	if y.Wanted() {
 		op := autograd.Node[binaryOp](t)
 		*op = binaryOp{x, y, target, weight}
 		t.Push(op)
@@ -153,7 +153,7 @@ type binaryOp struct {
 func (o *binaryOp) Backward() {
 	for i, v := range o.x.Data {
 		if w := o.weight[i]; w != 0 {
-			o.x.Grad[i] += o.y.Grad[0] * w * (sigmoid(v) - o.target[i])
+			o.x.Grad()[i] += o.y.Grad()[0] * w * (sigmoid(v) - o.target[i])
 		}
 	}
 }
@@ -168,7 +168,7 @@ func AbsoluteError(x *Value, target, weight []float32) *Value {
 		total += float64(weight[i]) * math.Abs(float64(v-target[i]))
 	}
 	y.Data[0] = float32(total)
-	if y.Grad != nil {
+	if y.Wanted() {
 		op := autograd.Node[absoluteOp](t)
 		*op = absoluteOp{x, y, target, weight}
 		t.Push(op)
@@ -183,12 +183,12 @@ type absoluteOp struct {
 
 func (o *absoluteOp) Backward() {
 	for i, v := range o.x.Data {
-		w := o.weight[i] * o.y.Grad[0]
+		w := o.weight[i] * o.y.Grad()[0]
 		switch {
 		case v > o.target[i]:
-			o.x.Grad[i] += w
+			o.x.Grad()[i] += w
 		case v < o.target[i]:
-			o.x.Grad[i] -= w
+			o.x.Grad()[i] -= w
 		}
 	}
 }

@@ -26,7 +26,7 @@ func Retrieve(e, feat *Value, image []int32) *Value {
 			row[j] += off
 		}
 	}
-	if y.Grad != nil {
+	if y.Wanted() {
 		t.Push(op)
 	}
 	return y
@@ -53,15 +53,15 @@ func (o *retrieveOp) Backward() {
 	o.runs(func(o *retrieveOp, b, i, m int) {
 		c, p := o.feat.Shape.Last(), o.y.Shape.Last()
 		t, add := o.y.Tape(), kernel.Epilogue{Beta: 1}
-		dy := kernel.M(o.y.Grad[i*p:], m, p)
-		if o.e.Grad != nil {
-			kernel.Gemm(t.Work, kernel.Mat{Data: o.e.Grad[i*(c+1):], Rows: m, Cols: c, RS: c + 1, CS: 1}, dy, kernel.M(o.feat.Data[b*p*c:], p, c), add)
+		dy := kernel.M(o.y.Grad()[i*p:], m, p)
+		if o.e.Wanted() {
+			kernel.Gemm(t.Work, kernel.Mat{Data: o.e.Grad()[i*(c+1):], Rows: m, Cols: c, RS: c + 1, CS: 1}, dy, kernel.M(o.feat.Data[b*p*c:], p, c), add)
 			for j := range m {
-				o.e.Grad[(i+j)*(c+1)+c] += kernel.Sum(o.y.Grad[(i+j)*p : (i+j+1)*p])
+				o.e.Grad()[(i+j)*(c+1)+c] += kernel.Sum(o.y.Grad()[(i+j)*p : (i+j+1)*p])
 			}
 		}
-		if o.feat.Grad != nil {
-			kernel.Gemm(t.Work, kernel.M(o.feat.Grad[b*p*c:], p, c), dy.T(), kernel.Mat{Data: o.e.Data[i*(c+1):], Rows: m, Cols: c, RS: c + 1, CS: 1}, add)
+		if o.feat.Wanted() {
+			kernel.Gemm(t.Work, kernel.M(o.feat.Grad()[b*p*c:], p, c), dy.T(), kernel.Mat{Data: o.e.Data[i*(c+1):], Rows: m, Cols: c, RS: c + 1, CS: 1}, add)
 		}
 	})
 }
@@ -88,7 +88,7 @@ func MaskLoss(logits *Value, target, weight []float32) *Value {
 		total += float64(w) * float64(dice+bce/(4*area+8))
 	}
 	y.Data[0] = float32(total)
-	if y.Grad != nil {
+	if y.Wanted() {
 		op := autograd.Node[maskLossOp](t)
 		*op = maskLossOp{logits, y, target, weight, prob}
 		t.Push(op)
@@ -113,8 +113,8 @@ type maskLossOp struct {
 func (o *maskLossOp) Backward() {
 	p := o.x.Shape.Last()
 	for i, w := range o.weight {
-		w *= o.y.Grad[0]
-		q, g, dx := o.prob[i*p:(i+1)*p], o.target[i*p:(i+1)*p], o.x.Grad[i*p:(i+1)*p]
+		w *= o.y.Grad()[0]
+		q, g, dx := o.prob[i*p:(i+1)*p], o.target[i*p:(i+1)*p], o.x.Grad()[i*p:(i+1)*p]
 		area := kernel.Sum(g)
 		num, den := 2*kernel.Dot(q, g)+1, kernel.Sum(q)+area+1
 		c := w / (4*area + 8)

@@ -15,7 +15,7 @@ func Mul(a, b *Value) *Value {
 	for i := 0; i < n; i += m {
 		kernel.Mul(y.Data[i:i+m], a.Data[i:i+m], b.Data)
 	}
-	if y.Grad != nil {
+	if y.Wanted() {
 		op := autograd.Node[mulOp](t)
 		*op = mulOp{a, b, y}
 		t.Push(op)
@@ -30,15 +30,15 @@ func (o *mulOp) Backward() {
 	t, m := o.y.Tape(), len(o.b.Data)
 	mark := t.Mark()
 	part := t.Scratch(m)
-	for i := 0; i < len(o.y.Grad); i += m {
-		dy := o.y.Grad[i : i+m]
-		if o.a.Grad != nil {
+	for i := 0; i < len(o.y.Grad()); i += m {
+		dy := o.y.Grad()[i : i+m]
+		if o.a.Wanted() {
 			kernel.Mul(part, dy, o.b.Data)
-			kernel.AddTo(o.a.Grad[i:i+m], part)
+			kernel.AddTo(o.a.Grad()[i:i+m], part)
 		}
-		if o.b.Grad != nil {
+		if o.b.Wanted() {
 			kernel.Mul(part, dy, o.a.Data[i:i+m])
-			kernel.AddTo(o.b.Grad, part)
+			kernel.AddTo(o.b.Grad(), part)
 		}
 	}
 	t.Release(mark)

@@ -25,7 +25,7 @@ func LayerNorm(x, g, b *Value, eps float32) *Value {
 	} else {
 		kernel.LayerNormRows(y.Data, mean, rstd, x.Data, g.Data, bias, rows, d, eps)
 	}
-	if y.Grad != nil {
+	if y.Wanted() {
 		op := autograd.Node[layerNormOp](t)
 		*op = layerNormOp{x, g, b, y, mean, rstd}
 		t.Push(op)
@@ -42,19 +42,26 @@ func (o *layerNormOp) Backward() {
 	d := len(o.g.Data)
 	t := o.y.Tape()
 	m := t.Mark()
-	dx, dg, db := o.x.Grad, o.g.Grad, []float32(nil)
+	dx, fresh := o.x.FirstGrad()
+	dg, db := o.g.Grad(), []float32(nil)
 	if dx == nil {
-		dx = t.Zeros(len(o.x.Data))
+		dx, fresh = t.Scratch(len(o.x.Data)), true
 	}
 	if dg == nil {
 		dg = t.Zeros(d)
 	}
 	if o.b != nil {
-		if db = o.b.Grad; db == nil {
+		if db = o.b.Grad(); db == nil {
 			db = t.Zeros(d)
 		}
 	}
-	kernel.LayerNormRowsGrad(dx, dg, db, o.y.Grad, o.x.Data, o.g.Data, o.mean, o.rstd, len(o.x.Data)/d, d)
+	dy := o.y.Grad()
+	eachPiece(len(dx)/d, d, func(i, j int) {
+		if fresh {
+			clear(dx[i*d : j*d])
+		}
+		kernel.LayerNormRowsGrad(dx[i*d:j*d], dg, db, dy[i*d:j*d], o.x.Data[i*d:j*d], o.g.Data, o.mean[i:j], o.rstd[i:j], j-i, d)
+	})
 	t.Release(m)
 }
 
@@ -70,7 +77,7 @@ func Normalize(x *Value) *Value {
 		copy(out, r)
 		kernel.Scale(out, inv[i])
 	}
-	if y.Grad != nil {
+	if y.Wanted() {
 		op := autograd.Node[normalizeOp](t)
 		*op = normalizeOp{x, y, inv}
 		t.Push(op)
@@ -86,7 +93,7 @@ type normalizeOp struct {
 func (o *normalizeOp) Backward() {
 	d := o.x.Shape.Last()
 	for i, s := range o.inv {
-		y, dy, dx := o.y.Data[i*d:(i+1)*d], o.y.Grad[i*d:(i+1)*d], o.x.Grad[i*d:(i+1)*d]
+		y, dy, dx := o.y.Data[i*d:(i+1)*d], o.y.Grad()[i*d:(i+1)*d], o.x.Grad()[i*d:(i+1)*d]
 		kernel.Axpy(s, dy, dx)
 		kernel.Axpy(-s*kernel.Dot(y, dy), y, dx)
 	}

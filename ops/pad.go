@@ -14,7 +14,7 @@ func PadEnd(x *Value, bottom, right int) *Value {
 	op := autograd.Node[padOp](t)
 	*op = padOp{x, y}
 	op.each(func(in, out, n int) { copy(y.Data[out:out+n], x.Data[in:in+n]) })
-	if y.Grad != nil {
+	if y.Wanted() {
 		t.Push(op)
 	}
 	return y
@@ -32,5 +32,5 @@ func (o *padOp) each(f func(in, out, n int)) {
 
 // Backward implements autograd.Op.
 func (o *padOp) Backward() {
-	o.each(func(in, out, n int) { kernel.AddTo(o.x.Grad[in:in+n], o.y.Grad[out:out+n]) })
+	o.each(func(in, out, n int) { kernel.AddTo(o.x.Grad()[in:in+n], o.y.Grad()[out:out+n]) })
 }

@@ -14,13 +14,17 @@ func MaxPool(x *Value, k, s, pad int) *Value {
 	t := x.Tape()
 	g := newWindow(x.Shape[1], x.Shape[2], x.Shape[3], k, s, pad)
 	y := t.New(autograd.Wants(x), x.Shape[0], g.oh, g.ow, g.c)
-	for i := range y.Data {
-		y.Data[i] = float32(math.Inf(-1))
-	}
 	op := autograd.Node[maxPoolOp](t)
 	*op = maxPoolOp{x, y, g}
-	op.each(func(out, in int) { kernel.MaxTo(y.Data[out:out+g.c], x.Data[in:in+g.c]) })
-	if y.Grad != nil {
+	if op.halves() {
+		op.lines(func(out, in int) { kernel.Pool2(y.Data[out:], x.Data[in:], g.w*g.c, g.c, g.ow) })
+	} else {
+		for i := range y.Data {
+			y.Data[i] = float32(math.Inf(-1))
+		}
+		op.each(func(out, in int) { kernel.MaxTo(y.Data[out:out+g.c], x.Data[in:in+g.c]) })
+	}
+	if y.Wanted() {
 		t.Push(op)
 	}
 	return y
@@ -29,6 +33,20 @@ func MaxPool(x *Value, k, s, pad int) *Value {
 type maxPoolOp struct {
 	x, y *Value
 	win  window
+}
+
+// halves reports that windows are of 2 × 2 pixels and share none, and that none is left over.
+func (o *maxPoolOp) halves() bool {
+	g := &o.win
+	return g.k == 2 && g.s == 2 && g.pad == 0 && g.h%2 == 0 && g.w%2 == 0
+}
+
+// lines calls f for every line of y, which begins at out, and the two lines of x under it, which begin at in.
+func (o *maxPoolOp) lines(f func(out, in int)) {
+	g := &o.win
+	for i := range o.x.Shape[0] * g.oh {
+		f(i*g.ow*g.c, 2*i*g.w*g.c)
+	}
 }
 
 // each calls f for every pixel of y and every pixel of x under its window: their channels begin at out and in.
@@ -52,10 +70,18 @@ func (o *maxPoolOp) each(f func(out, in int)) {
 // Backward implements autograd.Op. Of several equal largest values the first gets the gradient.
 func (o *maxPoolOp) Backward() {
 	t, c := o.y.Tape(), o.win.c
+	if o.halves() {
+		g, dy := &o.win, o.y.Grad()
+		dx, fresh := o.x.FirstGrad()
+		o.lines(func(out, in int) {
+			kernel.Pool2Grad(dx[in:], o.x.Data[in:], o.y.Data[out:], dy[out:], g.w*g.c, c, g.ow, !fresh)
+		})
+		return
+	}
 	mark := t.Mark()
 	given := t.Zeros(len(o.y.Data)) // 1 where the gradient has gone on
 	o.each(func(out, in int) {
-		kernel.MaxGrad(o.x.Grad[in:in+c], given[out:out+c], o.x.Data[in:in+c], o.y.Data[out:out+c], o.y.Grad[out:out+c])
+		kernel.MaxGrad(o.x.Grad()[in:in+c], given[out:out+c], o.x.Data[in:in+c], o.y.Data[out:out+c], o.y.Grad()[out:out+c])
 	})
 	t.Release(mark)
 }

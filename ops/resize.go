@@ -28,7 +28,7 @@ func Resize(x *Value, rows, cols *Taps) *Value {
 	cols.apply(mid, x.Data, b*h, c, false)
 	rows.apply(y.Data, mid, b, ow*c, false)
 	t.Release(mark)
-	if y.Grad != nil {
+	if y.Wanted() {
 		t.Push(op)
 	}
 	return y
@@ -45,8 +45,8 @@ func (o *resizeOp) Backward() {
 	b, h, c, ow := o.x.Shape[0], o.x.Shape[1], o.x.Shape[3], o.y.Shape[2]
 	mark := t.Mark()
 	mid := t.Zeros(b * h * ow * c)
-	o.rows.apply(mid, o.y.Grad, b, ow*c, true)
-	o.cols.apply(o.x.Grad, mid, b*h, c, true)
+	o.rows.apply(mid, o.y.Grad(), b, ow*c, true)
+	o.cols.apply(o.x.Grad(), mid, b*h, c, true)
 	t.Release(mark)
 }
 

@@ -22,7 +22,7 @@ func RMSNorm(x, g *Value, plus, eps float32) *Value {
 	}
 	rstd := t.Scratch(rows)
 	kernel.RMSNormRows(y.Data, rstd, x.Data, gain, rows, d, eps)
-	if y.Grad != nil {
+	if y.Wanted() {
 		op := autograd.Node[rmsNormOp](t)
 		*op = rmsNormOp{x, g, y, gain, rstd}
 		t.Push(op)
@@ -38,5 +38,5 @@ type rmsNormOp struct {
 // Backward implements autograd.Op.
 func (o *rmsNormOp) Backward() {
 	d := len(o.gain)
-	kernel.RMSNormRowsGrad(o.x.Grad, o.g.Grad, o.y.Grad, o.x.Data, o.gain, o.rstd, len(o.x.Data)/d, d)
+	kernel.RMSNormRowsGrad(o.x.Grad(), o.g.Grad(), o.y.Grad(), o.x.Data, o.gain, o.rstd, len(o.x.Data)/d, d)
 }

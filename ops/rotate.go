@@ -18,7 +18,7 @@ func Rotate(x *Value, heads int, r *Rotation) *Value {
 	t := x.Tape()
 	y := newLike(t, autograd.Wants(x), x, d)
 	r.turn(y.Data, x.Data, heads, 1, false)
-	if y.Grad != nil {
+	if y.Wanted() {
 		op := autograd.Node[rotateOp](t)
 		*op = rotateOp{x, y, heads, r}
 		t.Push(op)
@@ -33,7 +33,7 @@ type rotateOp struct {
 }
 
 // Backward implements autograd.Op: it turns back.
-func (o *rotateOp) Backward() { o.r.turn(o.x.Grad, o.y.Grad, o.heads, -1, true) }
+func (o *rotateOp) Backward() { o.r.turn(o.x.Grad(), o.y.Grad(), o.heads, -1, true) }
 
 // turn writes x, turned, to dst, or adds it.
 func (r *Rotation) turn(dst, x []float32, heads int, sign float32, add bool) {

@@ -41,7 +41,7 @@ func SoftmaxMatch(img, txt, scale *Value, same []bool) *Value {
 	t.Release(mark)
 	kernel.Scale(op.slope, 1/float32(2*n))
 	y.Data[0] = float32(loss / float64(2*n))
-	if y.Grad != nil {
+	if y.Wanted() {
 		t.Push(op)
 	}
 	return y
@@ -59,16 +59,16 @@ func (o *softmaxMatchOp) Backward() {
 	mark := t.Mark()
 	g := t.Scratch(n * n)
 	for i, v := range o.slope {
-		g[i] = v * s * o.y.Grad[0]
+		g[i] = v * s * o.y.Grad()[0]
 	}
-	if o.scale.Grad != nil {
-		o.scale.Grad[0] += kernel.Dot(g, o.dot)
+	if o.scale.Wanted() {
+		o.scale.Grad()[0] += kernel.Dot(g, o.dot)
 	}
-	if o.img.Grad != nil {
-		kernel.Gemm(t.Work, kernel.M(o.img.Grad, n, d), kernel.M(g, n, n), kernel.M(o.txt.Data, n, d), add)
+	if o.img.Wanted() {
+		kernel.Gemm(t.Work, kernel.M(o.img.Grad(), n, d), kernel.M(g, n, n), kernel.M(o.txt.Data, n, d), add)
 	}
-	if o.txt.Grad != nil {
-		kernel.Gemm(t.Work, kernel.M(o.txt.Grad, n, d), kernel.M(g, n, n).T(), kernel.M(o.img.Data, n, d), add)
+	if o.txt.Wanted() {
+		kernel.Gemm(t.Work, kernel.M(o.txt.Grad(), n, d), kernel.M(g, n, n).T(), kernel.M(o.img.Data, n, d), add)
 	}
 	t.Release(mark)
 }

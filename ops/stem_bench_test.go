@@ -52,8 +52,8 @@ func BenchmarkStem(b *testing.B) {
 				h = MaxPool(conv(h, nil, layers[4]), 2, 2, 0)
 				h = conv(conv(h, nil, layers[5]), h, layers[6])
 				y := tape.New(true, 1)
-				for i := range h.Grad {
-					h.Grad[i] = h.Data[i] - 1
+				for i := range h.Grad() {
+					h.Grad()[i] = h.Data[i] - 1
 				}
 				tape.Backward(y, 1)
 				end := processorTime()

@@ -26,7 +26,7 @@ func TextAttention(q, k, v *Value, heads, groups int, scale, limit float32, runs
 			kernel.Scale(s.Data, scale/limit)
 			kernel.Tanh(s.Data, s.Data)
 			scale = limit
-			if y := op.y; y.Grad != nil {
+			if y := op.y; y.Wanted() {
 				soft = t.Scratch(n * n)
 				copy(soft, s.Data)
 			}
@@ -39,13 +39,13 @@ func TextAttention(q, k, v *Value, heads, groups int, scale, limit float32, runs
 			clear(row[to:])
 		}
 		kernel.Gemm(t.Work, y(op.y.Data), s, v(op.v.Data), kernel.Epilogue{})
-		if op.y.Grad == nil {
+		if !op.y.Wanted() {
 			t.Release(mark)
 			return
 		}
 		op.probs, op.soft = append(op.probs, s.Data), append(op.soft, soft)
 	})
-	if y.Grad != nil {
+	if y.Wanted() {
 		t.Push(op)
 	}
 	return y
@@ -81,21 +81,21 @@ func (o *textAttentionOp) Backward() {
 		n := r.Rows
 		p, soft := kernel.M(o.probs[next], n, n), o.soft[next]
 		next++
-		ds, dy := kernel.M(t.Scratch(n*n), n, n), y(o.y.Grad)
+		ds, dy := kernel.M(t.Scratch(n*n), n, n), y(o.y.Grad())
 		kernel.Gemm(t.Work, ds, dy, v(o.v.Data).T(), kernel.Epilogue{})
-		if o.v.Grad != nil {
-			kernel.Gemm(t.Work, v(o.v.Grad), p.T(), dy, add)
+		if o.v.Wanted() {
+			kernel.Gemm(t.Work, v(o.v.Grad()), p.T(), dy, add)
 		}
 		// dS = scale·P ∘ (dP − Σ P∘dP): where P is 0 (unseen) it stays 0
 		kernel.SoftmaxRowsGrad(ds.Data, p.Data, ds.Data, n, n, n, o.scale)
 		for i, s := range soft { // limit·tanh(scale·x/limit) has the slope scale·(1 − tanh²)
 			ds.Data[i] *= 1 - s*s
 		}
-		if o.q.Grad != nil {
-			kernel.Gemm(t.Work, q(o.q.Grad), ds, k(o.k.Data), add)
+		if o.q.Wanted() {
+			kernel.Gemm(t.Work, q(o.q.Grad()), ds, k(o.k.Data), add)
 		}
-		if o.k.Grad != nil {
-			kernel.Gemm(t.Work, k(o.k.Grad), ds.T(), q(o.q.Data), add)
+		if o.k.Wanted() {
+			kernel.Gemm(t.Work, k(o.k.Grad()), ds.T(), q(o.q.Data), add)
 		}
 		t.Release(mark)
 	})

@@ -53,6 +53,9 @@ func (a *Arena) Release(mark [3]int) { a.at, a.used, a.high = mark[0], mark[1], 
 // Bytes is the memory handed out since Reset.
 func (a *Arena) Bytes() int { return 4 * a.high }
 
+// Chunks is all memory of the arena, for tests.
+func (a *Arena) Chunks() [][]float32 { return a.chunks }
+
 // Held is the memory that the arena has taken for the most that was handed out at a time.
 func (a *Arena) Held() int {
 	n := 0

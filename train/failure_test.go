@@ -131,7 +131,7 @@ type explosive struct{ *toy }
 
 func (e explosive) Loss(t *autograd.Tape, samples []sample, rng *rand.Rand) (*autograd.Value, []Part) {
 	v, parts := e.toy.Loss(t, samples, rng)
-	t.Use(e.upBias).Grad[3] = float32(math.Inf(1))
+	t.Use(e.upBias).Grad()[3] = float32(math.Inf(1))
 	return v, parts
 }
 

@@ -131,7 +131,7 @@ func (s *stepper[S]) runReplica(r *replica[S], i int) {
 	r.pcg.Seed(mix(s.cfg.Seed)+uint64(s.step), uint64(s.micro)<<32|uint64(i))
 	loss, parts := s.objective.Loss(r.tape, r.samples, r.rng)
 	r.loss, r.parts = loss.Data[0], append(r.parts[:0], parts...)
-	if finite(r.loss) && loss.Grad != nil { // a batch that teaches nothing has no gradient
+	if finite(r.loss) && loss.Wanted() { // a batch that teaches nothing has no gradient
 		r.tape.Backward(loss, 1/float32(s.cfg.Accumulate*s.cfg.Replicas))
 	}
 }

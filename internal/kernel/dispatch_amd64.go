@@ -532,6 +532,127 @@ func depthGrad5(w, x, dy []float32, n, c, step int) {
 	}
 }
 
+func channelMoments(sum, squares, x, shift []float32, n, c int) {
+	switch {
+	case useAVX512:
+		channelMomentsAVX512(sum, squares, x, shift, n, c)
+	case useAVX2:
+		channelMomentsAVX2(sum, squares, x, shift, n, c)
+	default:
+		channelMomentsGeneric(sum, squares, x, shift, n, c)
+	}
+}
+
+func channelAffine(y, x, mul, add []float32, n, c int, floor float32) {
+	switch {
+	case useAVX512:
+		channelAffineAVX512(y, x, mul, add, n, c, floor)
+	case useAVX2:
+		channelAffineAVX2(y, x, mul, add, n, c, floor)
+	default:
+		channelAffineGeneric(y, x, mul, add, n, c, floor)
+	}
+}
+
+func channelAffineAdd(y, x, res, mul, add []float32, n, c int, floor float32) {
+	switch {
+	case useAVX512:
+		channelAffineAddAVX512(y, x, res, mul, add, n, c, floor)
+	case useAVX2:
+		channelAffineAddAVX2(y, x, res, mul, add, n, c, floor)
+	default:
+		channelAffineAddGeneric(y, x, res, mul, add, n, c, floor)
+	}
+}
+
+func channelGradSums(sum, dot, x, y, dy, mean []float32, n, c int, floor float32) {
+	switch {
+	case useAVX512:
+		channelGradSumsAVX512(sum, dot, x, y, dy, mean, n, c, floor)
+	case useAVX2:
+		channelGradSumsAVX2(sum, dot, x, y, dy, mean, n, c, floor)
+	default:
+		channelGradSumsGeneric(sum, dot, x, y, dy, mean, n, c, floor)
+	}
+}
+
+func channelGrad(dx, x, y, dy, a, b, k []float32, n, c int, floor float32) {
+	switch {
+	case useAVX512:
+		channelGradAVX512(dx, x, y, dy, a, b, k, n, c, floor)
+	case useAVX2:
+		channelGradAVX2(dx, x, y, dy, a, b, k, n, c, floor)
+	default:
+		channelGradGeneric(dx, x, y, dy, a, b, k, n, c, floor)
+	}
+}
+
+func channelGradAdd(dx, x, y, dy, a, b, k []float32, n, c int, floor float32) {
+	switch {
+	case useAVX512:
+		channelGradAddAVX512(dx, x, y, dy, a, b, k, n, c, floor)
+	case useAVX2:
+		channelGradAddAVX2(dx, x, y, dy, a, b, k, n, c, floor)
+	default:
+		channelGradAddGeneric(dx, x, y, dy, a, b, k, n, c, floor)
+	}
+}
+
+func above(dst, y, dy []float32, floor float32) {
+	switch {
+	case useAVX512:
+		aboveAVX512(dst, y, dy, floor)
+	case useAVX2:
+		aboveAVX2(dst, y, dy, floor)
+	default:
+		aboveGeneric(dst, y, dy, floor)
+	}
+}
+
+func aboveAdd(dst, y, dy []float32, floor float32) {
+	switch {
+	case useAVX512:
+		aboveAddAVX512(dst, y, dy, floor)
+	case useAVX2:
+		aboveAddAVX2(dst, y, dy, floor)
+	default:
+		aboveAddGeneric(dst, y, dy, floor)
+	}
+}
+
+func pool2(y, x []float32, rs, c, n int) {
+	switch {
+	case useAVX512:
+		pool2AVX512(y, x, rs, c, n)
+	case useAVX2:
+		pool2AVX2(y, x, rs, c, n)
+	default:
+		pool2Generic(y, x, rs, c, n)
+	}
+}
+
+func pool2Grad(dx, x, y, dy []float32, rs, c, n int) {
+	switch {
+	case useAVX512:
+		pool2GradAVX512(dx, x, y, dy, rs, c, n)
+	case useAVX2:
+		pool2GradAVX2(dx, x, y, dy, rs, c, n)
+	default:
+		pool2GradGeneric(dx, x, y, dy, rs, c, n)
+	}
+}
+
+func pool2GradAdd(dx, x, y, dy []float32, rs, c, n int) {
+	switch {
+	case useAVX512:
+		pool2GradAddAVX512(dx, x, y, dy, rs, c, n)
+	case useAVX2:
+		pool2GradAddAVX2(dx, x, y, dy, rs, c, n)
+	default:
+		pool2GradAddGeneric(dx, x, y, dy, rs, c, n)
+	}
+}
+
 func winogradIn(dst, src []float32, ds, ld, rs, c, n int) {
 	switch {
 	case useAVX512:

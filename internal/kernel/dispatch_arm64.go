@@ -171,6 +171,40 @@ func depthGrad3(w, x, dy []float32, n, c, step int) { depthGrad3Generic(w, x, dy
 
 func depthGrad5(w, x, dy []float32, n, c, step int) { depthGrad5Generic(w, x, dy, n, c, step) }
 
+func channelMoments(sum, squares, x, shift []float32, n, c int) {
+	channelMomentsGeneric(sum, squares, x, shift, n, c)
+}
+
+func channelAffine(y, x, mul, add []float32, n, c int, floor float32) {
+	channelAffineGeneric(y, x, mul, add, n, c, floor)
+}
+
+func channelAffineAdd(y, x, res, mul, add []float32, n, c int, floor float32) {
+	channelAffineAddGeneric(y, x, res, mul, add, n, c, floor)
+}
+
+func channelGradSums(sum, dot, x, y, dy, mean []float32, n, c int, floor float32) {
+	channelGradSumsGeneric(sum, dot, x, y, dy, mean, n, c, floor)
+}
+
+func channelGrad(dx, x, y, dy, a, b, k []float32, n, c int, floor float32) {
+	channelGradGeneric(dx, x, y, dy, a, b, k, n, c, floor)
+}
+
+func channelGradAdd(dx, x, y, dy, a, b, k []float32, n, c int, floor float32) {
+	channelGradAddGeneric(dx, x, y, dy, a, b, k, n, c, floor)
+}
+
+func above(dst, y, dy []float32, floor float32) { aboveGeneric(dst, y, dy, floor) }
+
+func aboveAdd(dst, y, dy []float32, floor float32) { aboveAddGeneric(dst, y, dy, floor) }
+
+func pool2(y, x []float32, rs, c, n int) { pool2Generic(y, x, rs, c, n) }
+
+func pool2Grad(dx, x, y, dy []float32, rs, c, n int) { pool2GradGeneric(dx, x, y, dy, rs, c, n) }
+
+func pool2GradAdd(dx, x, y, dy []float32, rs, c, n int) { pool2GradAddGeneric(dx, x, y, dy, rs, c, n) }
+
 func winogradIn(dst, src []float32, ds, ld, rs, c, n int) {
 	winogradInGeneric(dst, src, ds, ld, rs, c, n)
 }

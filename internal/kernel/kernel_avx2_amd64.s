@@ -4992,6 +4992,944 @@ end280:
 	VZEROUPPER
 	RET
 
+// func channelMomentsAVX2(sum []float32, squares []float32, x []float32, shift []float32, n int, c int)
+// Requires: AVX, FMA3
+TEXT ·channelMomentsAVX2(SB), NOSPLIT, $0-112
+	MOVQ x_base+48(FP), AX
+	MOVQ sum_base+0(FP), CX
+	MOVQ squares_base+24(FP), DX
+	MOVQ shift_base+72(FP), BX
+	MOVQ c+104(FP), SI
+	SHLQ $0x02, SI
+	MOVQ c+104(FP), DI
+	SUBQ $0x00000008, DI
+	JLT  tail283
+
+loop282:
+	MOVQ    AX, R8
+	VMOVUPS (BX), Y0
+	VMOVAPS Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	MOVQ    n+96(FP), R9
+
+row285:
+	VMOVUPS     (R8), Y3
+	VSUBPS      Y0, Y3, Y3
+	VADDPS      Y3, Y1, Y1
+	VFMADD231PS Y3, Y3, Y2
+	ADDQ        SI, R8
+	DECQ        R9
+	JNZ         row285
+	VADDPS      (CX), Y1, Y1
+	VMOVUPS     Y1, (CX)
+	VADDPS      (DX), Y2, Y2
+	VMOVUPS     Y2, (DX)
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	ADDQ        $0x00000020, BX
+	SUBQ        $0x00000008, DI
+	JGE         loop282
+
+tail283:
+	ADDQ       $0x00000008, DI
+	JZ         end284
+	LEAQ       tailAVX2<>+0(SB), R8
+	SHLQ       $0x02, DI
+	SUBQ       DI, R8
+	SHRQ       $0x02, DI
+	VMOVUPS    32(R8), Y3
+	VMASKMOVPS (BX), Y3, Y0
+	VMOVAPS    Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	MOVQ       n+96(FP), BX
+
+row286:
+	VMASKMOVPS  (AX), Y3, Y4
+	VSUBPS      Y0, Y4, Y4
+	VADDPS      Y4, Y1, Y1
+	VFMADD231PS Y4, Y4, Y2
+	ADDQ        SI, AX
+	DECQ        BX
+	JNZ         row286
+	VMASKMOVPS  (CX), Y3, Y0
+	VADDPS      Y0, Y1, Y1
+	VMASKMOVPS  Y1, Y3, (CX)
+	VMASKMOVPS  (DX), Y3, Y0
+	VADDPS      Y0, Y2, Y2
+	VMASKMOVPS  Y2, Y3, (DX)
+
+end284:
+	VZEROUPPER
+	RET
+
+// func channelAffineAVX2(y []float32, x []float32, mul []float32, add []float32, n int, c int, floor float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·channelAffineAVX2(SB), NOSPLIT, $0-116
+	VMOVSS       floor+112(FP), X0
+	VBROADCASTSS X0, Y2
+	MOVQ         y_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	MOVQ         mul_base+48(FP), DX
+	MOVQ         add_base+72(FP), BX
+	MOVQ         c+104(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         c+104(FP), DI
+	SUBQ         $0x00000008, DI
+	JLT          tail288
+
+loop287:
+	MOVQ    AX, R8
+	MOVQ    CX, R9
+	VMOVUPS (DX), Y0
+	VMOVUPS (BX), Y1
+	VMOVAPS Y0, Y0
+	VMOVAPS Y1, Y1
+	MOVQ    n+96(FP), R10
+
+row290:
+	VMOVUPS     (R9), Y3
+	VFMADD213PS Y1, Y0, Y3
+	VMAXPS      Y3, Y2, Y3
+	VMOVUPS     Y3, (R8)
+	ADDQ        SI, R8
+	ADDQ        SI, R9
+	DECQ        R10
+	JNZ         row290
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	ADDQ        $0x00000020, BX
+	SUBQ        $0x00000008, DI
+	JGE         loop287
+
+tail288:
+	ADDQ       $0x00000008, DI
+	JZ         end289
+	LEAQ       tailAVX2<>+0(SB), R8
+	SHLQ       $0x02, DI
+	SUBQ       DI, R8
+	SHRQ       $0x02, DI
+	VMOVUPS    32(R8), Y3
+	MOVQ       CX, CX
+	VMASKMOVPS (DX), Y3, Y0
+	VMASKMOVPS (BX), Y3, Y1
+	VMOVAPS    Y0, Y0
+	VMOVAPS    Y1, Y1
+	MOVQ       n+96(FP), DX
+
+row291:
+	VMASKMOVPS  (CX), Y3, Y4
+	VFMADD213PS Y1, Y0, Y4
+	VMAXPS      Y4, Y2, Y4
+	VMASKMOVPS  Y4, Y3, (AX)
+	ADDQ        SI, AX
+	ADDQ        SI, CX
+	DECQ        DX
+	JNZ         row291
+
+end289:
+	VZEROUPPER
+	RET
+
+// func channelAffineAddAVX2(y []float32, x []float32, res []float32, mul []float32, add []float32, n int, c int, floor float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·channelAffineAddAVX2(SB), NOSPLIT, $0-140
+	VMOVSS       floor+136(FP), X0
+	VBROADCASTSS X0, Y2
+	MOVQ         y_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	MOVQ         res_base+48(FP), DX
+	MOVQ         mul_base+72(FP), BX
+	MOVQ         add_base+96(FP), SI
+	MOVQ         c+128(FP), DI
+	SHLQ         $0x02, DI
+	MOVQ         c+128(FP), R8
+	SUBQ         $0x00000008, R8
+	JLT          tail293
+
+loop292:
+	MOVQ    AX, R9
+	MOVQ    CX, R10
+	MOVQ    DX, R11
+	VMOVUPS (BX), Y0
+	VMOVUPS (SI), Y1
+	VMOVAPS Y0, Y0
+	VMOVAPS Y1, Y1
+	MOVQ    n+120(FP), R12
+
+row295:
+	VMOVUPS     (R10), Y3
+	VFMADD213PS Y1, Y0, Y3
+	VADDPS      (R11), Y3, Y3
+	VMAXPS      Y3, Y2, Y3
+	VMOVUPS     Y3, (R9)
+	ADDQ        DI, R9
+	ADDQ        DI, R10
+	ADDQ        DI, R11
+	DECQ        R12
+	JNZ         row295
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, SI
+	SUBQ        $0x00000008, R8
+	JGE         loop292
+
+tail293:
+	ADDQ       $0x00000008, R8
+	JZ         end294
+	LEAQ       tailAVX2<>+0(SB), R9
+	SHLQ       $0x02, R8
+	SUBQ       R8, R9
+	SHRQ       $0x02, R8
+	VMOVUPS    32(R9), Y3
+	MOVQ       CX, CX
+	VMASKMOVPS (BX), Y3, Y0
+	VMASKMOVPS (SI), Y3, Y1
+	VMOVAPS    Y0, Y0
+	VMOVAPS    Y1, Y1
+	MOVQ       n+120(FP), BX
+
+row296:
+	VMASKMOVPS  (CX), Y3, Y4
+	VFMADD213PS Y1, Y0, Y4
+	VMASKMOVPS  (DX), Y3, Y5
+	VADDPS      Y5, Y4, Y4
+	VMAXPS      Y4, Y2, Y4
+	VMASKMOVPS  Y4, Y3, (AX)
+	ADDQ        DI, AX
+	ADDQ        DI, CX
+	ADDQ        DI, DX
+	DECQ        BX
+	JNZ         row296
+
+end294:
+	VZEROUPPER
+	RET
+
+// func channelGradSumsAVX2(sum []float32, dot []float32, x []float32, y []float32, dy []float32, mean []float32, n int, c int, floor float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·channelGradSumsAVX2(SB), NOSPLIT, $0-164
+	VMOVSS       floor+160(FP), X0
+	VBROADCASTSS X0, Y3
+	VXORPS       Y4, Y4, Y4
+	MOVQ         x_base+48(FP), AX
+	MOVQ         y_base+72(FP), CX
+	MOVQ         dy_base+96(FP), DX
+	MOVQ         sum_base+0(FP), BX
+	MOVQ         dot_base+24(FP), SI
+	MOVQ         mean_base+120(FP), DI
+	MOVQ         c+152(FP), R8
+	SHLQ         $0x02, R8
+	MOVQ         c+152(FP), R9
+	SUBQ         $0x00000008, R9
+	JLT          tail298
+
+loop297:
+	MOVQ    AX, R10
+	MOVQ    CX, R11
+	MOVQ    DX, R12
+	VMOVUPS (DI), Y0
+	VMOVAPS Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	MOVQ    n+144(FP), R13
+
+row300:
+	VMOVUPS     (R11), Y5
+	VMOVUPS     (R12), Y6
+	VCMPPS      $0x11, Y5, Y3, Y5
+	VBLENDVPS   Y5, Y6, Y4, Y5
+	VMOVUPS     (R10), Y6
+	VSUBPS      Y0, Y6, Y6
+	VADDPS      Y5, Y1, Y1
+	VFMADD231PS Y6, Y5, Y2
+	ADDQ        R8, R10
+	ADDQ        R8, R11
+	ADDQ        R8, R12
+	DECQ        R13
+	JNZ         row300
+	VADDPS      (BX), Y1, Y1
+	VMOVUPS     Y1, (BX)
+	VADDPS      (SI), Y2, Y2
+	VMOVUPS     Y2, (SI)
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, SI
+	ADDQ        $0x00000020, DI
+	SUBQ        $0x00000008, R9
+	JGE         loop297
+
+tail298:
+	ADDQ       $0x00000008, R9
+	JZ         end299
+	LEAQ       tailAVX2<>+0(SB), R10
+	SHLQ       $0x02, R9
+	SUBQ       R9, R10
+	SHRQ       $0x02, R9
+	VMOVUPS    32(R10), Y5
+	MOVQ       CX, CX
+	VMASKMOVPS (DI), Y5, Y0
+	VMOVAPS    Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	MOVQ       n+144(FP), DI
+
+row301:
+	VMASKMOVPS  (CX), Y5, Y6
+	VMASKMOVPS  (DX), Y5, Y7
+	VCMPPS      $0x11, Y6, Y3, Y6
+	VBLENDVPS   Y6, Y7, Y4, Y6
+	VMASKMOVPS  (AX), Y5, Y7
+	VSUBPS      Y0, Y7, Y7
+	VADDPS      Y6, Y1, Y1
+	VFMADD231PS Y7, Y6, Y2
+	ADDQ        R8, AX
+	ADDQ        R8, CX
+	ADDQ        R8, DX
+	DECQ        DI
+	JNZ         row301
+	VMASKMOVPS  (BX), Y5, Y0
+	VADDPS      Y0, Y1, Y1
+	VMASKMOVPS  Y1, Y5, (BX)
+	VMASKMOVPS  (SI), Y5, Y0
+	VADDPS      Y0, Y2, Y2
+	VMASKMOVPS  Y2, Y5, (SI)
+
+end299:
+	VZEROUPPER
+	RET
+
+// func channelGradAVX2(dx []float32, x []float32, y []float32, dy []float32, a []float32, b []float32, k []float32, n int, c int, floor float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·channelGradAVX2(SB), NOSPLIT, $0-188
+	VMOVSS       floor+184(FP), X0
+	VBROADCASTSS X0, Y3
+	VXORPS       Y4, Y4, Y4
+	MOVQ         dx_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	MOVQ         y_base+48(FP), DX
+	MOVQ         dy_base+72(FP), BX
+	MOVQ         a_base+96(FP), SI
+	MOVQ         b_base+120(FP), DI
+	MOVQ         k_base+144(FP), R8
+	MOVQ         c+176(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         c+176(FP), R10
+	SUBQ         $0x00000008, R10
+	JLT          tail303
+
+loop302:
+	MOVQ    AX, R11
+	MOVQ    CX, R12
+	MOVQ    DX, R13
+	MOVQ    BX, R14
+	VMOVUPS (SI), Y0
+	VMOVUPS (DI), Y1
+	VMOVUPS (R8), Y2
+	VMOVAPS Y0, Y0
+	VMOVAPS Y1, Y1
+	VMOVAPS Y2, Y2
+	MOVQ    n+168(FP), R15
+
+row305:
+	VMOVUPS     (R13), Y5
+	VMOVUPS     (R14), Y6
+	VCMPPS      $0x11, Y5, Y3, Y5
+	VBLENDVPS   Y5, Y6, Y4, Y5
+	VMOVUPS     (R12), Y6
+	VFMADD213PS Y2, Y1, Y6
+	VFMADD231PS Y0, Y5, Y6
+	VMOVUPS     Y6, (R11)
+	ADDQ        R9, R11
+	ADDQ        R9, R12
+	ADDQ        R9, R13
+	ADDQ        R9, R14
+	DECQ        R15
+	JNZ         row305
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, SI
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, R8
+	SUBQ        $0x00000008, R10
+	JGE         loop302
+
+tail303:
+	ADDQ       $0x00000008, R10
+	JZ         end304
+	LEAQ       tailAVX2<>+0(SB), R11
+	SHLQ       $0x02, R10
+	SUBQ       R10, R11
+	SHRQ       $0x02, R10
+	VMOVUPS    32(R11), Y5
+	MOVQ       CX, CX
+	MOVQ       BX, BX
+	VMASKMOVPS (SI), Y5, Y0
+	VMASKMOVPS (DI), Y5, Y1
+	VMASKMOVPS (R8), Y5, Y2
+	VMOVAPS    Y0, Y0
+	VMOVAPS    Y1, Y1
+	VMOVAPS    Y2, Y2
+	MOVQ       n+168(FP), SI
+
+row306:
+	VMASKMOVPS  (DX), Y5, Y6
+	VMASKMOVPS  (BX), Y5, Y7
+	VCMPPS      $0x11, Y6, Y3, Y6
+	VBLENDVPS   Y6, Y7, Y4, Y6
+	VMASKMOVPS  (CX), Y5, Y7
+	VFMADD213PS Y2, Y1, Y7
+	VFMADD231PS Y0, Y6, Y7
+	VMASKMOVPS  Y7, Y5, (AX)
+	ADDQ        R9, AX
+	ADDQ        R9, CX
+	ADDQ        R9, DX
+	ADDQ        R9, BX
+	DECQ        SI
+	JNZ         row306
+
+end304:
+	VZEROUPPER
+	RET
+
+// func channelGradAddAVX2(dx []float32, x []float32, y []float32, dy []float32, a []float32, b []float32, k []float32, n int, c int, floor float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·channelGradAddAVX2(SB), NOSPLIT, $0-188
+	VMOVSS       floor+184(FP), X0
+	VBROADCASTSS X0, Y3
+	VXORPS       Y4, Y4, Y4
+	MOVQ         dx_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	MOVQ         y_base+48(FP), DX
+	MOVQ         dy_base+72(FP), BX
+	MOVQ         a_base+96(FP), SI
+	MOVQ         b_base+120(FP), DI
+	MOVQ         k_base+144(FP), R8
+	MOVQ         c+176(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         c+176(FP), R10
+	SUBQ         $0x00000008, R10
+	JLT          tail308
+
+loop307:
+	MOVQ    AX, R11
+	MOVQ    CX, R12
+	MOVQ    DX, R13
+	MOVQ    BX, R14
+	VMOVUPS (SI), Y0
+	VMOVUPS (DI), Y1
+	VMOVUPS (R8), Y2
+	VMOVAPS Y0, Y0
+	VMOVAPS Y1, Y1
+	VMOVAPS Y2, Y2
+	MOVQ    n+168(FP), R15
+
+row310:
+	VMOVUPS     (R13), Y5
+	VMOVUPS     (R14), Y6
+	VCMPPS      $0x11, Y5, Y3, Y5
+	VBLENDVPS   Y5, Y6, Y4, Y5
+	VMOVUPS     (R12), Y6
+	VFMADD213PS Y2, Y1, Y6
+	VFMADD231PS Y0, Y5, Y6
+	VADDPS      (R11), Y6, Y6
+	VMOVUPS     Y6, (R11)
+	ADDQ        R9, R11
+	ADDQ        R9, R12
+	ADDQ        R9, R13
+	ADDQ        R9, R14
+	DECQ        R15
+	JNZ         row310
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, SI
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, R8
+	SUBQ        $0x00000008, R10
+	JGE         loop307
+
+tail308:
+	ADDQ       $0x00000008, R10
+	JZ         end309
+	LEAQ       tailAVX2<>+0(SB), R11
+	SHLQ       $0x02, R10
+	SUBQ       R10, R11
+	SHRQ       $0x02, R10
+	VMOVUPS    32(R11), Y5
+	MOVQ       CX, CX
+	MOVQ       BX, BX
+	VMASKMOVPS (SI), Y5, Y0
+	VMASKMOVPS (DI), Y5, Y1
+	VMASKMOVPS (R8), Y5, Y2
+	VMOVAPS    Y0, Y0
+	VMOVAPS    Y1, Y1
+	VMOVAPS    Y2, Y2
+	MOVQ       n+168(FP), SI
+
+row311:
+	VMASKMOVPS  (DX), Y5, Y6
+	VMASKMOVPS  (BX), Y5, Y7
+	VCMPPS      $0x11, Y6, Y3, Y6
+	VBLENDVPS   Y6, Y7, Y4, Y6
+	VMASKMOVPS  (CX), Y5, Y7
+	VFMADD213PS Y2, Y1, Y7
+	VFMADD231PS Y0, Y6, Y7
+	VMASKMOVPS  (AX), Y5, Y6
+	VADDPS      Y6, Y7, Y7
+	VMASKMOVPS  Y7, Y5, (AX)
+	ADDQ        R9, AX
+	ADDQ        R9, CX
+	ADDQ        R9, DX
+	ADDQ        R9, BX
+	DECQ        SI
+	JNZ         row311
+
+end309:
+	VZEROUPPER
+	RET
+
+// func aboveAVX2(dst []float32, y []float32, dy []float32, floor float32)
+// Requires: AVX, AVX2
+TEXT ·aboveAVX2(SB), NOSPLIT, $0-76
+	VMOVSS       floor+72(FP), X0
+	VBROADCASTSS X0, Y0
+	VXORPS       Y1, Y1, Y1
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         y_base+24(FP), CX
+	MOVQ         dy_base+48(FP), DX
+	MOVQ         dst_len+8(FP), BX
+	XORQ         SI, SI
+	SUBQ         $0x00000010, BX
+	JLT          out313
+
+loop312:
+	VMOVUPS   (CX)(SI*4), Y2
+	VMOVUPS   (DX)(SI*4), Y3
+	VCMPPS    $0x11, Y2, Y0, Y2
+	VBLENDVPS Y2, Y3, Y1, Y2
+	VMOVUPS   Y2, (AX)(SI*4)
+	VMOVUPS   32(CX)(SI*4), Y2
+	VMOVUPS   32(DX)(SI*4), Y3
+	VCMPPS    $0x11, Y2, Y0, Y2
+	VBLENDVPS Y2, Y3, Y1, Y2
+	VMOVUPS   Y2, 32(AX)(SI*4)
+	ADDQ      $0x00000010, SI
+	SUBQ      $0x00000010, BX
+	JGE       loop312
+
+out313:
+	ADDQ $0x00000010, BX
+	SUBQ $0x00000008, BX
+	JLT  out315
+
+loop314:
+	VMOVUPS   (CX)(SI*4), Y2
+	VMOVUPS   (DX)(SI*4), Y3
+	VCMPPS    $0x11, Y2, Y0, Y2
+	VBLENDVPS Y2, Y3, Y1, Y2
+	VMOVUPS   Y2, (AX)(SI*4)
+	ADDQ      $0x00000008, SI
+	SUBQ      $0x00000008, BX
+	JGE       loop314
+
+out315:
+	ADDQ       $0x00000008, BX
+	TESTQ      BX, BX
+	JZ         end316
+	LEAQ       tailAVX2<>+0(SB), DI
+	SHLQ       $0x02, BX
+	SUBQ       BX, DI
+	SHRQ       $0x02, BX
+	VMOVUPS    32(DI), Y2
+	VMASKMOVPS (CX)(SI*4), Y2, Y3
+	VMASKMOVPS (DX)(SI*4), Y2, Y4
+	VCMPPS     $0x11, Y3, Y0, Y0
+	VBLENDVPS  Y0, Y4, Y1, Y0
+	VMASKMOVPS Y0, Y2, (AX)(SI*4)
+
+end316:
+	VZEROUPPER
+	RET
+
+// func aboveAddAVX2(dst []float32, y []float32, dy []float32, floor float32)
+// Requires: AVX, AVX2
+TEXT ·aboveAddAVX2(SB), NOSPLIT, $0-76
+	VMOVSS       floor+72(FP), X0
+	VBROADCASTSS X0, Y0
+	VXORPS       Y1, Y1, Y1
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         y_base+24(FP), CX
+	MOVQ         dy_base+48(FP), DX
+	MOVQ         dst_len+8(FP), BX
+	XORQ         SI, SI
+	SUBQ         $0x00000010, BX
+	JLT          out318
+
+loop317:
+	VMOVUPS   (CX)(SI*4), Y2
+	VMOVUPS   (DX)(SI*4), Y3
+	VCMPPS    $0x11, Y2, Y0, Y2
+	VBLENDVPS Y2, Y3, Y1, Y2
+	VMOVUPS   (AX)(SI*4), Y3
+	VADDPS    Y2, Y3, Y2
+	VMOVUPS   Y2, (AX)(SI*4)
+	VMOVUPS   32(CX)(SI*4), Y2
+	VMOVUPS   32(DX)(SI*4), Y3
+	VCMPPS    $0x11, Y2, Y0, Y2
+	VBLENDVPS Y2, Y3, Y1, Y2
+	VMOVUPS   32(AX)(SI*4), Y3
+	VADDPS    Y2, Y3, Y2
+	VMOVUPS   Y2, 32(AX)(SI*4)
+	ADDQ      $0x00000010, SI
+	SUBQ      $0x00000010, BX
+	JGE       loop317
+
+out318:
+	ADDQ $0x00000010, BX
+	SUBQ $0x00000008, BX
+	JLT  out320
+
+loop319:
+	VMOVUPS   (CX)(SI*4), Y2
+	VMOVUPS   (DX)(SI*4), Y3
+	VCMPPS    $0x11, Y2, Y0, Y2
+	VBLENDVPS Y2, Y3, Y1, Y2
+	VMOVUPS   (AX)(SI*4), Y3
+	VADDPS    Y2, Y3, Y2
+	VMOVUPS   Y2, (AX)(SI*4)
+	ADDQ      $0x00000008, SI
+	SUBQ      $0x00000008, BX
+	JGE       loop319
+
+out320:
+	ADDQ       $0x00000008, BX
+	TESTQ      BX, BX
+	JZ         end321
+	LEAQ       tailAVX2<>+0(SB), DI
+	SHLQ       $0x02, BX
+	SUBQ       BX, DI
+	SHRQ       $0x02, BX
+	VMOVUPS    32(DI), Y2
+	VMASKMOVPS (CX)(SI*4), Y2, Y3
+	VMASKMOVPS (DX)(SI*4), Y2, Y4
+	VCMPPS     $0x11, Y3, Y0, Y0
+	VBLENDVPS  Y0, Y4, Y1, Y0
+	VMASKMOVPS (AX)(SI*4), Y2, Y1
+	VADDPS     Y0, Y1, Y0
+	VMASKMOVPS Y0, Y2, (AX)(SI*4)
+
+end321:
+	VZEROUPPER
+	RET
+
+// func pool2AVX2(y []float32, x []float32, rs int, c int, n int)
+// Requires: AVX
+TEXT ·pool2AVX2(SB), NOSPLIT, $0-72
+	MOVQ rs+48(FP), AX
+	MOVQ c+56(FP), CX
+	SHLQ $0x02, CX
+	MOVQ x_base+24(FP), DX
+	LEAQ (DX)(AX*4), AX
+	MOVQ y_base+0(FP), BX
+	MOVQ n+64(FP), SI
+
+window322:
+	MOVQ c+56(FP), DI
+	SUBQ $0x00000008, DI
+	JLT  tail324
+
+loop323:
+	VMOVUPS   (DX), Y0
+	VMOVUPS   (DX)(CX*1), Y1
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x03, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y0, Y0
+	VMOVUPS   (AX), Y1
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x03, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y0, Y0
+	VMOVUPS   (AX)(CX*1), Y1
+	VMAXPS    Y0, Y1, Y0
+	VCMPPS    $0x03, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y0, Y0
+	VMOVUPS   Y0, (BX)
+	ADDQ      $0x00000020, DX
+	ADDQ      $0x00000020, AX
+	ADDQ      $0x00000020, BX
+	SUBQ      $0x00000008, DI
+	JGE       loop323
+
+tail324:
+	ADDQ       $0x00000008, DI
+	JZ         next325
+	LEAQ       tailAVX2<>+0(SB), R8
+	SHLQ       $0x02, DI
+	SUBQ       DI, R8
+	SHRQ       $0x02, DI
+	VMOVUPS    32(R8), Y0
+	VMASKMOVPS (DX), Y0, Y1
+	VMASKMOVPS (DX)(CX*1), Y0, Y2
+	VMAXPS     Y1, Y2, Y1
+	VCMPPS     $0x03, Y2, Y2, Y3
+	VBLENDVPS  Y3, Y2, Y1, Y1
+	VMASKMOVPS (AX), Y0, Y2
+	VMAXPS     Y1, Y2, Y1
+	VCMPPS     $0x03, Y2, Y2, Y3
+	VBLENDVPS  Y3, Y2, Y1, Y1
+	VMASKMOVPS (AX)(CX*1), Y0, Y2
+	VMAXPS     Y1, Y2, Y1
+	VCMPPS     $0x03, Y2, Y2, Y3
+	VBLENDVPS  Y3, Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (BX)
+	LEAQ       (DX)(DI*4), DX
+	LEAQ       (AX)(DI*4), AX
+	LEAQ       (BX)(DI*4), BX
+
+next325:
+	ADDQ CX, DX
+	ADDQ CX, AX
+	DECQ SI
+	JNZ  window322
+	VZEROUPPER
+	RET
+
+// func pool2GradAVX2(dx []float32, x []float32, y []float32, dy []float32, rs int, c int, n int)
+// Requires: AVX
+TEXT ·pool2GradAVX2(SB), NOSPLIT, $0-120
+	VXORPS Y0, Y0, Y0
+	MOVQ   rs+96(FP), AX
+	MOVQ   c+104(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   dx_base+0(FP), DX
+	LEAQ   (DX)(AX*4), BX
+	MOVQ   x_base+24(FP), SI
+	LEAQ   (SI)(AX*4), AX
+	MOVQ   y_base+48(FP), DI
+	MOVQ   dy_base+72(FP), R8
+	MOVQ   n+112(FP), R9
+
+window326:
+	MOVQ c+104(FP), R10
+	SUBQ $0x00000008, R10
+	JLT  tail328
+
+loop327:
+	VMOVUPS   (DI), Y1
+	VMOVUPS   (R8), Y2
+	VMOVUPS   (SI), Y3
+	VCMPPS    $0x00, Y1, Y3, Y4
+	VBLENDVPS Y4, Y2, Y0, Y4
+	VCMPPS    $0x00, Y1, Y3, Y3
+	VBLENDVPS Y3, Y0, Y2, Y2
+	VMOVUPS   Y4, (DX)
+	VMOVUPS   (SI)(CX*1), Y3
+	VCMPPS    $0x00, Y1, Y3, Y4
+	VBLENDVPS Y4, Y2, Y0, Y4
+	VCMPPS    $0x00, Y1, Y3, Y3
+	VBLENDVPS Y3, Y0, Y2, Y2
+	VMOVUPS   Y4, (DX)(CX*1)
+	VMOVUPS   (AX), Y3
+	VCMPPS    $0x00, Y1, Y3, Y4
+	VBLENDVPS Y4, Y2, Y0, Y4
+	VCMPPS    $0x00, Y1, Y3, Y3
+	VBLENDVPS Y3, Y0, Y2, Y2
+	VMOVUPS   Y4, (BX)
+	VMOVUPS   (AX)(CX*1), Y3
+	VCMPPS    $0x00, Y1, Y3, Y4
+	VBLENDVPS Y4, Y2, Y0, Y4
+	VCMPPS    $0x00, Y1, Y3, Y1
+	VBLENDVPS Y1, Y0, Y2, Y1
+	VMOVUPS   Y4, (BX)(CX*1)
+	ADDQ      $0x00000020, DX
+	ADDQ      $0x00000020, BX
+	ADDQ      $0x00000020, SI
+	ADDQ      $0x00000020, AX
+	ADDQ      $0x00000020, DI
+	ADDQ      $0x00000020, R8
+	SUBQ      $0x00000008, R10
+	JGE       loop327
+
+tail328:
+	ADDQ       $0x00000008, R10
+	JZ         next329
+	LEAQ       tailAVX2<>+0(SB), R11
+	SHLQ       $0x02, R10
+	SUBQ       R10, R11
+	SHRQ       $0x02, R10
+	VMOVUPS    32(R11), Y1
+	VMASKMOVPS (DI), Y1, Y2
+	VMASKMOVPS (R8), Y1, Y3
+	VMASKMOVPS (SI), Y1, Y4
+	VCMPPS     $0x00, Y2, Y4, Y5
+	VBLENDVPS  Y5, Y3, Y0, Y5
+	VCMPPS     $0x00, Y2, Y4, Y4
+	VBLENDVPS  Y4, Y0, Y3, Y3
+	VMASKMOVPS Y5, Y1, (DX)
+	VMASKMOVPS (SI)(CX*1), Y1, Y4
+	VCMPPS     $0x00, Y2, Y4, Y5
+	VBLENDVPS  Y5, Y3, Y0, Y5
+	VCMPPS     $0x00, Y2, Y4, Y4
+	VBLENDVPS  Y4, Y0, Y3, Y3
+	VMASKMOVPS Y5, Y1, (DX)(CX*1)
+	VMASKMOVPS (AX), Y1, Y4
+	VCMPPS     $0x00, Y2, Y4, Y5
+	VBLENDVPS  Y5, Y3, Y0, Y5
+	VCMPPS     $0x00, Y2, Y4, Y4
+	VBLENDVPS  Y4, Y0, Y3, Y3
+	VMASKMOVPS Y5, Y1, (BX)
+	VMASKMOVPS (AX)(CX*1), Y1, Y4
+	VCMPPS     $0x00, Y2, Y4, Y5
+	VBLENDVPS  Y5, Y3, Y0, Y5
+	VCMPPS     $0x00, Y2, Y4, Y2
+	VBLENDVPS  Y2, Y0, Y3, Y2
+	VMASKMOVPS Y5, Y1, (BX)(CX*1)
+	LEAQ       (DX)(R10*4), DX
+	LEAQ       (BX)(R10*4), BX
+	LEAQ       (SI)(R10*4), SI
+	LEAQ       (AX)(R10*4), AX
+	LEAQ       (DI)(R10*4), DI
+	LEAQ       (R8)(R10*4), R8
+
+next329:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	ADDQ CX, SI
+	ADDQ CX, AX
+	DECQ R9
+	JNZ  window326
+	VZEROUPPER
+	RET
+
+// func pool2GradAddAVX2(dx []float32, x []float32, y []float32, dy []float32, rs int, c int, n int)
+// Requires: AVX
+TEXT ·pool2GradAddAVX2(SB), NOSPLIT, $0-120
+	VXORPS Y0, Y0, Y0
+	MOVQ   rs+96(FP), AX
+	MOVQ   c+104(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   dx_base+0(FP), DX
+	LEAQ   (DX)(AX*4), BX
+	MOVQ   x_base+24(FP), SI
+	LEAQ   (SI)(AX*4), AX
+	MOVQ   y_base+48(FP), DI
+	MOVQ   dy_base+72(FP), R8
+	MOVQ   n+112(FP), R9
+
+window330:
+	MOVQ c+104(FP), R10
+	SUBQ $0x00000008, R10
+	JLT  tail332
+
+loop331:
+	VMOVUPS   (DI), Y1
+	VMOVUPS   (R8), Y2
+	VMOVUPS   (SI), Y3
+	VCMPPS    $0x00, Y1, Y3, Y4
+	VBLENDVPS Y4, Y2, Y0, Y4
+	VCMPPS    $0x00, Y1, Y3, Y3
+	VBLENDVPS Y3, Y0, Y2, Y2
+	VADDPS    (DX), Y4, Y4
+	VMOVUPS   Y4, (DX)
+	VMOVUPS   (SI)(CX*1), Y3
+	VCMPPS    $0x00, Y1, Y3, Y4
+	VBLENDVPS Y4, Y2, Y0, Y4
+	VCMPPS    $0x00, Y1, Y3, Y3
+	VBLENDVPS Y3, Y0, Y2, Y2
+	VADDPS    (DX)(CX*1), Y4, Y4
+	VMOVUPS   Y4, (DX)(CX*1)
+	VMOVUPS   (AX), Y3
+	VCMPPS    $0x00, Y1, Y3, Y4
+	VBLENDVPS Y4, Y2, Y0, Y4
+	VCMPPS    $0x00, Y1, Y3, Y3
+	VBLENDVPS Y3, Y0, Y2, Y2
+	VADDPS    (BX), Y4, Y4
+	VMOVUPS   Y4, (BX)
+	VMOVUPS   (AX)(CX*1), Y3
+	VCMPPS    $0x00, Y1, Y3, Y4
+	VBLENDVPS Y4, Y2, Y0, Y4
+	VCMPPS    $0x00, Y1, Y3, Y1
+	VBLENDVPS Y1, Y0, Y2, Y1
+	VADDPS    (BX)(CX*1), Y4, Y4
+	VMOVUPS   Y4, (BX)(CX*1)
+	ADDQ      $0x00000020, DX
+	ADDQ      $0x00000020, BX
+	ADDQ      $0x00000020, SI
+	ADDQ      $0x00000020, AX
+	ADDQ      $0x00000020, DI
+	ADDQ      $0x00000020, R8
+	SUBQ      $0x00000008, R10
+	JGE       loop331
+
+tail332:
+	ADDQ       $0x00000008, R10
+	JZ         next333
+	LEAQ       tailAVX2<>+0(SB), R11
+	SHLQ       $0x02, R10
+	SUBQ       R10, R11
+	SHRQ       $0x02, R10
+	VMOVUPS    32(R11), Y1
+	VMASKMOVPS (DI), Y1, Y2
+	VMASKMOVPS (R8), Y1, Y3
+	VMASKMOVPS (SI), Y1, Y4
+	VCMPPS     $0x00, Y2, Y4, Y5
+	VBLENDVPS  Y5, Y3, Y0, Y5
+	VCMPPS     $0x00, Y2, Y4, Y4
+	VBLENDVPS  Y4, Y0, Y3, Y3
+	VMASKMOVPS (DX), Y1, Y4
+	VADDPS     Y4, Y5, Y5
+	VMASKMOVPS Y5, Y1, (DX)
+	VMASKMOVPS (SI)(CX*1), Y1, Y4
+	VCMPPS     $0x00, Y2, Y4, Y5
+	VBLENDVPS  Y5, Y3, Y0, Y5
+	VCMPPS     $0x00, Y2, Y4, Y4
+	VBLENDVPS  Y4, Y0, Y3, Y3
+	VMASKMOVPS (DX)(CX*1), Y1, Y4
+	VADDPS     Y4, Y5, Y5
+	VMASKMOVPS Y5, Y1, (DX)(CX*1)
+	VMASKMOVPS (AX), Y1, Y4
+	VCMPPS     $0x00, Y2, Y4, Y5
+	VBLENDVPS  Y5, Y3, Y0, Y5
+	VCMPPS     $0x00, Y2, Y4, Y4
+	VBLENDVPS  Y4, Y0, Y3, Y3
+	VMASKMOVPS (BX), Y1, Y4
+	VADDPS     Y4, Y5, Y5
+	VMASKMOVPS Y5, Y1, (BX)
+	VMASKMOVPS (AX)(CX*1), Y1, Y4
+	VCMPPS     $0x00, Y2, Y4, Y5
+	VBLENDVPS  Y5, Y3, Y0, Y5
+	VCMPPS     $0x00, Y2, Y4, Y2
+	VBLENDVPS  Y2, Y0, Y3, Y2
+	VMASKMOVPS (BX)(CX*1), Y1, Y2
+	VADDPS     Y2, Y5, Y5
+	VMASKMOVPS Y5, Y1, (BX)(CX*1)
+	LEAQ       (DX)(R10*4), DX
+	LEAQ       (BX)(R10*4), BX
+	LEAQ       (SI)(R10*4), SI
+	LEAQ       (AX)(R10*4), AX
+	LEAQ       (DI)(R10*4), DI
+	LEAQ       (R8)(R10*4), R8
+
+next333:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	ADDQ CX, SI
+	ADDQ CX, AX
+	DECQ R9
+	JNZ  window330
+	VZEROUPPER
+	RET
+
 // func winogradInAVX2(dst []float32, src []float32, ds int, ld int, rs int, c int, n int)
 // Requires: AVX
 TEXT ·winogradInAVX2(SB), NOSPLIT, $24-88
@@ -5007,7 +5945,7 @@ TEXT ·winogradInAVX2(SB), NOSPLIT, $24-88
 	MOVQ n+80(FP), BX
 	MOVQ BX, 16(SP)
 
-window282:
+window334:
 	MOVQ (SP), BX
 	MOVQ BX, SI
 	MOVQ rs+64(FP), DI
@@ -5024,9 +5962,9 @@ window282:
 	MOVQ c+72(FP), R10
 	MOVQ 8(SP), R9
 	SUBQ $0x00000008, R10
-	JLT  tail284
+	JLT  tail336
 
-loop283:
+loop335:
 	VMOVUPS (BX), Y0
 	VSUBPS  (DI), Y0, Y0
 	VMOVUPS (BX)(DX*1), Y1
@@ -5108,11 +6046,11 @@ loop283:
 	ADDQ    $0x00000020, R8
 	ADDQ    $0x00000020, R9
 	SUBQ    $0x00000008, R10
-	JGE     loop283
+	JGE     loop335
 
-tail284:
+tail336:
 	ADDQ       $0x00000008, R10
-	JZ         next285
+	JZ         next337
 	LEAQ       tailAVX2<>+0(SB), R11
 	SHLQ       $0x02, R10
 	SUBQ       R10, R11
@@ -5210,7 +6148,7 @@ tail284:
 	VMASKMOVPS Y3, Y0, (BX)(AX*2)
 	VMASKMOVPS Y2, Y0, (BX)(CX*1)
 
-next285:
+next337:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*2), BX
 	MOVQ BX, (SP)
@@ -5218,7 +6156,7 @@ next285:
 	SHLQ $0x02, BX
 	ADDQ BX, 8(SP)
 	DECQ 16(SP)
-	JNZ  window282
+	JNZ  window334
 	VZEROUPPER
 	RET
 
@@ -5237,7 +6175,7 @@ TEXT ·winogradGradAVX2(SB), NOSPLIT, $24-88
 	MOVQ n+80(FP), BX
 	MOVQ BX, 16(SP)
 
-window286:
+window338:
 	MOVQ (SP), BX
 	MOVQ BX, SI
 	MOVQ rs+64(FP), DI
@@ -5246,9 +6184,9 @@ window286:
 	MOVQ c+72(FP), R8
 	MOVQ 8(SP), DI
 	SUBQ $0x00000008, R8
-	JLT  tail288
+	JLT  tail340
 
-loop287:
+loop339:
 	VMOVUPS (BX), Y0
 	VMOVUPS (SI), Y1
 	VADDPS  Y1, Y0, Y2
@@ -5288,11 +6226,11 @@ loop287:
 	ADDQ    $0x00000020, SI
 	ADDQ    $0x00000020, DI
 	SUBQ    $0x00000008, R8
-	JGE     loop287
+	JGE     loop339
 
-tail288:
+tail340:
 	ADDQ       $0x00000008, R8
-	JZ         next289
+	JZ         next341
 	LEAQ       tailAVX2<>+0(SB), R9
 	SHLQ       $0x02, R8
 	SUBQ       R8, R9
@@ -5334,7 +6272,7 @@ tail288:
 	VMASKMOVPS Y3, Y0, (BX)(AX*2)
 	VMASKMOVPS Y6, Y0, (BX)(CX*1)
 
-next289:
+next341:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*2), BX
 	MOVQ BX, (SP)
@@ -5342,7 +6280,7 @@ next289:
 	SHLQ $0x02, BX
 	ADDQ BX, 8(SP)
 	DECQ 16(SP)
-	JNZ  window286
+	JNZ  window338
 	VZEROUPPER
 	RET
 
@@ -5361,7 +6299,7 @@ TEXT ·winogradOutAVX2(SB), NOSPLIT, $24-88
 	MOVQ n+80(FP), BX
 	MOVQ BX, 16(SP)
 
-window290:
+window342:
 	MOVQ (SP), BX
 	MOVQ BX, SI
 	MOVQ rs+64(FP), DI
@@ -5370,9 +6308,9 @@ window290:
 	MOVQ c+72(FP), R8
 	MOVQ 8(SP), DI
 	SUBQ $0x00000008, R8
-	JLT  tail292
+	JLT  tail344
 
-loop291:
+loop343:
 	VMOVUPS (DI), Y0
 	VMOVUPS (DI)(AX*1), Y1
 	VMOVUPS (DI)(AX*2), Y2
@@ -5420,11 +6358,11 @@ loop291:
 	ADDQ    $0x00000020, SI
 	ADDQ    $0x00000020, DI
 	SUBQ    $0x00000008, R8
-	JGE     loop291
+	JGE     loop343
 
-tail292:
+tail344:
 	ADDQ       $0x00000008, R8
-	JZ         next293
+	JZ         next345
 	LEAQ       tailAVX2<>+0(SB), R9
 	SHLQ       $0x02, R8
 	SUBQ       R8, R9
@@ -5478,7 +6416,7 @@ tail292:
 	VMASKMOVPS Y5, Y0, (SI)
 	VMASKMOVPS Y6, Y0, (SI)(DX*1)
 
-next293:
+next345:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*2), BX
 	MOVQ BX, (SP)
@@ -5486,7 +6424,7 @@ next293:
 	SHLQ $0x02, BX
 	ADDQ BX, 8(SP)
 	DECQ 16(SP)
-	JNZ  window290
+	JNZ  window342
 	VZEROUPPER
 	RET
 
@@ -5505,7 +6443,7 @@ TEXT ·winogradOutAddAVX2(SB), NOSPLIT, $24-88
 	MOVQ n+80(FP), BX
 	MOVQ BX, 16(SP)
 
-window294:
+window346:
 	MOVQ (SP), BX
 	MOVQ BX, SI
 	MOVQ rs+64(FP), DI
@@ -5514,9 +6452,9 @@ window294:
 	MOVQ c+72(FP), R8
 	MOVQ 8(SP), DI
 	SUBQ $0x00000008, R8
-	JLT  tail296
+	JLT  tail348
 
-loop295:
+loop347:
 	VMOVUPS (DI), Y0
 	VMOVUPS (DI)(AX*1), Y1
 	VMOVUPS (DI)(AX*2), Y2
@@ -5568,11 +6506,11 @@ loop295:
 	ADDQ    $0x00000020, SI
 	ADDQ    $0x00000020, DI
 	SUBQ    $0x00000008, R8
-	JGE     loop295
+	JGE     loop347
 
-tail296:
+tail348:
 	ADDQ       $0x00000008, R8
-	JZ         next297
+	JZ         next349
 	LEAQ       tailAVX2<>+0(SB), R9
 	SHLQ       $0x02, R8
 	SUBQ       R8, R9
@@ -5634,7 +6572,7 @@ tail296:
 	VADDPS     Y1, Y6, Y6
 	VMASKMOVPS Y6, Y0, (SI)(DX*1)
 
-next297:
+next349:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*2), BX
 	MOVQ BX, (SP)
@@ -5642,7 +6580,7 @@ next297:
 	SHLQ $0x02, BX
 	ADDQ BX, 8(SP)
 	DECQ 16(SP)
-	JNZ  window294
+	JNZ  window346
 	VZEROUPPER
 	RET
 
@@ -5691,18 +6629,18 @@ k1x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial1x1
 	TESTQ        R9, R9
-	JZ           nobias298
+	JZ           nobias350
 	VMOVUPS      (R9), Y1
 	VADDPS       Y1, Y0, Y0
 
-nobias298:
+nobias350:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta299
+	JEQ    nobeta351
 	MOVQ   DI, R9
 	VADDPS (R9), Y0, Y0
 	ADDQ   R8, R9
 
-nobeta299:
+nobeta351:
 	VMOVUPS Y0, (DI)
 	ADDQ    R8, DI
 	JMP     next1x1
@@ -5716,19 +6654,19 @@ partial1x1:
 	SHRQ       $0x02, R10
 	VMOVUPS    32(R11), Y1
 	TESTQ      R9, R9
-	JZ         nobias300
+	JZ         nobias352
 	VMASKMOVPS (R9), Y1, Y2
 	VADDPS     Y2, Y0, Y0
 
-nobias300:
+nobias352:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta301
+	JEQ        nobeta353
 	MOVQ       DI, R9
 	VMASKMOVPS (R9), Y1, Y2
 	VADDPS     Y2, Y0, Y0
 	ADDQ       R8, R9
 
-nobeta301:
+nobeta353:
 	VMASKMOVPS Y0, Y1, (DI)
 	ADDQ       R8, DI
 
@@ -5792,21 +6730,21 @@ k2x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial2x1
 	TESTQ        R10, R10
-	JZ           nobias302
+	JZ           nobias354
 	VMOVUPS      (R10), Y2
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y2, Y1, Y1
 
-nobias302:
+nobias354:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta303
+	JEQ    nobeta355
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
 	VADDPS (R10), Y1, Y1
 	ADDQ   R9, R10
 
-nobeta303:
+nobeta355:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -5822,14 +6760,14 @@ partial2x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y2
 	TESTQ      R10, R10
-	JZ         nobias304
+	JZ         nobias356
 	VMASKMOVPS (R10), Y2, Y3
 	VADDPS     Y3, Y0, Y0
 	VADDPS     Y3, Y1, Y1
 
-nobias304:
+nobias356:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta305
+	JEQ        nobeta357
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y2, Y3
 	VADDPS     Y3, Y0, Y0
@@ -5838,7 +6776,7 @@ nobias304:
 	VADDPS     Y3, Y1, Y1
 	ADDQ       R9, R10
 
-nobeta305:
+nobeta357:
 	VMASKMOVPS Y0, Y2, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y2, (R8)
@@ -5909,15 +6847,15 @@ k3x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial3x1
 	TESTQ        R10, R10
-	JZ           nobias306
+	JZ           nobias358
 	VMOVUPS      (R10), Y3
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y3, Y1, Y1
 	VADDPS       Y3, Y2, Y2
 
-nobias306:
+nobias358:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta307
+	JEQ    nobeta359
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -5926,7 +6864,7 @@ nobias306:
 	VADDPS (R10), Y2, Y2
 	ADDQ   R9, R10
 
-nobeta307:
+nobeta359:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -5944,15 +6882,15 @@ partial3x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y3
 	TESTQ      R10, R10
-	JZ         nobias308
+	JZ         nobias360
 	VMASKMOVPS (R10), Y3, Y4
 	VADDPS     Y4, Y0, Y0
 	VADDPS     Y4, Y1, Y1
 	VADDPS     Y4, Y2, Y2
 
-nobias308:
+nobias360:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta309
+	JEQ        nobeta361
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y3, Y4
 	VADDPS     Y4, Y0, Y0
@@ -5964,7 +6902,7 @@ nobias308:
 	VADDPS     Y4, Y2, Y2
 	ADDQ       R9, R10
 
-nobeta309:
+nobeta361:
 	VMASKMOVPS Y0, Y3, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y3, (R8)
@@ -6045,16 +6983,16 @@ k4x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial4x1
 	TESTQ        R10, R10
-	JZ           nobias310
+	JZ           nobias362
 	VMOVUPS      (R10), Y4
 	VADDPS       Y4, Y0, Y0
 	VADDPS       Y4, Y1, Y1
 	VADDPS       Y4, Y2, Y2
 	VADDPS       Y4, Y3, Y3
 
-nobias310:
+nobias362:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta311
+	JEQ    nobeta363
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -6065,7 +7003,7 @@ nobias310:
 	VADDPS (R10), Y3, Y3
 	ADDQ   R9, R10
 
-nobeta311:
+nobeta363:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -6085,16 +7023,16 @@ partial4x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y4
 	TESTQ      R10, R10
-	JZ         nobias312
+	JZ         nobias364
 	VMASKMOVPS (R10), Y4, Y5
 	VADDPS     Y5, Y0, Y0
 	VADDPS     Y5, Y1, Y1
 	VADDPS     Y5, Y2, Y2
 	VADDPS     Y5, Y3, Y3
 
-nobias312:
+nobias364:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta313
+	JEQ        nobeta365
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y4, Y5
 	VADDPS     Y5, Y0, Y0
@@ -6109,7 +7047,7 @@ nobias312:
 	VADDPS     Y5, Y3, Y3
 	ADDQ       R9, R10
 
-nobeta313:
+nobeta365:
 	VMASKMOVPS Y0, Y4, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y4, (R8)
@@ -6197,7 +7135,7 @@ k5x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial5x1
 	TESTQ        R10, R10
-	JZ           nobias314
+	JZ           nobias366
 	VMOVUPS      (R10), Y5
 	VADDPS       Y5, Y0, Y0
 	VADDPS       Y5, Y1, Y1
@@ -6205,9 +7143,9 @@ k5x1:
 	VADDPS       Y5, Y3, Y3
 	VADDPS       Y5, Y4, Y4
 
-nobias314:
+nobias366:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta315
+	JEQ    nobeta367
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -6220,7 +7158,7 @@ nobias314:
 	VADDPS (R10), Y4, Y4
 	ADDQ   R9, R10
 
-nobeta315:
+nobeta367:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -6242,7 +7180,7 @@ partial5x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y5
 	TESTQ      R10, R10
-	JZ         nobias316
+	JZ         nobias368
 	VMASKMOVPS (R10), Y5, Y6
 	VADDPS     Y6, Y0, Y0
 	VADDPS     Y6, Y1, Y1
@@ -6250,9 +7188,9 @@ partial5x1:
 	VADDPS     Y6, Y3, Y3
 	VADDPS     Y6, Y4, Y4
 
-nobias316:
+nobias368:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta317
+	JEQ        nobeta369
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y5, Y6
 	VADDPS     Y6, Y0, Y0
@@ -6270,7 +7208,7 @@ nobias316:
 	VADDPS     Y6, Y4, Y4
 	ADDQ       R9, R10
 
-nobeta317:
+nobeta369:
 	VMASKMOVPS Y0, Y5, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y5, (R8)
@@ -6365,7 +7303,7 @@ k6x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial6x1
 	TESTQ        R10, R10
-	JZ           nobias318
+	JZ           nobias370
 	VMOVUPS      (R10), Y6
 	VADDPS       Y6, Y0, Y0
 	VADDPS       Y6, Y1, Y1
@@ -6374,9 +7312,9 @@ k6x1:
 	VADDPS       Y6, Y4, Y4
 	VADDPS       Y6, Y5, Y5
 
-nobias318:
+nobias370:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta319
+	JEQ    nobeta371
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -6391,7 +7329,7 @@ nobias318:
 	VADDPS (R10), Y5, Y5
 	ADDQ   R9, R10
 
-nobeta319:
+nobeta371:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -6415,7 +7353,7 @@ partial6x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y6
 	TESTQ      R10, R10
-	JZ         nobias320
+	JZ         nobias372
 	VMASKMOVPS (R10), Y6, Y7
 	VADDPS     Y7, Y0, Y0
 	VADDPS     Y7, Y1, Y1
@@ -6424,9 +7362,9 @@ partial6x1:
 	VADDPS     Y7, Y4, Y4
 	VADDPS     Y7, Y5, Y5
 
-nobias320:
+nobias372:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta321
+	JEQ        nobeta373
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y6, Y7
 	VADDPS     Y7, Y0, Y0
@@ -6447,7 +7385,7 @@ nobias320:
 	VADDPS     Y7, Y5, Y5
 	ADDQ       R9, R10
 
-nobeta321:
+nobeta373:
 	VMASKMOVPS Y0, Y6, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y6, (R8)
@@ -6519,21 +7457,21 @@ k1x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial1x2
 	TESTQ        R9, R9
-	JZ           nobias322
+	JZ           nobias374
 	VMOVUPS      (R9), Y2
 	VADDPS       Y2, Y0, Y0
 	VMOVUPS      32(R9), Y2
 	VADDPS       Y2, Y1, Y1
 
-nobias322:
+nobias374:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta323
+	JEQ    nobeta375
 	MOVQ   DI, R9
 	VADDPS (R9), Y0, Y0
 	VADDPS 32(R9), Y1, Y1
 	ADDQ   R8, R9
 
-nobeta323:
+nobeta375:
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	ADDQ    R8, DI
@@ -6548,22 +7486,22 @@ partial1x2:
 	SHRQ       $0x02, R10
 	VMOVUPS    32(R11), Y2
 	TESTQ      R9, R9
-	JZ         nobias324
+	JZ         nobias376
 	VMOVUPS    (R9), Y3
 	VADDPS     Y3, Y0, Y0
 	VMASKMOVPS 32(R9), Y2, Y3
 	VADDPS     Y3, Y1, Y1
 
-nobias324:
+nobias376:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta325
+	JEQ        nobeta377
 	MOVQ       DI, R9
 	VADDPS     (R9), Y0, Y0
 	VMASKMOVPS 32(R9), Y2, Y3
 	VADDPS     Y3, Y1, Y1
 	ADDQ       R8, R9
 
-nobeta325:
+nobeta377:
 	VMOVUPS    Y0, (DI)
 	VMASKMOVPS Y1, Y2, 32(DI)
 	ADDQ       R8, DI
@@ -6633,7 +7571,7 @@ k2x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial2x2
 	TESTQ        R10, R10
-	JZ           nobias326
+	JZ           nobias378
 	VMOVUPS      (R10), Y4
 	VADDPS       Y4, Y0, Y0
 	VADDPS       Y4, Y2, Y2
@@ -6641,9 +7579,9 @@ k2x2:
 	VADDPS       Y4, Y1, Y1
 	VADDPS       Y4, Y3, Y3
 
-nobias326:
+nobias378:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta327
+	JEQ    nobeta379
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -6652,7 +7590,7 @@ nobias326:
 	VADDPS 32(R10), Y3, Y3
 	ADDQ   R9, R10
 
-nobeta327:
+nobeta379:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -6670,7 +7608,7 @@ partial2x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y4
 	TESTQ      R10, R10
-	JZ         nobias328
+	JZ         nobias380
 	VMOVUPS    (R10), Y5
 	VADDPS     Y5, Y0, Y0
 	VADDPS     Y5, Y2, Y2
@@ -6678,9 +7616,9 @@ partial2x2:
 	VADDPS     Y5, Y1, Y1
 	VADDPS     Y5, Y3, Y3
 
-nobias328:
+nobias380:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta329
+	JEQ        nobeta381
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y4, Y5
@@ -6691,7 +7629,7 @@ nobias328:
 	VADDPS     Y5, Y3, Y3
 	ADDQ       R9, R10
 
-nobeta329:
+nobeta381:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y4, 32(R8)
 	ADDQ       R9, R8
@@ -6771,7 +7709,7 @@ k3x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial3x2
 	TESTQ        R10, R10
-	JZ           nobias330
+	JZ           nobias382
 	VMOVUPS      (R10), Y6
 	VADDPS       Y6, Y0, Y0
 	VADDPS       Y6, Y2, Y2
@@ -6781,9 +7719,9 @@ k3x2:
 	VADDPS       Y6, Y3, Y3
 	VADDPS       Y6, Y5, Y5
 
-nobias330:
+nobias382:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta331
+	JEQ    nobeta383
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -6795,7 +7733,7 @@ nobias330:
 	VADDPS 32(R10), Y5, Y5
 	ADDQ   R9, R10
 
-nobeta331:
+nobeta383:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -6816,7 +7754,7 @@ partial3x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y6
 	TESTQ      R10, R10
-	JZ         nobias332
+	JZ         nobias384
 	VMOVUPS    (R10), Y7
 	VADDPS     Y7, Y0, Y0
 	VADDPS     Y7, Y2, Y2
@@ -6826,9 +7764,9 @@ partial3x2:
 	VADDPS     Y7, Y3, Y3
 	VADDPS     Y7, Y5, Y5
 
-nobias332:
+nobias384:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta333
+	JEQ        nobeta385
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y6, Y7
@@ -6843,7 +7781,7 @@ nobias332:
 	VADDPS     Y7, Y5, Y5
 	ADDQ       R9, R10
 
-nobeta333:
+nobeta385:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y6, 32(R8)
 	ADDQ       R9, R8
@@ -6936,7 +7874,7 @@ k4x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial4x2
 	TESTQ        R10, R10
-	JZ           nobias334
+	JZ           nobias386
 	VMOVUPS      (R10), Y8
 	VADDPS       Y8, Y0, Y0
 	VADDPS       Y8, Y2, Y2
@@ -6948,9 +7886,9 @@ k4x2:
 	VADDPS       Y8, Y5, Y5
 	VADDPS       Y8, Y7, Y7
 
-nobias334:
+nobias386:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta335
+	JEQ    nobeta387
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -6965,7 +7903,7 @@ nobias334:
 	VADDPS 32(R10), Y7, Y7
 	ADDQ   R9, R10
 
-nobeta335:
+nobeta387:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -6989,7 +7927,7 @@ partial4x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y8
 	TESTQ      R10, R10
-	JZ         nobias336
+	JZ         nobias388
 	VMOVUPS    (R10), Y9
 	VADDPS     Y9, Y0, Y0
 	VADDPS     Y9, Y2, Y2
@@ -7001,9 +7939,9 @@ partial4x2:
 	VADDPS     Y9, Y5, Y5
 	VADDPS     Y9, Y7, Y7
 
-nobias336:
+nobias388:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta337
+	JEQ        nobeta389
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y8, Y9
@@ -7022,7 +7960,7 @@ nobias336:
 	VADDPS     Y9, Y7, Y7
 	ADDQ       R9, R10
 
-nobeta337:
+nobeta389:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y8, 32(R8)
 	ADDQ       R9, R8
@@ -7125,7 +8063,7 @@ k5x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial5x2
 	TESTQ        R10, R10
-	JZ           nobias338
+	JZ           nobias390
 	VMOVUPS      (R10), Y10
 	VADDPS       Y10, Y0, Y0
 	VADDPS       Y10, Y2, Y2
@@ -7139,9 +8077,9 @@ k5x2:
 	VADDPS       Y10, Y7, Y7
 	VADDPS       Y10, Y9, Y9
 
-nobias338:
+nobias390:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta339
+	JEQ    nobeta391
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -7159,7 +8097,7 @@ nobias338:
 	VADDPS 32(R10), Y9, Y9
 	ADDQ   R9, R10
 
-nobeta339:
+nobeta391:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -7186,7 +8124,7 @@ partial5x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y10
 	TESTQ      R10, R10
-	JZ         nobias340
+	JZ         nobias392
 	VMOVUPS    (R10), Y11
 	VADDPS     Y11, Y0, Y0
 	VADDPS     Y11, Y2, Y2
@@ -7200,9 +8138,9 @@ partial5x2:
 	VADDPS     Y11, Y7, Y7
 	VADDPS     Y11, Y9, Y9
 
-nobias340:
+nobias392:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta341
+	JEQ        nobeta393
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y10, Y11
@@ -7225,7 +8163,7 @@ nobias340:
 	VADDPS     Y11, Y9, Y9
 	ADDQ       R9, R10
 
-nobeta341:
+nobeta393:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y10, 32(R8)
 	ADDQ       R9, R8
@@ -7338,7 +8276,7 @@ k6x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial6x2
 	TESTQ        R10, R10
-	JZ           nobias342
+	JZ           nobias394
 	VMOVUPS      (R10), Y12
 	VADDPS       Y12, Y0, Y0
 	VADDPS       Y12, Y2, Y2
@@ -7354,9 +8292,9 @@ k6x2:
 	VADDPS       Y12, Y9, Y9
 	VADDPS       Y12, Y11, Y11
 
-nobias342:
+nobias394:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta343
+	JEQ    nobeta395
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -7377,7 +8315,7 @@ nobias342:
 	VADDPS 32(R10), Y11, Y11
 	ADDQ   R9, R10
 
-nobeta343:
+nobeta395:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -7407,7 +8345,7 @@ partial6x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y12
 	TESTQ      R10, R10
-	JZ         nobias344
+	JZ         nobias396
 	VMOVUPS    (R10), Y13
 	VADDPS     Y13, Y0, Y0
 	VADDPS     Y13, Y2, Y2
@@ -7423,9 +8361,9 @@ partial6x2:
 	VADDPS     Y13, Y9, Y9
 	VADDPS     Y13, Y11, Y11
 
-nobias344:
+nobias396:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta345
+	JEQ        nobeta397
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y12, Y13
@@ -7452,7 +8390,7 @@ nobias344:
 	VADDPS     Y13, Y11, Y11
 	ADDQ       R9, R10
 
-nobeta345:
+nobeta397:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y12, 32(R8)
 	ADDQ       R9, R8
@@ -7505,7 +8443,7 @@ TEXT ·peakAVX2(SB), NOSPLIT, $0-8
 	VXORPS Y11, Y11, Y11
 	VXORPS Y12, Y12, Y12
 
-peak346:
+peak398:
 	VFMADD231PS Y12, Y12, Y0
 	VFMADD231PS Y12, Y12, Y1
 	VFMADD231PS Y12, Y12, Y2
@@ -7519,6 +8457,6 @@ peak346:
 	VFMADD231PS Y12, Y12, Y10
 	VFMADD231PS Y12, Y12, Y11
 	DECQ        AX
-	JNZ         peak346
+	JNZ         peak398
 	VZEROUPPER
 	RET

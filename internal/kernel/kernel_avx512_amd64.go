@@ -149,6 +149,39 @@ func depthGrad3AVX512(w []float32, x []float32, dy []float32, n int, c int, step
 func depthGrad5AVX512(w []float32, x []float32, dy []float32, n int, c int, step int)
 
 //go:noescape
+func channelMomentsAVX512(sum []float32, squares []float32, x []float32, shift []float32, n int, c int)
+
+//go:noescape
+func channelAffineAVX512(y []float32, x []float32, mul []float32, add []float32, n int, c int, floor float32)
+
+//go:noescape
+func channelAffineAddAVX512(y []float32, x []float32, res []float32, mul []float32, add []float32, n int, c int, floor float32)
+
+//go:noescape
+func channelGradSumsAVX512(sum []float32, dot []float32, x []float32, y []float32, dy []float32, mean []float32, n int, c int, floor float32)
+
+//go:noescape
+func channelGradAVX512(dx []float32, x []float32, y []float32, dy []float32, a []float32, b []float32, k []float32, n int, c int, floor float32)
+
+//go:noescape
+func channelGradAddAVX512(dx []float32, x []float32, y []float32, dy []float32, a []float32, b []float32, k []float32, n int, c int, floor float32)
+
+//go:noescape
+func aboveAVX512(dst []float32, y []float32, dy []float32, floor float32)
+
+//go:noescape
+func aboveAddAVX512(dst []float32, y []float32, dy []float32, floor float32)
+
+//go:noescape
+func pool2AVX512(y []float32, x []float32, rs int, c int, n int)
+
+//go:noescape
+func pool2GradAVX512(dx []float32, x []float32, y []float32, dy []float32, rs int, c int, n int)
+
+//go:noescape
+func pool2GradAddAVX512(dx []float32, x []float32, y []float32, dy []float32, rs int, c int, n int)
+
+//go:noescape
 func winogradInAVX512(dst []float32, src []float32, ds int, ld int, rs int, c int, n int)
 
 //go:noescape

@@ -5360,6 +5360,922 @@ end280:
 	VZEROUPPER
 	RET
 
+// func channelMomentsAVX512(sum []float32, squares []float32, x []float32, shift []float32, n int, c int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·channelMomentsAVX512(SB), NOSPLIT, $0-112
+	MOVQ x_base+48(FP), AX
+	MOVQ sum_base+0(FP), CX
+	MOVQ squares_base+24(FP), DX
+	MOVQ shift_base+72(FP), BX
+	MOVQ c+104(FP), SI
+	SHLQ $0x02, SI
+	MOVQ c+104(FP), DI
+	SUBQ $0x00000010, DI
+	JLT  tail283
+
+loop282:
+	MOVQ    AX, R8
+	VMOVUPS (BX), Z0
+	VMOVAPS Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	MOVQ    n+96(FP), R9
+
+row285:
+	VMOVUPS     (R8), Z3
+	VSUBPS      Z0, Z3, Z3
+	VADDPS      Z3, Z1, Z1
+	VFMADD231PS Z3, Z3, Z2
+	ADDQ        SI, R8
+	DECQ        R9
+	JNZ         row285
+	VADDPS      (CX), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	VADDPS      (DX), Z2, Z2
+	VMOVUPS     Z2, (DX)
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	ADDQ        $0x00000040, BX
+	SUBQ        $0x00000010, DI
+	JGE         loop282
+
+tail283:
+	ADDQ      $0x00000010, DI
+	JZ        end284
+	MOVL      $0xffffffff, R8
+	BZHIL     DI, R8, R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (BX), K1, Z0
+	VMOVAPS   Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	MOVQ      n+96(FP), BX
+
+row286:
+	VMOVUPS.Z   (AX), K1, Z3
+	VSUBPS      Z0, Z3, Z3
+	VADDPS      Z3, Z1, Z1
+	VFMADD231PS Z3, Z3, Z2
+	ADDQ        SI, AX
+	DECQ        BX
+	JNZ         row286
+	VMOVUPS.Z   (CX), K1, Z0
+	VADDPS      Z0, Z1, Z1
+	VMOVUPS     Z1, K1, (CX)
+	VMOVUPS.Z   (DX), K1, Z0
+	VADDPS      Z0, Z2, Z2
+	VMOVUPS     Z2, K1, (DX)
+
+end284:
+	VZEROUPPER
+	RET
+
+// func channelAffineAVX512(y []float32, x []float32, mul []float32, add []float32, n int, c int, floor float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·channelAffineAVX512(SB), NOSPLIT, $0-116
+	VMOVSS       floor+112(FP), X0
+	VBROADCASTSS X0, Z2
+	MOVQ         y_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	MOVQ         mul_base+48(FP), DX
+	MOVQ         add_base+72(FP), BX
+	MOVQ         c+104(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         c+104(FP), DI
+	SUBQ         $0x00000010, DI
+	JLT          tail288
+
+loop287:
+	MOVQ    AX, R8
+	MOVQ    CX, R9
+	VMOVUPS (DX), Z0
+	VMOVUPS (BX), Z1
+	VMOVAPS Z0, Z0
+	VMOVAPS Z1, Z1
+	MOVQ    n+96(FP), R10
+
+row290:
+	VMOVUPS     (R9), Z3
+	VFMADD213PS Z1, Z0, Z3
+	VMAXPS      Z3, Z2, Z3
+	VMOVUPS     Z3, (R8)
+	ADDQ        SI, R8
+	ADDQ        SI, R9
+	DECQ        R10
+	JNZ         row290
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	ADDQ        $0x00000040, BX
+	SUBQ        $0x00000010, DI
+	JGE         loop287
+
+tail288:
+	ADDQ      $0x00000010, DI
+	JZ        end289
+	MOVL      $0xffffffff, R8
+	BZHIL     DI, R8, R8
+	KMOVW     R8, K1
+	MOVQ      CX, CX
+	VMOVUPS.Z (DX), K1, Z0
+	VMOVUPS.Z (BX), K1, Z1
+	VMOVAPS   Z0, Z0
+	VMOVAPS   Z1, Z1
+	MOVQ      n+96(FP), DX
+
+row291:
+	VMOVUPS.Z   (CX), K1, Z3
+	VFMADD213PS Z1, Z0, Z3
+	VMAXPS      Z3, Z2, Z3
+	VMOVUPS     Z3, K1, (AX)
+	ADDQ        SI, AX
+	ADDQ        SI, CX
+	DECQ        DX
+	JNZ         row291
+
+end289:
+	VZEROUPPER
+	RET
+
+// func channelAffineAddAVX512(y []float32, x []float32, res []float32, mul []float32, add []float32, n int, c int, floor float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·channelAffineAddAVX512(SB), NOSPLIT, $0-140
+	VMOVSS       floor+136(FP), X0
+	VBROADCASTSS X0, Z2
+	MOVQ         y_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	MOVQ         res_base+48(FP), DX
+	MOVQ         mul_base+72(FP), BX
+	MOVQ         add_base+96(FP), SI
+	MOVQ         c+128(FP), DI
+	SHLQ         $0x02, DI
+	MOVQ         c+128(FP), R8
+	SUBQ         $0x00000010, R8
+	JLT          tail293
+
+loop292:
+	MOVQ    AX, R9
+	MOVQ    CX, R10
+	MOVQ    DX, R11
+	VMOVUPS (BX), Z0
+	VMOVUPS (SI), Z1
+	VMOVAPS Z0, Z0
+	VMOVAPS Z1, Z1
+	MOVQ    n+120(FP), R12
+
+row295:
+	VMOVUPS     (R10), Z3
+	VFMADD213PS Z1, Z0, Z3
+	VADDPS      (R11), Z3, Z3
+	VMAXPS      Z3, Z2, Z3
+	VMOVUPS     Z3, (R9)
+	ADDQ        DI, R9
+	ADDQ        DI, R10
+	ADDQ        DI, R11
+	DECQ        R12
+	JNZ         row295
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000040, SI
+	SUBQ        $0x00000010, R8
+	JGE         loop292
+
+tail293:
+	ADDQ      $0x00000010, R8
+	JZ        end294
+	MOVL      $0xffffffff, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	MOVQ      CX, CX
+	VMOVUPS.Z (BX), K1, Z0
+	VMOVUPS.Z (SI), K1, Z1
+	VMOVAPS   Z0, Z0
+	VMOVAPS   Z1, Z1
+	MOVQ      n+120(FP), BX
+
+row296:
+	VMOVUPS.Z   (CX), K1, Z3
+	VFMADD213PS Z1, Z0, Z3
+	VMOVUPS.Z   (DX), K1, Z4
+	VADDPS      Z4, Z3, Z3
+	VMAXPS      Z3, Z2, Z3
+	VMOVUPS     Z3, K1, (AX)
+	ADDQ        DI, AX
+	ADDQ        DI, CX
+	ADDQ        DI, DX
+	DECQ        BX
+	JNZ         row296
+
+end294:
+	VZEROUPPER
+	RET
+
+// func channelGradSumsAVX512(sum []float32, dot []float32, x []float32, y []float32, dy []float32, mean []float32, n int, c int, floor float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·channelGradSumsAVX512(SB), NOSPLIT, $0-164
+	VMOVSS       floor+160(FP), X0
+	VBROADCASTSS X0, Z3
+	VXORPS       Z4, Z4, Z4
+	MOVQ         x_base+48(FP), AX
+	MOVQ         y_base+72(FP), CX
+	MOVQ         dy_base+96(FP), DX
+	MOVQ         sum_base+0(FP), BX
+	MOVQ         dot_base+24(FP), SI
+	MOVQ         mean_base+120(FP), DI
+	MOVQ         c+152(FP), R8
+	SHLQ         $0x02, R8
+	MOVQ         c+152(FP), R9
+	SUBQ         $0x00000010, R9
+	JLT          tail298
+
+loop297:
+	MOVQ    AX, R10
+	MOVQ    CX, R11
+	MOVQ    DX, R12
+	VMOVUPS (DI), Z0
+	VMOVAPS Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	MOVQ    n+144(FP), R13
+
+row300:
+	VMOVUPS     (R11), Z5
+	VMOVUPS     (R12), Z6
+	VCMPPS      $0x11, Z5, Z3, K1
+	VBLENDMPS   Z6, Z4, K1, Z7
+	VMOVUPS     (R10), Z5
+	VSUBPS      Z0, Z5, Z5
+	VADDPS      Z7, Z1, Z1
+	VFMADD231PS Z5, Z7, Z2
+	ADDQ        R8, R10
+	ADDQ        R8, R11
+	ADDQ        R8, R12
+	DECQ        R13
+	JNZ         row300
+	VADDPS      (BX), Z1, Z1
+	VMOVUPS     Z1, (BX)
+	VADDPS      (SI), Z2, Z2
+	VMOVUPS     Z2, (SI)
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	SUBQ        $0x00000010, R9
+	JGE         loop297
+
+tail298:
+	ADDQ      $0x00000010, R9
+	JZ        end299
+	MOVL      $0xffffffff, R10
+	BZHIL     R9, R10, R10
+	KMOVW     R10, K1
+	MOVQ      CX, CX
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVAPS   Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VXORPS    Z2, Z2, Z2
+	MOVQ      n+144(FP), DI
+
+row301:
+	VMOVUPS.Z   (CX), K1, Z5
+	VMOVUPS.Z   (DX), K1, Z6
+	VCMPPS      $0x11, Z5, Z3, K2
+	VBLENDMPS   Z6, Z4, K2, Z8
+	VMOVUPS.Z   (AX), K1, Z5
+	VSUBPS      Z0, Z5, Z5
+	VADDPS      Z8, Z1, Z1
+	VFMADD231PS Z5, Z8, Z2
+	ADDQ        R8, AX
+	ADDQ        R8, CX
+	ADDQ        R8, DX
+	DECQ        DI
+	JNZ         row301
+	VMOVUPS.Z   (BX), K1, Z0
+	VADDPS      Z0, Z1, Z1
+	VMOVUPS     Z1, K1, (BX)
+	VMOVUPS.Z   (SI), K1, Z0
+	VADDPS      Z0, Z2, Z2
+	VMOVUPS     Z2, K1, (SI)
+
+end299:
+	VZEROUPPER
+	RET
+
+// func channelGradAVX512(dx []float32, x []float32, y []float32, dy []float32, a []float32, b []float32, k []float32, n int, c int, floor float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·channelGradAVX512(SB), NOSPLIT, $0-188
+	VMOVSS       floor+184(FP), X0
+	VBROADCASTSS X0, Z3
+	VXORPS       Z4, Z4, Z4
+	MOVQ         dx_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	MOVQ         y_base+48(FP), DX
+	MOVQ         dy_base+72(FP), BX
+	MOVQ         a_base+96(FP), SI
+	MOVQ         b_base+120(FP), DI
+	MOVQ         k_base+144(FP), R8
+	MOVQ         c+176(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         c+176(FP), R10
+	SUBQ         $0x00000010, R10
+	JLT          tail303
+
+loop302:
+	MOVQ    AX, R11
+	MOVQ    CX, R12
+	MOVQ    DX, R13
+	MOVQ    BX, R14
+	VMOVUPS (SI), Z0
+	VMOVUPS (DI), Z1
+	VMOVUPS (R8), Z2
+	VMOVAPS Z0, Z0
+	VMOVAPS Z1, Z1
+	VMOVAPS Z2, Z2
+	MOVQ    n+168(FP), R15
+
+row305:
+	VMOVUPS     (R13), Z5
+	VMOVUPS     (R14), Z6
+	VCMPPS      $0x11, Z5, Z3, K1
+	VBLENDMPS   Z6, Z4, K1, Z7
+	VMOVUPS     (R12), Z5
+	VFMADD213PS Z2, Z1, Z5
+	VFMADD231PS Z0, Z7, Z5
+	VMOVUPS     Z5, (R11)
+	ADDQ        R9, R11
+	ADDQ        R9, R12
+	ADDQ        R9, R13
+	ADDQ        R9, R14
+	DECQ        R15
+	JNZ         row305
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	ADDQ        $0x00000040, R8
+	SUBQ        $0x00000010, R10
+	JGE         loop302
+
+tail303:
+	ADDQ      $0x00000010, R10
+	JZ        end304
+	MOVL      $0xffffffff, R11
+	BZHIL     R10, R11, R11
+	KMOVW     R11, K1
+	MOVQ      CX, CX
+	MOVQ      BX, BX
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z (DI), K1, Z1
+	VMOVUPS.Z (R8), K1, Z2
+	VMOVAPS   Z0, Z0
+	VMOVAPS   Z1, Z1
+	VMOVAPS   Z2, Z2
+	MOVQ      n+168(FP), SI
+
+row306:
+	VMOVUPS.Z   (DX), K1, Z5
+	VMOVUPS.Z   (BX), K1, Z6
+	VCMPPS      $0x11, Z5, Z3, K2
+	VBLENDMPS   Z6, Z4, K2, Z8
+	VMOVUPS.Z   (CX), K1, Z5
+	VFMADD213PS Z2, Z1, Z5
+	VFMADD231PS Z0, Z8, Z5
+	VMOVUPS     Z5, K1, (AX)
+	ADDQ        R9, AX
+	ADDQ        R9, CX
+	ADDQ        R9, DX
+	ADDQ        R9, BX
+	DECQ        SI
+	JNZ         row306
+
+end304:
+	VZEROUPPER
+	RET
+
+// func channelGradAddAVX512(dx []float32, x []float32, y []float32, dy []float32, a []float32, b []float32, k []float32, n int, c int, floor float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·channelGradAddAVX512(SB), NOSPLIT, $0-188
+	VMOVSS       floor+184(FP), X0
+	VBROADCASTSS X0, Z3
+	VXORPS       Z4, Z4, Z4
+	MOVQ         dx_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	MOVQ         y_base+48(FP), DX
+	MOVQ         dy_base+72(FP), BX
+	MOVQ         a_base+96(FP), SI
+	MOVQ         b_base+120(FP), DI
+	MOVQ         k_base+144(FP), R8
+	MOVQ         c+176(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         c+176(FP), R10
+	SUBQ         $0x00000010, R10
+	JLT          tail308
+
+loop307:
+	MOVQ    AX, R11
+	MOVQ    CX, R12
+	MOVQ    DX, R13
+	MOVQ    BX, R14
+	VMOVUPS (SI), Z0
+	VMOVUPS (DI), Z1
+	VMOVUPS (R8), Z2
+	VMOVAPS Z0, Z0
+	VMOVAPS Z1, Z1
+	VMOVAPS Z2, Z2
+	MOVQ    n+168(FP), R15
+
+row310:
+	VMOVUPS     (R13), Z5
+	VMOVUPS     (R14), Z6
+	VCMPPS      $0x11, Z5, Z3, K1
+	VBLENDMPS   Z6, Z4, K1, Z7
+	VMOVUPS     (R12), Z5
+	VFMADD213PS Z2, Z1, Z5
+	VFMADD231PS Z0, Z7, Z5
+	VADDPS      (R11), Z5, Z5
+	VMOVUPS     Z5, (R11)
+	ADDQ        R9, R11
+	ADDQ        R9, R12
+	ADDQ        R9, R13
+	ADDQ        R9, R14
+	DECQ        R15
+	JNZ         row310
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	ADDQ        $0x00000040, R8
+	SUBQ        $0x00000010, R10
+	JGE         loop307
+
+tail308:
+	ADDQ      $0x00000010, R10
+	JZ        end309
+	MOVL      $0xffffffff, R11
+	BZHIL     R10, R11, R11
+	KMOVW     R11, K1
+	MOVQ      CX, CX
+	MOVQ      BX, BX
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z (DI), K1, Z1
+	VMOVUPS.Z (R8), K1, Z2
+	VMOVAPS   Z0, Z0
+	VMOVAPS   Z1, Z1
+	VMOVAPS   Z2, Z2
+	MOVQ      n+168(FP), SI
+
+row311:
+	VMOVUPS.Z   (DX), K1, Z5
+	VMOVUPS.Z   (BX), K1, Z6
+	VCMPPS      $0x11, Z5, Z3, K2
+	VBLENDMPS   Z6, Z4, K2, Z8
+	VMOVUPS.Z   (CX), K1, Z5
+	VFMADD213PS Z2, Z1, Z5
+	VFMADD231PS Z0, Z8, Z5
+	VMOVUPS.Z   (AX), K1, Z6
+	VADDPS      Z6, Z5, Z5
+	VMOVUPS     Z5, K1, (AX)
+	ADDQ        R9, AX
+	ADDQ        R9, CX
+	ADDQ        R9, DX
+	ADDQ        R9, BX
+	DECQ        SI
+	JNZ         row311
+
+end309:
+	VZEROUPPER
+	RET
+
+// func aboveAVX512(dst []float32, y []float32, dy []float32, floor float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·aboveAVX512(SB), NOSPLIT, $0-76
+	VMOVSS       floor+72(FP), X0
+	VBROADCASTSS X0, Z0
+	VXORPS       Z5, Z5, Z5
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         y_base+24(FP), CX
+	MOVQ         dy_base+48(FP), DX
+	MOVQ         dst_len+8(FP), BX
+	XORQ         SI, SI
+	SUBQ         $0x00000020, BX
+	JLT          out313
+
+loop312:
+	VMOVUPS   (CX)(SI*4), Z6
+	VMOVUPS   (DX)(SI*4), Z7
+	VCMPPS    $0x11, Z6, Z0, K1
+	VBLENDMPS Z7, Z5, K1, Z1
+	VMOVUPS   Z1, (AX)(SI*4)
+	VMOVUPS   64(CX)(SI*4), Z6
+	VMOVUPS   64(DX)(SI*4), Z7
+	VCMPPS    $0x11, Z6, Z0, K1
+	VBLENDMPS Z7, Z5, K1, Z2
+	VMOVUPS   Z2, 64(AX)(SI*4)
+	ADDQ      $0x00000020, SI
+	SUBQ      $0x00000020, BX
+	JGE       loop312
+
+out313:
+	ADDQ $0x00000020, BX
+	SUBQ $0x00000010, BX
+	JLT  out315
+
+loop314:
+	VMOVUPS   (CX)(SI*4), Z1
+	VMOVUPS   (DX)(SI*4), Z2
+	VCMPPS    $0x11, Z1, Z0, K1
+	VBLENDMPS Z2, Z5, K1, Z3
+	VMOVUPS   Z3, (AX)(SI*4)
+	ADDQ      $0x00000010, SI
+	SUBQ      $0x00000010, BX
+	JGE       loop314
+
+out315:
+	ADDQ      $0x00000010, BX
+	TESTQ     BX, BX
+	JZ        end316
+	MOVL      $0xffffffff, DI
+	BZHIL     BX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX)(SI*4), K1, Z1
+	VMOVUPS.Z (DX)(SI*4), K1, Z2
+	VCMPPS    $0x11, Z1, Z0, K2
+	VBLENDMPS Z2, Z5, K2, Z4
+	VMOVUPS   Z4, K1, (AX)(SI*4)
+
+end316:
+	VZEROUPPER
+	RET
+
+// func aboveAddAVX512(dst []float32, y []float32, dy []float32, floor float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·aboveAddAVX512(SB), NOSPLIT, $0-76
+	VMOVSS       floor+72(FP), X0
+	VBROADCASTSS X0, Z0
+	VXORPS       Z5, Z5, Z5
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         y_base+24(FP), CX
+	MOVQ         dy_base+48(FP), DX
+	MOVQ         dst_len+8(FP), BX
+	XORQ         SI, SI
+	SUBQ         $0x00000020, BX
+	JLT          out318
+
+loop317:
+	VMOVUPS   (CX)(SI*4), Z6
+	VMOVUPS   (DX)(SI*4), Z7
+	VCMPPS    $0x11, Z6, Z0, K1
+	VBLENDMPS Z7, Z5, K1, Z1
+	VMOVUPS   (AX)(SI*4), Z6
+	VADDPS    Z1, Z6, Z6
+	VMOVUPS   Z6, (AX)(SI*4)
+	VMOVUPS   64(CX)(SI*4), Z6
+	VMOVUPS   64(DX)(SI*4), Z7
+	VCMPPS    $0x11, Z6, Z0, K1
+	VBLENDMPS Z7, Z5, K1, Z2
+	VMOVUPS   64(AX)(SI*4), Z6
+	VADDPS    Z2, Z6, Z6
+	VMOVUPS   Z6, 64(AX)(SI*4)
+	ADDQ      $0x00000020, SI
+	SUBQ      $0x00000020, BX
+	JGE       loop317
+
+out318:
+	ADDQ $0x00000020, BX
+	SUBQ $0x00000010, BX
+	JLT  out320
+
+loop319:
+	VMOVUPS   (CX)(SI*4), Z1
+	VMOVUPS   (DX)(SI*4), Z2
+	VCMPPS    $0x11, Z1, Z0, K1
+	VBLENDMPS Z2, Z5, K1, Z3
+	VMOVUPS   (AX)(SI*4), Z1
+	VADDPS    Z3, Z1, Z1
+	VMOVUPS   Z1, (AX)(SI*4)
+	ADDQ      $0x00000010, SI
+	SUBQ      $0x00000010, BX
+	JGE       loop319
+
+out320:
+	ADDQ      $0x00000010, BX
+	TESTQ     BX, BX
+	JZ        end321
+	MOVL      $0xffffffff, DI
+	BZHIL     BX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX)(SI*4), K1, Z1
+	VMOVUPS.Z (DX)(SI*4), K1, Z2
+	VCMPPS    $0x11, Z1, Z0, K2
+	VBLENDMPS Z2, Z5, K2, Z4
+	VMOVUPS.Z (AX)(SI*4), K1, Z0
+	VADDPS    Z4, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(SI*4)
+
+end321:
+	VZEROUPPER
+	RET
+
+// func pool2AVX512(y []float32, x []float32, rs int, c int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·pool2AVX512(SB), NOSPLIT, $0-72
+	MOVQ rs+48(FP), AX
+	MOVQ c+56(FP), CX
+	SHLQ $0x02, CX
+	MOVQ x_base+24(FP), DX
+	LEAQ (DX)(AX*4), AX
+	MOVQ y_base+0(FP), BX
+	MOVQ n+64(FP), SI
+
+window322:
+	MOVQ c+56(FP), DI
+	SUBQ $0x00000010, DI
+	JLT  tail324
+
+loop323:
+	VMOVUPS   (DX), Z0
+	VMOVUPS   (DX)(CX*1), Z1
+	VMAXPS    Z0, Z1, Z0
+	VCMPPS    $0x03, Z1, Z1, K1
+	VBLENDMPS Z1, Z0, K1, Z2
+	VMOVUPS   (AX), Z0
+	VMAXPS    Z2, Z0, Z1
+	VCMPPS    $0x03, Z0, Z0, K1
+	VBLENDMPS Z0, Z1, K1, Z3
+	VMOVUPS   (AX)(CX*1), Z0
+	VMAXPS    Z3, Z0, Z1
+	VCMPPS    $0x03, Z0, Z0, K1
+	VBLENDMPS Z0, Z1, K1, Z4
+	VMOVUPS   Z4, (BX)
+	ADDQ      $0x00000040, DX
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, BX
+	SUBQ      $0x00000010, DI
+	JGE       loop323
+
+tail324:
+	ADDQ      $0x00000010, DI
+	JZ        next325
+	MOVL      $0xffffffff, R8
+	BZHIL     DI, R8, R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (DX), K1, Z0
+	VMOVUPS.Z (DX)(CX*1), K1, Z1
+	VMAXPS    Z0, Z1, Z0
+	VCMPPS    $0x03, Z1, Z1, K2
+	VBLENDMPS Z1, Z0, K2, Z5
+	VMOVUPS.Z (AX), K1, Z0
+	VMAXPS    Z5, Z0, Z1
+	VCMPPS    $0x03, Z0, Z0, K2
+	VBLENDMPS Z0, Z1, K2, Z6
+	VMOVUPS.Z (AX)(CX*1), K1, Z0
+	VMAXPS    Z6, Z0, Z1
+	VCMPPS    $0x03, Z0, Z0, K2
+	VBLENDMPS Z0, Z1, K2, Z7
+	VMOVUPS   Z7, K1, (BX)
+	LEAQ      (DX)(DI*4), DX
+	LEAQ      (AX)(DI*4), AX
+	LEAQ      (BX)(DI*4), BX
+
+next325:
+	ADDQ CX, DX
+	ADDQ CX, AX
+	DECQ SI
+	JNZ  window322
+	VZEROUPPER
+	RET
+
+// func pool2GradAVX512(dx []float32, x []float32, y []float32, dy []float32, rs int, c int, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·pool2GradAVX512(SB), NOSPLIT, $0-120
+	VXORPS Z0, Z0, Z0
+	MOVQ   rs+96(FP), AX
+	MOVQ   c+104(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   dx_base+0(FP), DX
+	LEAQ   (DX)(AX*4), BX
+	MOVQ   x_base+24(FP), SI
+	LEAQ   (SI)(AX*4), AX
+	MOVQ   y_base+48(FP), DI
+	MOVQ   dy_base+72(FP), R8
+	MOVQ   n+112(FP), R9
+
+window326:
+	MOVQ c+104(FP), R10
+	SUBQ $0x00000010, R10
+	JLT  tail328
+
+loop327:
+	VMOVUPS   (DI), Z1
+	VMOVUPS   (R8), Z2
+	VMOVUPS   (SI), Z3
+	VCMPPS    $0x00, Z1, Z3, K1
+	VBLENDMPS Z2, Z0, K1, Z4
+	VCMPPS    $0x00, Z1, Z3, K1
+	VBLENDMPS Z0, Z2, K1, Z5
+	VMOVUPS   Z4, (DX)
+	VMOVUPS   (SI)(CX*1), Z2
+	VCMPPS    $0x00, Z1, Z2, K1
+	VBLENDMPS Z5, Z0, K1, Z6
+	VCMPPS    $0x00, Z1, Z2, K1
+	VBLENDMPS Z0, Z5, K1, Z7
+	VMOVUPS   Z6, (DX)(CX*1)
+	VMOVUPS   (AX), Z2
+	VCMPPS    $0x00, Z1, Z2, K1
+	VBLENDMPS Z7, Z0, K1, Z8
+	VCMPPS    $0x00, Z1, Z2, K1
+	VBLENDMPS Z0, Z7, K1, Z9
+	VMOVUPS   Z8, (BX)
+	VMOVUPS   (AX)(CX*1), Z2
+	VCMPPS    $0x00, Z1, Z2, K1
+	VBLENDMPS Z9, Z0, K1, Z10
+	VCMPPS    $0x00, Z1, Z2, K1
+	VBLENDMPS Z0, Z9, K1, Z11
+	VMOVUPS   Z10, (BX)(CX*1)
+	ADDQ      $0x00000040, DX
+	ADDQ      $0x00000040, BX
+	ADDQ      $0x00000040, SI
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, DI
+	ADDQ      $0x00000040, R8
+	SUBQ      $0x00000010, R10
+	JGE       loop327
+
+tail328:
+	ADDQ      $0x00000010, R10
+	JZ        next329
+	MOVL      $0xffffffff, R11
+	BZHIL     R10, R11, R11
+	KMOVW     R11, K1
+	VMOVUPS.Z (DI), K1, Z1
+	VMOVUPS.Z (R8), K1, Z2
+	VMOVUPS.Z (SI), K1, Z3
+	VCMPPS    $0x00, Z1, Z3, K2
+	VBLENDMPS Z2, Z0, K2, Z12
+	VCMPPS    $0x00, Z1, Z3, K2
+	VBLENDMPS Z0, Z2, K2, Z13
+	VMOVUPS   Z12, K1, (DX)
+	VMOVUPS.Z (SI)(CX*1), K1, Z2
+	VCMPPS    $0x00, Z1, Z2, K2
+	VBLENDMPS Z13, Z0, K2, Z14
+	VCMPPS    $0x00, Z1, Z2, K2
+	VBLENDMPS Z0, Z13, K2, Z15
+	VMOVUPS   Z14, K1, (DX)(CX*1)
+	VMOVUPS.Z (AX), K1, Z2
+	VCMPPS    $0x00, Z1, Z2, K2
+	VBLENDMPS Z15, Z0, K2, Z16
+	VCMPPS    $0x00, Z1, Z2, K2
+	VBLENDMPS Z0, Z15, K2, Z17
+	VMOVUPS   Z16, K1, (BX)
+	VMOVUPS.Z (AX)(CX*1), K1, Z2
+	VCMPPS    $0x00, Z1, Z2, K2
+	VBLENDMPS Z17, Z0, K2, Z18
+	VCMPPS    $0x00, Z1, Z2, K2
+	VBLENDMPS Z0, Z17, K2, Z19
+	VMOVUPS   Z18, K1, (BX)(CX*1)
+	LEAQ      (DX)(R10*4), DX
+	LEAQ      (BX)(R10*4), BX
+	LEAQ      (SI)(R10*4), SI
+	LEAQ      (AX)(R10*4), AX
+	LEAQ      (DI)(R10*4), DI
+	LEAQ      (R8)(R10*4), R8
+
+next329:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	ADDQ CX, SI
+	ADDQ CX, AX
+	DECQ R9
+	JNZ  window326
+	VZEROUPPER
+	RET
+
+// func pool2GradAddAVX512(dx []float32, x []float32, y []float32, dy []float32, rs int, c int, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·pool2GradAddAVX512(SB), NOSPLIT, $0-120
+	VXORPS Z0, Z0, Z0
+	MOVQ   rs+96(FP), AX
+	MOVQ   c+104(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   dx_base+0(FP), DX
+	LEAQ   (DX)(AX*4), BX
+	MOVQ   x_base+24(FP), SI
+	LEAQ   (SI)(AX*4), AX
+	MOVQ   y_base+48(FP), DI
+	MOVQ   dy_base+72(FP), R8
+	MOVQ   n+112(FP), R9
+
+window330:
+	MOVQ c+104(FP), R10
+	SUBQ $0x00000010, R10
+	JLT  tail332
+
+loop331:
+	VMOVUPS   (DI), Z1
+	VMOVUPS   (R8), Z2
+	VMOVUPS   (SI), Z3
+	VCMPPS    $0x00, Z1, Z3, K1
+	VBLENDMPS Z2, Z0, K1, Z4
+	VCMPPS    $0x00, Z1, Z3, K1
+	VBLENDMPS Z0, Z2, K1, Z5
+	VADDPS    (DX), Z4, Z4
+	VMOVUPS   Z4, (DX)
+	VMOVUPS   (SI)(CX*1), Z2
+	VCMPPS    $0x00, Z1, Z2, K1
+	VBLENDMPS Z5, Z0, K1, Z6
+	VCMPPS    $0x00, Z1, Z2, K1
+	VBLENDMPS Z0, Z5, K1, Z7
+	VADDPS    (DX)(CX*1), Z6, Z6
+	VMOVUPS   Z6, (DX)(CX*1)
+	VMOVUPS   (AX), Z2
+	VCMPPS    $0x00, Z1, Z2, K1
+	VBLENDMPS Z7, Z0, K1, Z8
+	VCMPPS    $0x00, Z1, Z2, K1
+	VBLENDMPS Z0, Z7, K1, Z9
+	VADDPS    (BX), Z8, Z8
+	VMOVUPS   Z8, (BX)
+	VMOVUPS   (AX)(CX*1), Z2
+	VCMPPS    $0x00, Z1, Z2, K1
+	VBLENDMPS Z9, Z0, K1, Z10
+	VCMPPS    $0x00, Z1, Z2, K1
+	VBLENDMPS Z0, Z9, K1, Z11
+	VADDPS    (BX)(CX*1), Z10, Z10
+	VMOVUPS   Z10, (BX)(CX*1)
+	ADDQ      $0x00000040, DX
+	ADDQ      $0x00000040, BX
+	ADDQ      $0x00000040, SI
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, DI
+	ADDQ      $0x00000040, R8
+	SUBQ      $0x00000010, R10
+	JGE       loop331
+
+tail332:
+	ADDQ      $0x00000010, R10
+	JZ        next333
+	MOVL      $0xffffffff, R11
+	BZHIL     R10, R11, R11
+	KMOVW     R11, K1
+	VMOVUPS.Z (DI), K1, Z1
+	VMOVUPS.Z (R8), K1, Z2
+	VMOVUPS.Z (SI), K1, Z3
+	VCMPPS    $0x00, Z1, Z3, K2
+	VBLENDMPS Z2, Z0, K2, Z12
+	VCMPPS    $0x00, Z1, Z3, K2
+	VBLENDMPS Z0, Z2, K2, Z13
+	VMOVUPS.Z (DX), K1, Z2
+	VADDPS    Z2, Z12, Z12
+	VMOVUPS   Z12, K1, (DX)
+	VMOVUPS.Z (SI)(CX*1), K1, Z2
+	VCMPPS    $0x00, Z1, Z2, K2
+	VBLENDMPS Z13, Z0, K2, Z14
+	VCMPPS    $0x00, Z1, Z2, K2
+	VBLENDMPS Z0, Z13, K2, Z15
+	VMOVUPS.Z (DX)(CX*1), K1, Z2
+	VADDPS    Z2, Z14, Z14
+	VMOVUPS   Z14, K1, (DX)(CX*1)
+	VMOVUPS.Z (AX), K1, Z2
+	VCMPPS    $0x00, Z1, Z2, K2
+	VBLENDMPS Z15, Z0, K2, Z16
+	VCMPPS    $0x00, Z1, Z2, K2
+	VBLENDMPS Z0, Z15, K2, Z17
+	VMOVUPS.Z (BX), K1, Z2
+	VADDPS    Z2, Z16, Z16
+	VMOVUPS   Z16, K1, (BX)
+	VMOVUPS.Z (AX)(CX*1), K1, Z2
+	VCMPPS    $0x00, Z1, Z2, K2
+	VBLENDMPS Z17, Z0, K2, Z18
+	VCMPPS    $0x00, Z1, Z2, K2
+	VBLENDMPS Z0, Z17, K2, Z19
+	VMOVUPS.Z (BX)(CX*1), K1, Z1
+	VADDPS    Z1, Z18, Z18
+	VMOVUPS   Z18, K1, (BX)(CX*1)
+	LEAQ      (DX)(R10*4), DX
+	LEAQ      (BX)(R10*4), BX
+	LEAQ      (SI)(R10*4), SI
+	LEAQ      (AX)(R10*4), AX
+	LEAQ      (DI)(R10*4), DI
+	LEAQ      (R8)(R10*4), R8
+
+next333:
+	ADDQ CX, DX
+	ADDQ CX, BX
+	ADDQ CX, SI
+	ADDQ CX, AX
+	DECQ R9
+	JNZ  window330
+	VZEROUPPER
+	RET
+
 // func winogradInAVX512(dst []float32, src []float32, ds int, ld int, rs int, c int, n int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·winogradInAVX512(SB), NOSPLIT, $24-88
@@ -5375,7 +6291,7 @@ TEXT ·winogradInAVX512(SB), NOSPLIT, $24-88
 	MOVQ n+80(FP), BX
 	MOVQ BX, 16(SP)
 
-window282:
+window334:
 	MOVQ (SP), BX
 	MOVQ BX, SI
 	MOVQ rs+64(FP), DI
@@ -5392,9 +6308,9 @@ window282:
 	MOVQ c+72(FP), R10
 	MOVQ 8(SP), R9
 	SUBQ $0x00000010, R10
-	JLT  tail284
+	JLT  tail336
 
-loop283:
+loop335:
 	VMOVUPS (BX), Z0
 	VSUBPS  (DI), Z0, Z0
 	VMOVUPS (BX)(DX*1), Z1
@@ -5476,11 +6392,11 @@ loop283:
 	ADDQ    $0x00000040, R8
 	ADDQ    $0x00000040, R9
 	SUBQ    $0x00000010, R10
-	JGE     loop283
+	JGE     loop335
 
-tail284:
+tail336:
 	ADDQ      $0x00000010, R10
-	JZ        next285
+	JZ        next337
 	MOVL      $0xffffffff, R11
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
@@ -5576,7 +6492,7 @@ tail284:
 	VMOVUPS   Z2, K1, (BX)(AX*2)
 	VMOVUPS   Z1, K1, (BX)(CX*1)
 
-next285:
+next337:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*2), BX
 	MOVQ BX, (SP)
@@ -5584,7 +6500,7 @@ next285:
 	SHLQ $0x02, BX
 	ADDQ BX, 8(SP)
 	DECQ 16(SP)
-	JNZ  window282
+	JNZ  window334
 	VZEROUPPER
 	RET
 
@@ -5603,7 +6519,7 @@ TEXT ·winogradGradAVX512(SB), NOSPLIT, $24-88
 	MOVQ n+80(FP), BX
 	MOVQ BX, 16(SP)
 
-window286:
+window338:
 	MOVQ (SP), BX
 	MOVQ BX, SI
 	MOVQ rs+64(FP), DI
@@ -5612,9 +6528,9 @@ window286:
 	MOVQ c+72(FP), R8
 	MOVQ 8(SP), DI
 	SUBQ $0x00000010, R8
-	JLT  tail288
+	JLT  tail340
 
-loop287:
+loop339:
 	VMOVUPS (BX), Z0
 	VMOVUPS (SI), Z1
 	VADDPS  Z1, Z0, Z2
@@ -5654,11 +6570,11 @@ loop287:
 	ADDQ    $0x00000040, SI
 	ADDQ    $0x00000040, DI
 	SUBQ    $0x00000010, R8
-	JGE     loop287
+	JGE     loop339
 
-tail288:
+tail340:
 	ADDQ      $0x00000010, R8
-	JZ        next289
+	JZ        next341
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
@@ -5698,7 +6614,7 @@ tail288:
 	VMOVUPS   Z2, K1, (BX)(AX*2)
 	VMOVUPS   Z5, K1, (BX)(CX*1)
 
-next289:
+next341:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*2), BX
 	MOVQ BX, (SP)
@@ -5706,7 +6622,7 @@ next289:
 	SHLQ $0x02, BX
 	ADDQ BX, 8(SP)
 	DECQ 16(SP)
-	JNZ  window286
+	JNZ  window338
 	VZEROUPPER
 	RET
 
@@ -5725,7 +6641,7 @@ TEXT ·winogradOutAVX512(SB), NOSPLIT, $24-88
 	MOVQ n+80(FP), BX
 	MOVQ BX, 16(SP)
 
-window290:
+window342:
 	MOVQ (SP), BX
 	MOVQ BX, SI
 	MOVQ rs+64(FP), DI
@@ -5734,9 +6650,9 @@ window290:
 	MOVQ c+72(FP), R8
 	MOVQ 8(SP), DI
 	SUBQ $0x00000010, R8
-	JLT  tail292
+	JLT  tail344
 
-loop291:
+loop343:
 	VMOVUPS (DI), Z0
 	VMOVUPS (DI)(AX*1), Z1
 	VMOVUPS (DI)(AX*2), Z2
@@ -5784,11 +6700,11 @@ loop291:
 	ADDQ    $0x00000040, SI
 	ADDQ    $0x00000040, DI
 	SUBQ    $0x00000010, R8
-	JGE     loop291
+	JGE     loop343
 
-tail292:
+tail344:
 	ADDQ      $0x00000010, R8
-	JZ        next293
+	JZ        next345
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
@@ -5840,7 +6756,7 @@ tail292:
 	VMOVUPS   Z4, K1, (SI)
 	VMOVUPS   Z5, K1, (SI)(DX*1)
 
-next293:
+next345:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*2), BX
 	MOVQ BX, (SP)
@@ -5848,7 +6764,7 @@ next293:
 	SHLQ $0x02, BX
 	ADDQ BX, 8(SP)
 	DECQ 16(SP)
-	JNZ  window290
+	JNZ  window342
 	VZEROUPPER
 	RET
 
@@ -5867,7 +6783,7 @@ TEXT ·winogradOutAddAVX512(SB), NOSPLIT, $24-88
 	MOVQ n+80(FP), BX
 	MOVQ BX, 16(SP)
 
-window294:
+window346:
 	MOVQ (SP), BX
 	MOVQ BX, SI
 	MOVQ rs+64(FP), DI
@@ -5876,9 +6792,9 @@ window294:
 	MOVQ c+72(FP), R8
 	MOVQ 8(SP), DI
 	SUBQ $0x00000010, R8
-	JLT  tail296
+	JLT  tail348
 
-loop295:
+loop347:
 	VMOVUPS (DI), Z0
 	VMOVUPS (DI)(AX*1), Z1
 	VMOVUPS (DI)(AX*2), Z2
@@ -5930,11 +6846,11 @@ loop295:
 	ADDQ    $0x00000040, SI
 	ADDQ    $0x00000040, DI
 	SUBQ    $0x00000010, R8
-	JGE     loop295
+	JGE     loop347
 
-tail296:
+tail348:
 	ADDQ      $0x00000010, R8
-	JZ        next297
+	JZ        next349
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
@@ -5994,7 +6910,7 @@ tail296:
 	VADDPS    Z0, Z5, Z5
 	VMOVUPS   Z5, K1, (SI)(DX*1)
 
-next297:
+next349:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*2), BX
 	MOVQ BX, (SP)
@@ -6002,7 +6918,7 @@ next297:
 	SHLQ $0x02, BX
 	ADDQ BX, 8(SP)
 	DECQ 16(SP)
-	JNZ  window294
+	JNZ  window346
 	VZEROUPPER
 	RET
 
@@ -6051,18 +6967,18 @@ k1x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial1x1
 	TESTQ        R9, R9
-	JZ           nobias298
+	JZ           nobias350
 	VMOVUPS      (R9), Z1
 	VADDPS       Z1, Z0, Z0
 
-nobias298:
+nobias350:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta299
+	JEQ    nobeta351
 	MOVQ   DI, R9
 	VADDPS (R9), Z0, Z0
 	ADDQ   R8, R9
 
-nobeta299:
+nobeta351:
 	VMOVUPS Z0, (DI)
 	ADDQ    R8, DI
 	JMP     next1x1
@@ -6074,19 +6990,19 @@ partial1x1:
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
 	TESTQ     R9, R9
-	JZ        nobias300
+	JZ        nobias352
 	VMOVUPS.Z (R9), K1, Z1
 	VADDPS    Z1, Z0, Z0
 
-nobias300:
+nobias352:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta301
+	JEQ       nobeta353
 	MOVQ      DI, R9
 	VMOVUPS.Z (R9), K1, Z1
 	VADDPS    Z1, Z0, Z0
 	ADDQ      R8, R9
 
-nobeta301:
+nobeta353:
 	VMOVUPS Z0, K1, (DI)
 	ADDQ    R8, DI
 
@@ -6150,21 +7066,21 @@ k2x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial2x1
 	TESTQ        R10, R10
-	JZ           nobias302
+	JZ           nobias354
 	VMOVUPS      (R10), Z2
 	VADDPS       Z2, Z0, Z0
 	VADDPS       Z2, Z1, Z1
 
-nobias302:
+nobias354:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta303
+	JEQ    nobeta355
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
 	VADDPS (R10), Z1, Z1
 	ADDQ   R9, R10
 
-nobeta303:
+nobeta355:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -6178,14 +7094,14 @@ partial2x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias304
+	JZ        nobias356
 	VMOVUPS.Z (R10), K1, Z2
 	VADDPS    Z2, Z0, Z0
 	VADDPS    Z2, Z1, Z1
 
-nobias304:
+nobias356:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta305
+	JEQ       nobeta357
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z2
 	VADDPS    Z2, Z0, Z0
@@ -6194,7 +7110,7 @@ nobias304:
 	VADDPS    Z2, Z1, Z1
 	ADDQ      R9, R10
 
-nobeta305:
+nobeta357:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -6265,15 +7181,15 @@ k3x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial3x1
 	TESTQ        R10, R10
-	JZ           nobias306
+	JZ           nobias358
 	VMOVUPS      (R10), Z3
 	VADDPS       Z3, Z0, Z0
 	VADDPS       Z3, Z1, Z1
 	VADDPS       Z3, Z2, Z2
 
-nobias306:
+nobias358:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta307
+	JEQ    nobeta359
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -6282,7 +7198,7 @@ nobias306:
 	VADDPS (R10), Z2, Z2
 	ADDQ   R9, R10
 
-nobeta307:
+nobeta359:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -6298,15 +7214,15 @@ partial3x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias308
+	JZ        nobias360
 	VMOVUPS.Z (R10), K1, Z3
 	VADDPS    Z3, Z0, Z0
 	VADDPS    Z3, Z1, Z1
 	VADDPS    Z3, Z2, Z2
 
-nobias308:
+nobias360:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta309
+	JEQ       nobeta361
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z3
 	VADDPS    Z3, Z0, Z0
@@ -6318,7 +7234,7 @@ nobias308:
 	VADDPS    Z3, Z2, Z2
 	ADDQ      R9, R10
 
-nobeta309:
+nobeta361:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -6399,16 +7315,16 @@ k4x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial4x1
 	TESTQ        R10, R10
-	JZ           nobias310
+	JZ           nobias362
 	VMOVUPS      (R10), Z4
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z4, Z1, Z1
 	VADDPS       Z4, Z2, Z2
 	VADDPS       Z4, Z3, Z3
 
-nobias310:
+nobias362:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta311
+	JEQ    nobeta363
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -6419,7 +7335,7 @@ nobias310:
 	VADDPS (R10), Z3, Z3
 	ADDQ   R9, R10
 
-nobeta311:
+nobeta363:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -6437,16 +7353,16 @@ partial4x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias312
+	JZ        nobias364
 	VMOVUPS.Z (R10), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VADDPS    Z4, Z1, Z1
 	VADDPS    Z4, Z2, Z2
 	VADDPS    Z4, Z3, Z3
 
-nobias312:
+nobias364:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta313
+	JEQ       nobeta365
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z4
 	VADDPS    Z4, Z0, Z0
@@ -6461,7 +7377,7 @@ nobias312:
 	VADDPS    Z4, Z3, Z3
 	ADDQ      R9, R10
 
-nobeta313:
+nobeta365:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -6549,7 +7465,7 @@ k5x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial5x1
 	TESTQ        R10, R10
-	JZ           nobias314
+	JZ           nobias366
 	VMOVUPS      (R10), Z5
 	VADDPS       Z5, Z0, Z0
 	VADDPS       Z5, Z1, Z1
@@ -6557,9 +7473,9 @@ k5x1:
 	VADDPS       Z5, Z3, Z3
 	VADDPS       Z5, Z4, Z4
 
-nobias314:
+nobias366:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta315
+	JEQ    nobeta367
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -6572,7 +7488,7 @@ nobias314:
 	VADDPS (R10), Z4, Z4
 	ADDQ   R9, R10
 
-nobeta315:
+nobeta367:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -6592,7 +7508,7 @@ partial5x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias316
+	JZ        nobias368
 	VMOVUPS.Z (R10), K1, Z5
 	VADDPS    Z5, Z0, Z0
 	VADDPS    Z5, Z1, Z1
@@ -6600,9 +7516,9 @@ partial5x1:
 	VADDPS    Z5, Z3, Z3
 	VADDPS    Z5, Z4, Z4
 
-nobias316:
+nobias368:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta317
+	JEQ       nobeta369
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z5
 	VADDPS    Z5, Z0, Z0
@@ -6620,7 +7536,7 @@ nobias316:
 	VADDPS    Z5, Z4, Z4
 	ADDQ      R9, R10
 
-nobeta317:
+nobeta369:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -6715,7 +7631,7 @@ k6x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial6x1
 	TESTQ        R10, R10
-	JZ           nobias318
+	JZ           nobias370
 	VMOVUPS      (R10), Z6
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z6, Z1, Z1
@@ -6724,9 +7640,9 @@ k6x1:
 	VADDPS       Z6, Z4, Z4
 	VADDPS       Z6, Z5, Z5
 
-nobias318:
+nobias370:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta319
+	JEQ    nobeta371
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -6741,7 +7657,7 @@ nobias318:
 	VADDPS (R10), Z5, Z5
 	ADDQ   R9, R10
 
-nobeta319:
+nobeta371:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -6763,7 +7679,7 @@ partial6x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias320
+	JZ        nobias372
 	VMOVUPS.Z (R10), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z1, Z1
@@ -6772,9 +7688,9 @@ partial6x1:
 	VADDPS    Z6, Z4, Z4
 	VADDPS    Z6, Z5, Z5
 
-nobias320:
+nobias372:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta321
+	JEQ       nobeta373
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z6
 	VADDPS    Z6, Z0, Z0
@@ -6795,7 +7711,7 @@ nobias320:
 	VADDPS    Z6, Z5, Z5
 	ADDQ      R9, R10
 
-nobeta321:
+nobeta373:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -6900,7 +7816,7 @@ k7x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial7x1
 	TESTQ        R10, R10
-	JZ           nobias322
+	JZ           nobias374
 	VMOVUPS      (R10), Z7
 	VADDPS       Z7, Z0, Z0
 	VADDPS       Z7, Z1, Z1
@@ -6910,9 +7826,9 @@ k7x1:
 	VADDPS       Z7, Z5, Z5
 	VADDPS       Z7, Z6, Z6
 
-nobias322:
+nobias374:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta323
+	JEQ    nobeta375
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -6929,7 +7845,7 @@ nobias322:
 	VADDPS (R10), Z6, Z6
 	ADDQ   R9, R10
 
-nobeta323:
+nobeta375:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -6953,7 +7869,7 @@ partial7x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias324
+	JZ        nobias376
 	VMOVUPS.Z (R10), K1, Z7
 	VADDPS    Z7, Z0, Z0
 	VADDPS    Z7, Z1, Z1
@@ -6963,9 +7879,9 @@ partial7x1:
 	VADDPS    Z7, Z5, Z5
 	VADDPS    Z7, Z6, Z6
 
-nobias324:
+nobias376:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta325
+	JEQ       nobeta377
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z7
 	VADDPS    Z7, Z0, Z0
@@ -6989,7 +7905,7 @@ nobias324:
 	VADDPS    Z7, Z6, Z6
 	ADDQ      R9, R10
 
-nobeta325:
+nobeta377:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -7101,7 +8017,7 @@ k8x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial8x1
 	TESTQ        R10, R10
-	JZ           nobias326
+	JZ           nobias378
 	VMOVUPS      (R10), Z8
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z8, Z1, Z1
@@ -7112,9 +8028,9 @@ k8x1:
 	VADDPS       Z8, Z6, Z6
 	VADDPS       Z8, Z7, Z7
 
-nobias326:
+nobias378:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta327
+	JEQ    nobeta379
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -7133,7 +8049,7 @@ nobias326:
 	VADDPS (R10), Z7, Z7
 	ADDQ   R9, R10
 
-nobeta327:
+nobeta379:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -7159,7 +8075,7 @@ partial8x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias328
+	JZ        nobias380
 	VMOVUPS.Z (R10), K1, Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z1, Z1
@@ -7170,9 +8086,9 @@ partial8x1:
 	VADDPS    Z8, Z6, Z6
 	VADDPS    Z8, Z7, Z7
 
-nobias328:
+nobias380:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta329
+	JEQ       nobeta381
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z8
 	VADDPS    Z8, Z0, Z0
@@ -7199,7 +8115,7 @@ nobias328:
 	VADDPS    Z8, Z7, Z7
 	ADDQ      R9, R10
 
-nobeta329:
+nobeta381:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -7318,7 +8234,7 @@ k9x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial9x1
 	TESTQ        R10, R10
-	JZ           nobias330
+	JZ           nobias382
 	VMOVUPS      (R10), Z9
 	VADDPS       Z9, Z0, Z0
 	VADDPS       Z9, Z1, Z1
@@ -7330,9 +8246,9 @@ k9x1:
 	VADDPS       Z9, Z7, Z7
 	VADDPS       Z9, Z8, Z8
 
-nobias330:
+nobias382:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta331
+	JEQ    nobeta383
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -7353,7 +8269,7 @@ nobias330:
 	VADDPS (R10), Z8, Z8
 	ADDQ   R9, R10
 
-nobeta331:
+nobeta383:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -7381,7 +8297,7 @@ partial9x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias332
+	JZ        nobias384
 	VMOVUPS.Z (R10), K1, Z9
 	VADDPS    Z9, Z0, Z0
 	VADDPS    Z9, Z1, Z1
@@ -7393,9 +8309,9 @@ partial9x1:
 	VADDPS    Z9, Z7, Z7
 	VADDPS    Z9, Z8, Z8
 
-nobias332:
+nobias384:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta333
+	JEQ       nobeta385
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z9
 	VADDPS    Z9, Z0, Z0
@@ -7425,7 +8341,7 @@ nobias332:
 	VADDPS    Z9, Z8, Z8
 	ADDQ      R9, R10
 
-nobeta333:
+nobeta385:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -7554,7 +8470,7 @@ k10x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial10x1
 	TESTQ        R10, R10
-	JZ           nobias334
+	JZ           nobias386
 	VMOVUPS      (R10), Z10
 	VADDPS       Z10, Z0, Z0
 	VADDPS       Z10, Z1, Z1
@@ -7567,9 +8483,9 @@ k10x1:
 	VADDPS       Z10, Z8, Z8
 	VADDPS       Z10, Z9, Z9
 
-nobias334:
+nobias386:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta335
+	JEQ    nobeta387
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -7592,7 +8508,7 @@ nobias334:
 	VADDPS (R10), Z9, Z9
 	ADDQ   R9, R10
 
-nobeta335:
+nobeta387:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -7622,7 +8538,7 @@ partial10x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias336
+	JZ        nobias388
 	VMOVUPS.Z (R10), K1, Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z1, Z1
@@ -7635,9 +8551,9 @@ partial10x1:
 	VADDPS    Z10, Z8, Z8
 	VADDPS    Z10, Z9, Z9
 
-nobias336:
+nobias388:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta337
+	JEQ       nobeta389
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z10
 	VADDPS    Z10, Z0, Z0
@@ -7670,7 +8586,7 @@ nobias336:
 	VADDPS    Z10, Z9, Z9
 	ADDQ      R9, R10
 
-nobeta337:
+nobeta389:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -7806,7 +8722,7 @@ k11x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial11x1
 	TESTQ        R10, R10
-	JZ           nobias338
+	JZ           nobias390
 	VMOVUPS      (R10), Z11
 	VADDPS       Z11, Z0, Z0
 	VADDPS       Z11, Z1, Z1
@@ -7820,9 +8736,9 @@ k11x1:
 	VADDPS       Z11, Z9, Z9
 	VADDPS       Z11, Z10, Z10
 
-nobias338:
+nobias390:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta339
+	JEQ    nobeta391
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -7847,7 +8763,7 @@ nobias338:
 	VADDPS (R10), Z10, Z10
 	ADDQ   R9, R10
 
-nobeta339:
+nobeta391:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -7879,7 +8795,7 @@ partial11x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias340
+	JZ        nobias392
 	VMOVUPS.Z (R10), K1, Z11
 	VADDPS    Z11, Z0, Z0
 	VADDPS    Z11, Z1, Z1
@@ -7893,9 +8809,9 @@ partial11x1:
 	VADDPS    Z11, Z9, Z9
 	VADDPS    Z11, Z10, Z10
 
-nobias340:
+nobias392:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta341
+	JEQ       nobeta393
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z11
 	VADDPS    Z11, Z0, Z0
@@ -7931,7 +8847,7 @@ nobias340:
 	VADDPS    Z11, Z10, Z10
 	ADDQ      R9, R10
 
-nobeta341:
+nobeta393:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -8074,7 +8990,7 @@ k12x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial12x1
 	TESTQ        R10, R10
-	JZ           nobias342
+	JZ           nobias394
 	VMOVUPS      (R10), Z12
 	VADDPS       Z12, Z0, Z0
 	VADDPS       Z12, Z1, Z1
@@ -8089,9 +9005,9 @@ k12x1:
 	VADDPS       Z12, Z10, Z10
 	VADDPS       Z12, Z11, Z11
 
-nobias342:
+nobias394:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta343
+	JEQ    nobeta395
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -8118,7 +9034,7 @@ nobias342:
 	VADDPS (R10), Z11, Z11
 	ADDQ   R9, R10
 
-nobeta343:
+nobeta395:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -8152,7 +9068,7 @@ partial12x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias344
+	JZ        nobias396
 	VMOVUPS.Z (R10), K1, Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z1, Z1
@@ -8167,9 +9083,9 @@ partial12x1:
 	VADDPS    Z12, Z10, Z10
 	VADDPS    Z12, Z11, Z11
 
-nobias344:
+nobias396:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta345
+	JEQ       nobeta397
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z12
 	VADDPS    Z12, Z0, Z0
@@ -8208,7 +9124,7 @@ nobias344:
 	VADDPS    Z12, Z11, Z11
 	ADDQ      R9, R10
 
-nobeta345:
+nobeta397:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -8361,7 +9277,7 @@ k13x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial13x1
 	TESTQ        R10, R10
-	JZ           nobias346
+	JZ           nobias398
 	VMOVUPS      (R10), Z13
 	VADDPS       Z13, Z0, Z0
 	VADDPS       Z13, Z1, Z1
@@ -8377,9 +9293,9 @@ k13x1:
 	VADDPS       Z13, Z11, Z11
 	VADDPS       Z13, Z12, Z12
 
-nobias346:
+nobias398:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta347
+	JEQ    nobeta399
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -8408,7 +9324,7 @@ nobias346:
 	VADDPS (R10), Z12, Z12
 	ADDQ   R9, R10
 
-nobeta347:
+nobeta399:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -8444,7 +9360,7 @@ partial13x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias348
+	JZ        nobias400
 	VMOVUPS.Z (R10), K1, Z13
 	VADDPS    Z13, Z0, Z0
 	VADDPS    Z13, Z1, Z1
@@ -8460,9 +9376,9 @@ partial13x1:
 	VADDPS    Z13, Z11, Z11
 	VADDPS    Z13, Z12, Z12
 
-nobias348:
+nobias400:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta349
+	JEQ       nobeta401
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z13
 	VADDPS    Z13, Z0, Z0
@@ -8504,7 +9420,7 @@ nobias348:
 	VADDPS    Z13, Z12, Z12
 	ADDQ      R9, R10
 
-nobeta349:
+nobeta401:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -8664,7 +9580,7 @@ k14x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial14x1
 	TESTQ        R10, R10
-	JZ           nobias350
+	JZ           nobias402
 	VMOVUPS      (R10), Z14
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z1, Z1
@@ -8681,9 +9597,9 @@ k14x1:
 	VADDPS       Z14, Z12, Z12
 	VADDPS       Z14, Z13, Z13
 
-nobias350:
+nobias402:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta351
+	JEQ    nobeta403
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -8714,7 +9630,7 @@ nobias350:
 	VADDPS (R10), Z13, Z13
 	ADDQ   R9, R10
 
-nobeta351:
+nobeta403:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -8752,7 +9668,7 @@ partial14x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias352
+	JZ        nobias404
 	VMOVUPS.Z (R10), K1, Z14
 	VADDPS    Z14, Z0, Z0
 	VADDPS    Z14, Z1, Z1
@@ -8769,9 +9685,9 @@ partial14x1:
 	VADDPS    Z14, Z12, Z12
 	VADDPS    Z14, Z13, Z13
 
-nobias352:
+nobias404:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta353
+	JEQ       nobeta405
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z14
 	VADDPS    Z14, Z0, Z0
@@ -8816,7 +9732,7 @@ nobias352:
 	VADDPS    Z14, Z13, Z13
 	ADDQ      R9, R10
 
-nobeta353:
+nobeta405:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -8905,21 +9821,21 @@ k1x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial1x2
 	TESTQ        R9, R9
-	JZ           nobias354
+	JZ           nobias406
 	VMOVUPS      (R9), Z2
 	VADDPS       Z2, Z0, Z0
 	VMOVUPS      64(R9), Z2
 	VADDPS       Z2, Z1, Z1
 
-nobias354:
+nobias406:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta355
+	JEQ    nobeta407
 	MOVQ   DI, R9
 	VADDPS (R9), Z0, Z0
 	VADDPS 64(R9), Z1, Z1
 	ADDQ   R8, R9
 
-nobeta355:
+nobeta407:
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	ADDQ    R8, DI
@@ -8932,22 +9848,22 @@ partial1x2:
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
 	TESTQ     R9, R9
-	JZ        nobias356
+	JZ        nobias408
 	VMOVUPS   (R9), Z2
 	VADDPS    Z2, Z0, Z0
 	VMOVUPS.Z 64(R9), K1, Z2
 	VADDPS    Z2, Z1, Z1
 
-nobias356:
+nobias408:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta357
+	JEQ       nobeta409
 	MOVQ      DI, R9
 	VADDPS    (R9), Z0, Z0
 	VMOVUPS.Z 64(R9), K1, Z2
 	VADDPS    Z2, Z1, Z1
 	ADDQ      R8, R9
 
-nobeta357:
+nobeta409:
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, K1, 64(DI)
 	ADDQ    R8, DI
@@ -9019,7 +9935,7 @@ k2x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial2x2
 	TESTQ        R10, R10
-	JZ           nobias358
+	JZ           nobias410
 	VMOVUPS      (R10), Z4
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z4, Z2, Z2
@@ -9027,9 +9943,9 @@ k2x2:
 	VADDPS       Z4, Z1, Z1
 	VADDPS       Z4, Z3, Z3
 
-nobias358:
+nobias410:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta359
+	JEQ    nobeta411
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -9038,7 +9954,7 @@ nobias358:
 	VADDPS 64(R10), Z3, Z3
 	ADDQ   R9, R10
 
-nobeta359:
+nobeta411:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -9054,7 +9970,7 @@ partial2x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias360
+	JZ        nobias412
 	VMOVUPS   (R10), Z4
 	VADDPS    Z4, Z0, Z0
 	VADDPS    Z4, Z2, Z2
@@ -9062,9 +9978,9 @@ partial2x2:
 	VADDPS    Z4, Z1, Z1
 	VADDPS    Z4, Z3, Z3
 
-nobias360:
+nobias412:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta361
+	JEQ       nobeta413
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z4
@@ -9075,7 +9991,7 @@ nobias360:
 	VADDPS    Z4, Z3, Z3
 	ADDQ      R9, R10
 
-nobeta361:
+nobeta413:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -9158,7 +10074,7 @@ k3x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial3x2
 	TESTQ        R10, R10
-	JZ           nobias362
+	JZ           nobias414
 	VMOVUPS      (R10), Z6
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z6, Z2, Z2
@@ -9168,9 +10084,9 @@ k3x2:
 	VADDPS       Z6, Z3, Z3
 	VADDPS       Z6, Z5, Z5
 
-nobias362:
+nobias414:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta363
+	JEQ    nobeta415
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -9182,7 +10098,7 @@ nobias362:
 	VADDPS 64(R10), Z5, Z5
 	ADDQ   R9, R10
 
-nobeta363:
+nobeta415:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -9201,7 +10117,7 @@ partial3x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias364
+	JZ        nobias416
 	VMOVUPS   (R10), Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z2, Z2
@@ -9211,9 +10127,9 @@ partial3x2:
 	VADDPS    Z6, Z3, Z3
 	VADDPS    Z6, Z5, Z5
 
-nobias364:
+nobias416:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta365
+	JEQ       nobeta417
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z6
@@ -9228,7 +10144,7 @@ nobias364:
 	VADDPS    Z6, Z5, Z5
 	ADDQ      R9, R10
 
-nobeta365:
+nobeta417:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -9325,7 +10241,7 @@ k4x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial4x2
 	TESTQ        R10, R10
-	JZ           nobias366
+	JZ           nobias418
 	VMOVUPS      (R10), Z8
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z8, Z2, Z2
@@ -9337,9 +10253,9 @@ k4x2:
 	VADDPS       Z8, Z5, Z5
 	VADDPS       Z8, Z7, Z7
 
-nobias366:
+nobias418:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta367
+	JEQ    nobeta419
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -9354,7 +10270,7 @@ nobias366:
 	VADDPS 64(R10), Z7, Z7
 	ADDQ   R9, R10
 
-nobeta367:
+nobeta419:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -9376,7 +10292,7 @@ partial4x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias368
+	JZ        nobias420
 	VMOVUPS   (R10), Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z2, Z2
@@ -9388,9 +10304,9 @@ partial4x2:
 	VADDPS    Z8, Z5, Z5
 	VADDPS    Z8, Z7, Z7
 
-nobias368:
+nobias420:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta369
+	JEQ       nobeta421
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z8
@@ -9409,7 +10325,7 @@ nobias368:
 	VADDPS    Z8, Z7, Z7
 	ADDQ      R9, R10
 
-nobeta369:
+nobeta421:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -9517,7 +10433,7 @@ k5x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial5x2
 	TESTQ        R10, R10
-	JZ           nobias370
+	JZ           nobias422
 	VMOVUPS      (R10), Z10
 	VADDPS       Z10, Z0, Z0
 	VADDPS       Z10, Z2, Z2
@@ -9531,9 +10447,9 @@ k5x2:
 	VADDPS       Z10, Z7, Z7
 	VADDPS       Z10, Z9, Z9
 
-nobias370:
+nobias422:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta371
+	JEQ    nobeta423
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -9551,7 +10467,7 @@ nobias370:
 	VADDPS 64(R10), Z9, Z9
 	ADDQ   R9, R10
 
-nobeta371:
+nobeta423:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -9576,7 +10492,7 @@ partial5x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias372
+	JZ        nobias424
 	VMOVUPS   (R10), Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z2, Z2
@@ -9590,9 +10506,9 @@ partial5x2:
 	VADDPS    Z10, Z7, Z7
 	VADDPS    Z10, Z9, Z9
 
-nobias372:
+nobias424:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta373
+	JEQ       nobeta425
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z10
@@ -9615,7 +10531,7 @@ nobias372:
 	VADDPS    Z10, Z9, Z9
 	ADDQ      R9, R10
 
-nobeta373:
+nobeta425:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -9734,7 +10650,7 @@ k6x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial6x2
 	TESTQ        R10, R10
-	JZ           nobias374
+	JZ           nobias426
 	VMOVUPS      (R10), Z12
 	VADDPS       Z12, Z0, Z0
 	VADDPS       Z12, Z2, Z2
@@ -9750,9 +10666,9 @@ k6x2:
 	VADDPS       Z12, Z9, Z9
 	VADDPS       Z12, Z11, Z11
 
-nobias374:
+nobias426:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta375
+	JEQ    nobeta427
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -9773,7 +10689,7 @@ nobias374:
 	VADDPS 64(R10), Z11, Z11
 	ADDQ   R9, R10
 
-nobeta375:
+nobeta427:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -9801,7 +10717,7 @@ partial6x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias376
+	JZ        nobias428
 	VMOVUPS   (R10), Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z2, Z2
@@ -9817,9 +10733,9 @@ partial6x2:
 	VADDPS    Z12, Z9, Z9
 	VADDPS    Z12, Z11, Z11
 
-nobias376:
+nobias428:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta377
+	JEQ       nobeta429
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z12
@@ -9846,7 +10762,7 @@ nobias376:
 	VADDPS    Z12, Z11, Z11
 	ADDQ      R9, R10
 
-nobeta377:
+nobeta429:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -9979,7 +10895,7 @@ k7x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial7x2
 	TESTQ        R10, R10
-	JZ           nobias378
+	JZ           nobias430
 	VMOVUPS      (R10), Z14
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z2, Z2
@@ -9997,9 +10913,9 @@ k7x2:
 	VADDPS       Z14, Z11, Z11
 	VADDPS       Z14, Z13, Z13
 
-nobias378:
+nobias430:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta379
+	JEQ    nobeta431
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -10023,7 +10939,7 @@ nobias378:
 	VADDPS 64(R10), Z13, Z13
 	ADDQ   R9, R10
 
-nobeta379:
+nobeta431:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -10054,7 +10970,7 @@ partial7x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias380
+	JZ        nobias432
 	VMOVUPS   (R10), Z14
 	VADDPS    Z14, Z0, Z0
 	VADDPS    Z14, Z2, Z2
@@ -10072,9 +10988,9 @@ partial7x2:
 	VADDPS    Z14, Z11, Z11
 	VADDPS    Z14, Z13, Z13
 
-nobias380:
+nobias432:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta381
+	JEQ       nobeta433
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z14
@@ -10105,7 +11021,7 @@ nobias380:
 	VADDPS    Z14, Z13, Z13
 	ADDQ      R9, R10
 
-nobeta381:
+nobeta433:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -10249,7 +11165,7 @@ k8x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial8x2
 	TESTQ        R10, R10
-	JZ           nobias382
+	JZ           nobias434
 	VMOVUPS      (R10), Z16
 	VADDPS       Z16, Z0, Z0
 	VADDPS       Z16, Z2, Z2
@@ -10269,9 +11185,9 @@ k8x2:
 	VADDPS       Z16, Z13, Z13
 	VADDPS       Z16, Z15, Z15
 
-nobias382:
+nobias434:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta383
+	JEQ    nobeta435
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -10298,7 +11214,7 @@ nobias382:
 	VADDPS 64(R10), Z15, Z15
 	ADDQ   R9, R10
 
-nobeta383:
+nobeta435:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -10332,7 +11248,7 @@ partial8x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias384
+	JZ        nobias436
 	VMOVUPS   (R10), Z16
 	VADDPS    Z16, Z0, Z0
 	VADDPS    Z16, Z2, Z2
@@ -10352,9 +11268,9 @@ partial8x2:
 	VADDPS    Z16, Z13, Z13
 	VADDPS    Z16, Z15, Z15
 
-nobias384:
+nobias436:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta385
+	JEQ       nobeta437
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z16
@@ -10389,7 +11305,7 @@ nobias384:
 	VADDPS    Z16, Z15, Z15
 	ADDQ      R9, R10
 
-nobeta385:
+nobeta437:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -10544,7 +11460,7 @@ k9x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial9x2
 	TESTQ        R10, R10
-	JZ           nobias386
+	JZ           nobias438
 	VMOVUPS      (R10), Z18
 	VADDPS       Z18, Z0, Z0
 	VADDPS       Z18, Z2, Z2
@@ -10566,9 +11482,9 @@ k9x2:
 	VADDPS       Z18, Z15, Z15
 	VADDPS       Z18, Z17, Z17
 
-nobias386:
+nobias438:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta387
+	JEQ    nobeta439
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -10598,7 +11514,7 @@ nobias386:
 	VADDPS 64(R10), Z17, Z17
 	ADDQ   R9, R10
 
-nobeta387:
+nobeta439:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -10635,7 +11551,7 @@ partial9x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias388
+	JZ        nobias440
 	VMOVUPS   (R10), Z18
 	VADDPS    Z18, Z0, Z0
 	VADDPS    Z18, Z2, Z2
@@ -10657,9 +11573,9 @@ partial9x2:
 	VADDPS    Z18, Z15, Z15
 	VADDPS    Z18, Z17, Z17
 
-nobias388:
+nobias440:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta389
+	JEQ       nobeta441
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z18
@@ -10698,7 +11614,7 @@ nobias388:
 	VADDPS    Z18, Z17, Z17
 	ADDQ      R9, R10
 
-nobeta389:
+nobeta441:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -10867,7 +11783,7 @@ k10x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial10x2
 	TESTQ        R10, R10
-	JZ           nobias390
+	JZ           nobias442
 	VMOVUPS      (R10), Z20
 	VADDPS       Z20, Z0, Z0
 	VADDPS       Z20, Z2, Z2
@@ -10891,9 +11807,9 @@ k10x2:
 	VADDPS       Z20, Z17, Z17
 	VADDPS       Z20, Z19, Z19
 
-nobias390:
+nobias442:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta391
+	JEQ    nobeta443
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -10926,7 +11842,7 @@ nobias390:
 	VADDPS 64(R10), Z19, Z19
 	ADDQ   R9, R10
 
-nobeta391:
+nobeta443:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -10966,7 +11882,7 @@ partial10x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias392
+	JZ        nobias444
 	VMOVUPS   (R10), Z20
 	VADDPS    Z20, Z0, Z0
 	VADDPS    Z20, Z2, Z2
@@ -10990,9 +11906,9 @@ partial10x2:
 	VADDPS    Z20, Z17, Z17
 	VADDPS    Z20, Z19, Z19
 
-nobias392:
+nobias444:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta393
+	JEQ       nobeta445
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z20
@@ -11035,7 +11951,7 @@ nobias392:
 	VADDPS    Z20, Z19, Z19
 	ADDQ      R9, R10
 
-nobeta393:
+nobeta445:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -11215,7 +12131,7 @@ k11x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial11x2
 	TESTQ        R10, R10
-	JZ           nobias394
+	JZ           nobias446
 	VMOVUPS      (R10), Z22
 	VADDPS       Z22, Z0, Z0
 	VADDPS       Z22, Z2, Z2
@@ -11241,9 +12157,9 @@ k11x2:
 	VADDPS       Z22, Z19, Z19
 	VADDPS       Z22, Z21, Z21
 
-nobias394:
+nobias446:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta395
+	JEQ    nobeta447
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -11279,7 +12195,7 @@ nobias394:
 	VADDPS 64(R10), Z21, Z21
 	ADDQ   R9, R10
 
-nobeta395:
+nobeta447:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -11322,7 +12238,7 @@ partial11x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias396
+	JZ        nobias448
 	VMOVUPS   (R10), Z22
 	VADDPS    Z22, Z0, Z0
 	VADDPS    Z22, Z2, Z2
@@ -11348,9 +12264,9 @@ partial11x2:
 	VADDPS    Z22, Z19, Z19
 	VADDPS    Z22, Z21, Z21
 
-nobias396:
+nobias448:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta397
+	JEQ       nobeta449
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z22
@@ -11397,7 +12313,7 @@ nobias396:
 	VADDPS    Z22, Z21, Z21
 	ADDQ      R9, R10
 
-nobeta397:
+nobeta449:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -11588,7 +12504,7 @@ k12x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial12x2
 	TESTQ        R10, R10
-	JZ           nobias398
+	JZ           nobias450
 	VMOVUPS      (R10), Z24
 	VADDPS       Z24, Z0, Z0
 	VADDPS       Z24, Z2, Z2
@@ -11616,9 +12532,9 @@ k12x2:
 	VADDPS       Z24, Z21, Z21
 	VADDPS       Z24, Z23, Z23
 
-nobias398:
+nobias450:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta399
+	JEQ    nobeta451
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -11657,7 +12573,7 @@ nobias398:
 	VADDPS 64(R10), Z23, Z23
 	ADDQ   R9, R10
 
-nobeta399:
+nobeta451:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -11703,7 +12619,7 @@ partial12x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias400
+	JZ        nobias452
 	VMOVUPS   (R10), Z24
 	VADDPS    Z24, Z0, Z0
 	VADDPS    Z24, Z2, Z2
@@ -11731,9 +12647,9 @@ partial12x2:
 	VADDPS    Z24, Z21, Z21
 	VADDPS    Z24, Z23, Z23
 
-nobias400:
+nobias452:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta401
+	JEQ       nobeta453
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z24
@@ -11784,7 +12700,7 @@ nobias400:
 	VADDPS    Z24, Z23, Z23
 	ADDQ      R9, R10
 
-nobeta401:
+nobeta453:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -11989,7 +12905,7 @@ k13x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial13x2
 	TESTQ        R10, R10
-	JZ           nobias402
+	JZ           nobias454
 	VMOVUPS      (R10), Z26
 	VADDPS       Z26, Z0, Z0
 	VADDPS       Z26, Z2, Z2
@@ -12019,9 +12935,9 @@ k13x2:
 	VADDPS       Z26, Z23, Z23
 	VADDPS       Z26, Z25, Z25
 
-nobias402:
+nobias454:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta403
+	JEQ    nobeta455
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -12063,7 +12979,7 @@ nobias402:
 	VADDPS 64(R10), Z25, Z25
 	ADDQ   R9, R10
 
-nobeta403:
+nobeta455:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -12112,7 +13028,7 @@ partial13x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias404
+	JZ        nobias456
 	VMOVUPS   (R10), Z26
 	VADDPS    Z26, Z0, Z0
 	VADDPS    Z26, Z2, Z2
@@ -12142,9 +13058,9 @@ partial13x2:
 	VADDPS    Z26, Z23, Z23
 	VADDPS    Z26, Z25, Z25
 
-nobias404:
+nobias456:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta405
+	JEQ       nobeta457
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z26
@@ -12199,7 +13115,7 @@ nobias404:
 	VADDPS    Z26, Z25, Z25
 	ADDQ      R9, R10
 
-nobeta405:
+nobeta457:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -12415,7 +13331,7 @@ k14x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial14x2
 	TESTQ        R10, R10
-	JZ           nobias406
+	JZ           nobias458
 	VMOVUPS      (R10), Z28
 	VADDPS       Z28, Z0, Z0
 	VADDPS       Z28, Z2, Z2
@@ -12447,9 +13363,9 @@ k14x2:
 	VADDPS       Z28, Z25, Z25
 	VADDPS       Z28, Z27, Z27
 
-nobias406:
+nobias458:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta407
+	JEQ    nobeta459
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -12494,7 +13410,7 @@ nobias406:
 	VADDPS 64(R10), Z27, Z27
 	ADDQ   R9, R10
 
-nobeta407:
+nobeta459:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -12546,7 +13462,7 @@ partial14x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias408
+	JZ        nobias460
 	VMOVUPS   (R10), Z28
 	VADDPS    Z28, Z0, Z0
 	VADDPS    Z28, Z2, Z2
@@ -12578,9 +13494,9 @@ partial14x2:
 	VADDPS    Z28, Z25, Z25
 	VADDPS    Z28, Z27, Z27
 
-nobias408:
+nobias460:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta409
+	JEQ       nobeta461
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z28
@@ -12639,7 +13555,7 @@ nobias408:
 	VADDPS    Z28, Z27, Z27
 	ADDQ      R9, R10
 
-nobeta409:
+nobeta461:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -12711,7 +13627,7 @@ TEXT ·peakAVX512(SB), NOSPLIT, $0-8
 	VXORPS Z11, Z11, Z11
 	VXORPS Z12, Z12, Z12
 
-peak410:
+peak462:
 	VFMADD231PS Z12, Z12, Z0
 	VFMADD231PS Z12, Z12, Z1
 	VFMADD231PS Z12, Z12, Z2
@@ -12725,6 +13641,6 @@ peak410:
 	VFMADD231PS Z12, Z12, Z10
 	VFMADD231PS Z12, Z12, Z11
 	DECQ        AX
-	JNZ         peak410
+	JNZ         peak462
 	VZEROUPPER
 	RET

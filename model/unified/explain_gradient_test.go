@@ -40,8 +40,8 @@ func TestAnswerGradient(t *testing.T) {
 		rng := rand.New(rand.NewPCG(1, 1))
 		dir, along := make([]float32, len(seq.Data)), 0.
 		for i := range dir {
-			dir[i] = float32(rng.NormFloat64()) * tr.in.Grad[i] // where it matters
-			along += float64(dir[i]) * float64(tr.in.Grad[i])
+			dir[i] = float32(rng.NormFloat64()) * tr.in.Grad()[i] // where it matters
+			along += float64(dir[i]) * float64(tr.in.Grad()[i])
 		}
 		size := 0.
 		for _, v := range dir {

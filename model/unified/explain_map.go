@@ -123,7 +123,7 @@ func (tr *traced) sensitivity() []float64 {
 	d := tr.in.Shape.Last()
 	w := make([]float64, tr.in.Shape.Rows())
 	for i := range w {
-		for _, g := range tr.in.Grad[i*d : (i+1)*d] {
+		for _, g := range tr.in.Grad()[i*d : (i+1)*d] {
 			w[i] += float64(g) * float64(g)
 		}
 		w[i] = math.Sqrt(w[i])

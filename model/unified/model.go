@@ -195,7 +195,7 @@ func (m *Model) Forward(t *autograd.Tape, x *Value, prompts []Prompt, sc *Scratc
 	}
 	sc.pass = nn.Pass{Layout: &sc.layout, Keep: keep}
 	sc.early = nil
-	if len(prompts) > 0 && seq.Grad != nil {
+	if len(prompts) > 0 && seq.Wanted() {
 		if sc.tap == nil {
 			sc.tap = sc.keepEarly
 		}
