@@ -56,7 +56,7 @@ fi
 # schemathesis has dependencies that do not go with those of the clients.
 if packages "$dir/schemathesis" schemathesis==4.32.5; then
   SCHEMATHESIS_HOOKS=$here/schemathesis_hooks.py "$dir/schemathesis/bin/schemathesis" --config-file "$here/schemathesis.toml" run "$url/openapi.yaml" \
-    --url "$url" --request-timeout 60 --workers 2 --seed "${SEED:-1}" --max-examples "${EXAMPLES:-40}"
+    --url "$url" --request-timeout 60 --seed "${SEED:-1}" --max-examples "${EXAMPLES:-40}"
 fi
 mkdir -p "$dir/npm"
 if program node nodejs && program npm npm && (cd "$dir/npm" && fetched "openai and ollama from npm" npm install --no-audit --no-fund openai@6.49.0 ollama@0.6.4); then
