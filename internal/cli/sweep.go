@@ -27,7 +27,7 @@ func (a *app) sweep() *cobra.Command {
 	var o sweepOptions
 	c := &cobra.Command{
 		Use: "sweep SWEEP.yaml", Short: "Train variations of recipes and compare them",
-		Long: `Trains every recipe that the file names in every way that it names, with every seed, one after the other, and compares what they measure at the end: a table with each variation's difference to the first, and a chart for each recipe and metric. ` +
+		Long: `Trains every recipe that the file names in every way that it names, with every seed, one after the other, and compares what they measure at the end: a table with each variation's difference to the first, and charts for each recipe and metric: the end, and the way there. ` +
 			`The file says "bases" (recipes), "vary" (names, with the keys that each changes, or the word augmentations: none, each transform of the recipe alone, and all), and may say "common" (keys that all runs change), "seeds" and "metrics". ` +
 			`OUT receives a folder for each run, table.md and the charts. Run again after Ctrl-C, it goes on where it stopped; what has ended is not trained twice.`,
 		Example: "fovea sweep configs/sweep/augment.yaml --out runs/augment\nfovea sweep rates.yaml --dry-run",
@@ -135,7 +135,8 @@ func (a *app) sweepOne(ctx context.Context, r *recipe.SweepRun) (*recipe.SweepRe
 // swept is what the variations of one recipe measured by one metric, in the order of the file.
 type swept struct {
 	recipe, metric string
-	rows           []train.Bar // the variations, with a value for each seed
+	rows           []train.Bar      // the variations, with a value for each seed
+	first          []train.Compared // the run of the first seed of each
 }
 
 // seedRange is the range over the seeds, in percent.
@@ -158,6 +159,7 @@ func tables(runs []sweptRun) []swept {
 		k := slices.IndexFunc(rows, func(x train.Bar) bool { return x.Name == r.Name })
 		if k < 0 {
 			k, rows = len(rows), append(rows, train.Bar{Name: r.Name})
+			out[i].first = append(out[i].first, train.Compared{Name: r.Name, Dir: r.Out})
 		}
 		rows[k].Values = append(rows[k].Values, r.Value)
 		out[i].rows = rows
@@ -188,6 +190,9 @@ func (a *app) compareSweep(out string, runs []sweptRun) error {
 		}
 		md.WriteString("\n")
 		if err := train.Bars(filepath.Join(out, fileName(title)+".png"), title, s.rows...); err != nil {
+			return &failure{exitFailed, err, ""}
+		}
+		if err := train.Compare(filepath.Join(out, fileName(title)+"-by-step.png"), title, s.metric, s.first...); err != nil {
 			return &failure{exitFailed, err, ""}
 		}
 	}
