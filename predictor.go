@@ -124,7 +124,7 @@ func (p *Predictor) Do(ctx context.Context, r Request) (*Result, error) {
 			return err
 		}
 		if r.Views > 1 {
-			out.Classes = top(meanClasses(append(others, out.Classes)...), limit)
+			out.Classes = top(model.MeanClasses(append(others, out.Classes)...), limit)
 		}
 		if r.Tiles > 1 {
 			out.Objects = r.merge(out.Objects, parts)

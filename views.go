@@ -1,10 +1,8 @@
 package fovea
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 
 	"fovea/imageproc"
 	"fovea/model"
@@ -38,20 +36,4 @@ func (p *Predictor) views(ctx context.Context, run model.Runner, img *imageproc.
 		out = append(out, one.Classes)
 	}
 	return out, nil
-}
-
-// meanClasses is the mean of several lists of the same labels, best first.
-func meanClasses(lists ...[]Class) []Class {
-	sum := map[string]float64{}
-	for _, l := range lists {
-		for _, c := range l {
-			sum[c.Label] += c.Score / float64(len(lists))
-		}
-	}
-	out := slices.Clone(lists[0])
-	for i := range out {
-		out[i].Score = sum[out[i].Label]
-	}
-	slices.SortStableFunc(out, func(a, b Class) int { return cmp.Compare(b.Score, a.Score) })
-	return out
 }

@@ -1,9 +1,7 @@
 package recipe
 
 import (
-	"cmp"
 	"context"
-	"slices"
 
 	"fovea/annotation"
 	"fovea/imageproc"
@@ -61,7 +59,7 @@ func (o *own) Answer(_ context.Context, img *imageproc.RGB, q Query) (*Found, er
 	f := &Found{}
 	if q.Tasks.Has(task.Classify) {
 		for _, c := range o.classify(q) {
-			f.Labels = append(f.Labels, o.m.Names.List[c.Name])
+			f.Labels = append(f.Labels, c.Label)
 		}
 	}
 	if err := o.objects(f, q); err != nil {
@@ -87,21 +85,22 @@ func (o *own) Answer(_ context.Context, img *imageproc.RGB, q Query) (*Found, er
 	return f, nil
 }
 
-// classify weighs the labels by their sum over the views that are asked for.
-func (o *own) classify(q Query) []unified.Choice {
+// classify weighs the labels by their mean over the views that are asked for.
+func (o *own) classify(q Query) []model.Class {
 	names := once(o.m.Names.AddAll(q.Labels))
-	out := o.run.Classify(o.pic, names)
+	views := [][]model.Class{o.named(o.pic, names)}
 	for i := 1; i < q.Views; i++ {
-		score := map[int32]float64{}
 		square, _ := o.m.Config.Fit().Apply(o.img.View(i))
-		for _, c := range o.run.Classify(o.run.Encode(square), names) {
-			score[c.Name] = c.Score
-		}
-		for k := range out {
-			out[k].Score += score[out[k].Name]
-		}
+		views = append(views, o.named(o.run.Encode(square), names))
 	}
-	slices.SortStableFunc(out, func(a, b unified.Choice) int { return cmp.Compare(b.Score, a.Score) })
+	return model.MeanClasses(views...)
+}
+
+// named weighs names, nil for the model's own, as those of a picture, best first.
+func (o *own) named(pic *unified.Picture, names []int32) (out []model.Class) {
+	for _, c := range o.run.Classify(pic, names) {
+		out = append(out, model.Class{Label: o.m.Names.List[c.Name], Score: c.Score})
+	}
 	return out
 }
 
