@@ -17,11 +17,13 @@ import (
 // ExplainRequest names an answer that is to be explained.
 type ExplainRequest struct {
 	Image    image.Image
-	Path     string         // names the picture in the result; read when Image is nil
-	Task     task.Task      // Classify, Detect, Ask or Caption
-	Question string         // Ask
-	Label    string         // Detect: the object's label, person without one; Classify: the picture's name, the most probable one without
-	Box      annotation.Box // Detect: about where it is, pixels of the picture; the best object of the label without one
+	Path     string    // names the picture in the result; read when Image is nil
+	Task     task.Task // Classify, Detect, Ask or Caption
+	Question string    // Ask
+	Label    string    // Detect: the object's label, person without one; Classify: the picture's name, the most probable one without
+	// Box says about where the object of Detect is, pixels of the picture, however little the model thinks of it. Without one it is the best
+	// of the label, of a score of at least DefaultThreshold.
+	Box annotation.Box
 	// AUC also measures how faithful the explanation is: Explanation.DeletionAUC and InsertionAUC. It takes 33 times as long.
 	AUC bool
 }
@@ -110,7 +112,7 @@ func (p *Predictor) Explain(ctx context.Context, q ExplainRequest) (*Explanation
 		case err == nil && !found && q.Task == task.Classify:
 			err = bad("request.label", "the model %q has no names of its own for pictures; give a label", p.card.Name)
 		case err == nil && !found:
-			err = bad("request.label", "there is no %q in the picture", q.Label)
+			err = &Error{Code: "request.label", BadInput: true, Hint: "a box says where to look for it all the same", Err: fmt.Errorf("fovea: there is no %q in the picture", q.Label)}
 		}
 		out.MS = math.Round(float64(time.Since(start).Microseconds())/100) / 10
 		return err
@@ -133,6 +135,9 @@ func (r *nativeRunner) explain(ctx context.Context, img *imageproc.RGB, q Explai
 		Box: annotation.Box{X0: f.X.To(q.Box.X0), Y0: f.Y.To(q.Box.Y0), X1: f.X.To(q.Box.X1), Y1: f.Y.To(q.Box.Y1)}}
 	if q.Label != "" {
 		o.Name = r.model.Names.Add(q.Label)
+	}
+	if (q.Box == annotation.Box{}) {
+		o.Least = DefaultThreshold
 	}
 	e, ok := r.run.Explain(square, o)
 	if !ok {

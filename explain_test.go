@@ -40,7 +40,7 @@ func TestExplain(t *testing.T) {
 			}
 		}
 	}
-	for _, q := range []ExplainRequest{{Task: task.Classify, Label: "star"}, {Task: task.Detect, Label: "circle"}, {Task: task.Caption}} {
+	for _, q := range []ExplainRequest{{Task: task.Classify, Label: "star"}, {Task: task.Detect, Label: "circle", Box: annotation.Box{X1: 30, Y1: 30}}, {Task: task.Caption}} {
 		q.Image, q.AUC = wide, true
 		e, err := p.Explain(background, q)
 		if err != nil || q.Label != "" && e.Target != q.Label || !(e.Score > 0 && e.Score <= 1) {
@@ -62,5 +62,28 @@ func TestExplain(t *testing.T) {
 		if _, err := p.Explain(background, q); Code(err) != code {
 			t.Errorf("%+v: %v, want %s", q, err, code)
 		}
+	}
+}
+
+// What the model does not find is not explained, unless a box says where it should be.
+func TestExplainOfWhatIsNotThere(t *testing.T) {
+	p, err := Open(background, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	park, err := Load("examples/park.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for label, there := range map[string]bool{"person": true, "heart": true, "hexagon": false, "dog": false} {
+		_, err := p.Explain(background, ExplainRequest{Image: park, Task: task.Detect, Label: label})
+		if there && err != nil || !there && Code(err) != "request.label" {
+			t.Errorf("%s: %v", label, err)
+		}
+	}
+	e, err := p.Explain(background, ExplainRequest{Image: park, Task: task.Detect, Label: "dog", Box: annotation.Box{X0: 345, Y0: 89, X1: 479, Y1: 348}})
+	if err != nil || e.Target != "dog" || e.Score > .3 {
+		t.Errorf("a dog where a person is: %+v, %v", e, err)
 	}
 }

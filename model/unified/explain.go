@@ -16,6 +16,7 @@ type ExplainOptions struct {
 	Question string         // Ask
 	Name     int32          // Detect: the object's name; Classify: the picture's, -1 for the most probable one
 	Box      annotation.Box // Detect: the object's box, model frame
+	Least    float64        // Detect: least score of the object
 	Method   string         // Gradient, the default, or Rollout, which models use anyway whose weights are held in fewer bits
 }
 
@@ -78,7 +79,7 @@ func (r *Runner) answer(img *imageproc.RGB, o ExplainOptions) (a Answer, ok bool
 	case task.Detect:
 		best := Detection{}
 		for _, d := range r.Detect(pic, DetectOptions{Names: append([]int32{o.Name}, m.DefaultLabels()...), Threshold: 1e-9, NMS: 1, Max: m.Config.Patches()}) {
-			if d.Name == o.Name && (!ok || d.Box.IoU(o.Box) > best.Box.IoU(o.Box)) {
+			if d.Name == o.Name && d.Score >= o.Least && (!ok || d.Box.IoU(o.Box) > best.Box.IoU(o.Box)) {
 				best, ok = d, true
 			}
 		}
