@@ -8,42 +8,31 @@ import "fmt"
 // DepthRow adds the convolution of the line: y[i, ch] += Σⱼ x[i·step + j·c + ch]·w[j, ch].
 func DepthRow(y, x, w []float32, k, n, c, step int) {
 	checkDepth("DepthRow", len(y), len(x), len(w), k, n, c, step)
-	switch {
-	case n == 0 || c == 0:
-	case k == 3:
-		depthRow3(y, x, w, n, c, step)
-	case k == 5:
-		depthRow5(y, x, w, n, c, step)
-	default:
-		depthRowGeneric(y, x, w, k, n, c, step)
-	}
+	byTaps(depthRow3, depthRow5, depthRowGeneric, y, x, w, k, n, c, step)
 }
 
 // DepthRowSpread is DepthRow's gradient by x: dx[i·step + j·c + ch] += dy[i, ch]·w[j, ch].
 func DepthRowSpread(dx, dy, w []float32, k, n, c, step int) {
 	checkDepth("DepthRowSpread", len(dy), len(dx), len(w), k, n, c, step)
-	switch {
-	case n == 0 || c == 0:
-	case k == 3:
-		depthSpread3(dx, dy, w, n, c, step)
-	case k == 5:
-		depthSpread5(dx, dy, w, n, c, step)
-	default:
-		depthSpreadGeneric(dx, dy, w, k, n, c, step)
-	}
+	byTaps(depthSpread3, depthSpread5, depthSpreadGeneric, dx, dy, w, k, n, c, step)
 }
 
 // DepthRowGrad is DepthRow's gradient by w: dw[j, ch] += Σᵢ x[i·step + j·c + ch]·dy[i, ch].
 func DepthRowGrad(dw, x, dy []float32, k, n, c, step int) {
 	checkDepth("DepthRowGrad", len(dy), len(x), len(dw), k, n, c, step)
+	byTaps(depthGrad3, depthGrad5, depthGradGeneric, dw, x, dy, k, n, c, step)
+}
+
+// byTaps calls the function that is made for k taps, or the one for any number.
+func byTaps(three, five func(to, a, b []float32, n, c, step int), other func(to, a, b []float32, k, n, c, step int), to, a, b []float32, k, n, c, step int) {
 	switch {
 	case n == 0 || c == 0:
 	case k == 3:
-		depthGrad3(dw, x, dy, n, c, step)
+		three(to, a, b, n, c, step)
 	case k == 5:
-		depthGrad5(dw, x, dy, n, c, step)
+		five(to, a, b, n, c, step)
 	default:
-		depthGradGeneric(dw, x, dy, k, n, c, step)
+		other(to, a, b, k, n, c, step)
 	}
 }
 
