@@ -98,6 +98,10 @@ func (a *app) runEval(ctx context.Context, o *evalOptions) error {
 	if errors.Is(err, recipe.ErrNothing) {
 		return bad("see fovea data info and fovea show", "%s: %w", o.data, err)
 	}
+	left := a.unread(got)
+	if left.failed > 0 && left.done == 0 && ctx.Err() == nil {
+		return left.outcome()
+	}
 	if err != nil && (ctx.Err() == nil || got.Images == 0) {
 		return bad("", "%s", strings.TrimPrefix(err.Error(), "recipe: "))
 	}
@@ -105,7 +109,18 @@ func (a *app) runEval(ctx context.Context, o *evalOptions) error {
 	if err != nil { // interrupted
 		return &failure{exitFailed, fmt.Errorf("interrupted after %d of %d pictures; the metrics are of those", got.Images, n), ""}
 	}
-	return printed
+	return errors.Join(printed, left.outcome())
+}
+
+// unread reports the pictures of an evaluation that could not be read.
+func (a *app) unread(m recipe.Measurement) tally {
+	n := tally{done: m.Images}
+	for _, err := range m.Unread {
+		it := failedExample(err)
+		a.showFailure(it)
+		n.fail(it.err)
+	}
+	return n
 }
 
 // measured opens a model for an evaluation, whose pictures have the given side: the program's own answer it directly, any other

@@ -3,6 +3,10 @@ package recipe
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
 
 	"fovea/annotation"
 	"fovea/dataset"
@@ -33,6 +37,8 @@ type Measurement struct {
 	// Metrics by name, prefixed with their kind: "box AP", "answers exact".
 	Metrics map[string]float64
 	Images  int // that were looked at
+	// Unread says which pictures of the set could not be read, *dataset.ExampleError each: the metrics are of the others.
+	Unread []error
 }
 
 // Run measures the program's own model, whose names grow by those of the data set. When the context ends, what was measured so far is returned beside its error.
@@ -42,4 +48,22 @@ func (e *Evaluation) Run(ctx context.Context, m *unified.Model) (Measurement, er
 		err = nil
 	}
 	return found, err
+}
+
+// leftOut tells, once, of pictures that cannot be read and so are not measured.
+type leftOut map[string]bool
+
+func (l *leftOut) tell(w io.Writer, m Measurement) {
+	if *l == nil {
+		*l = leftOut{}
+	}
+	if w == nil {
+		w = os.Stderr
+	}
+	for _, err := range m.Unread {
+		if !(*l)[err.Error()] {
+			(*l)[err.Error()] = true
+			_, _ = fmt.Fprintf(w, "fovea: note: not measured: %s\n", strings.TrimPrefix(err.Error(), "dataset: "))
+		}
+	}
 }

@@ -20,7 +20,8 @@ import (
 var ErrNothing = errors.New("the data set has no labels for any of the tasks that the model is asked for and can do")
 
 // RunOn measures any model as Run does the program's own. Labels that the model does not know count as not found. When the
-// context ends, what was measured so far is returned beside its error. Pictures are looked at side by side where the model can, and
+// context ends, what was measured so far is returned beside its error. Pictures that cannot be read are left out and listed; when none
+// can, that is an error. Pictures are looked at side by side where the model can, and
 // scored in their order, so that the result does not depend on the number of cores.
 func (e *Evaluation) RunOn(ctx context.Context, a Answerer) (Measurement, error) {
 	m, err := newMeasure(e, a)
@@ -32,15 +33,19 @@ func (e *Evaluation) RunOn(ctx context.Context, a Answerer) (Measurement, error)
 	if e.Limit > 0 {
 		n = min(n, e.Limit)
 	}
+	var unread []error
 	for k := 0; k < n; {
 		for _, l := range m.looks(ctx, k, n) {
 			if ctx.Err() != nil {
-				return Measurement{m.scores.result(), k}, ctx.Err()
+				return Measurement{m.scores.result(), k - len(unread), unread}, ctx.Err()
 			}
 			if l.err == nil {
 				l.err = m.score(l)
 			}
-			if l.err != nil {
+			var damaged *dataset.ExampleError
+			if errors.As(l.err, &damaged) {
+				unread = append(unread, l.err)
+			} else if l.err != nil {
 				return Measurement{}, fmt.Errorf("recipe: evaluate %s: %w", e.Name, l.err)
 			}
 			if k++; e.Progress != nil {
@@ -48,7 +53,10 @@ func (e *Evaluation) RunOn(ctx context.Context, a Answerer) (Measurement, error)
 			}
 		}
 	}
-	return Measurement{m.scores.result(), n}, nil
+	if n > 0 && len(unread) == n {
+		return Measurement{Unread: unread}, fmt.Errorf("recipe: evaluate %s: no picture can be read, the first because: %w", e.Name, unread[0])
+	}
+	return Measurement{m.scores.result(), n - len(unread), unread}, nil
 }
 
 // measure puts pictures to a model and scores what it says.

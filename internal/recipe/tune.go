@@ -24,7 +24,8 @@ type Tuning struct {
 	Net    *model.Tuned
 	Loop   *train.Loop[*model.Prepared]
 
-	evals []Evaluation
+	evals   []Evaluation
+	leftOut leftOut
 }
 
 // Tunes reports that a recipe trains a published model on, rather than a joint one: model.from is one that answers in words, or
@@ -209,6 +210,7 @@ func (r *Tuning) evaluate(int) (map[string]float64, error) {
 		if err != nil && !errors.Is(err, ErrNothing) {
 			return nil, err
 		}
+		r.leftOut.tell(r.Loop.Hooks.Stderr, m)
 		for k, v := range m.Metrics {
 			out[e.Name+" "+k] = v
 		}
