@@ -80,24 +80,7 @@ func (b *Builder) Build(img *imageproc.RGB, p *annotation.Picture, has Has, src 
 	toModel := func(x, y float64) (float64, float64) { return x / side, y / side }
 	s.Boxes = has.Boxes && src.Tasks.Has(Detect)
 	s.Some = has.Some && !s.Boxes && src.Tasks.Has(Detect)
-	for _, o := range p.Objects {
-		box := o.Box.Clip(side, side)
-		if box.Empty() {
-			continue
-		}
-		mb := annotation.Box{X0: box.X0 / side, Y0: box.Y0 / side, X1: box.X1 / side, Y1: box.Y1 / side}
-		id, known := b.Names.Find(o.Label)
-		switch {
-		case o.Crowd:
-			s.Ignore = append(s.Ignore, mb)
-		case known && (s.Boxes || s.Some):
-			t := Target{Name: id, Box: mb}
-			if has.Masks && o.Mask != nil && src.Tasks.Has(Segment) {
-				t.Mask = shrink(o.Mask, b.Features)
-			}
-			s.Objects = append(s.Objects, t)
-		}
-	}
+	b.objects(s, p.Objects, has.Masks && src.Tasks.Has(Segment))
 	if m := p.Semantic; src.Tasks.Has(Segment) && len(src.Pixels) > 0 && m != nil && m.W == b.Side && m.H == b.Side {
 		s.Pixels, s.PixelNames = m, src.Pixels
 	}
@@ -123,6 +106,29 @@ func (b *Builder) Build(img *imageproc.RGB, p *annotation.Picture, has Has, src 
 	return s
 }
 
+// objects adds what the image tokens should answer.
+func (b *Builder) objects(s *Sample, objects []annotation.Object, masks bool) {
+	side := float64(b.Side)
+	for _, o := range objects {
+		box := o.Box.Clip(side, side)
+		if box.Empty() {
+			continue
+		}
+		mb := annotation.Box{X0: box.X0 / side, Y0: box.Y0 / side, X1: box.X1 / side, Y1: box.Y1 / side}
+		id, known := b.Names.Find(o.Label)
+		switch {
+		case o.Crowd:
+			s.Ignore = append(s.Ignore, mb)
+		case known && (s.Boxes || s.Some):
+			t := Target{Name: id, Box: mb}
+			if masks && o.Mask != nil {
+				t.Mask = shrink(o.Mask, b.Features)
+			}
+			s.Objects = append(s.Objects, t)
+		}
+	}
+}
+
 // BuildMixed makes a sample that teaches nothing but the classes of a picture made of two.
 func (b *Builder) BuildMixed(m augment.Mixed, src Source) *Sample {
 	s := &Sample{Image: m.Image}
@@ -136,6 +142,13 @@ func (b *Builder) Teach(s *Sample, labels []augment.Soft, src Source) {
 	for _, l := range labels {
 		b.classify(s, l.Class, float32(l.Weight))
 	}
+}
+
+// Find adds the objects that a teacher finds, pixels of the sample's picture, among the labels that src has. Crowds stand for what it
+// is not sure of: nothing is taught there.
+func (b *Builder) Find(s *Sample, objects []annotation.Object, src Source) {
+	s.Candidates, s.Boxes, s.Some, s.Objects, s.Ignore = src.Candidates, true, false, nil, nil
+	b.objects(s, objects, true)
 }
 
 // classify adds a name of the whole picture, and the question after it with the first.

@@ -32,6 +32,7 @@ type compressOptions struct {
 	int8, int4, bf16 bool
 	prune            float64
 	calibrate        int
+	lessonOptions
 }
 
 func (a *app) compress() *cobra.Command {
@@ -40,8 +41,9 @@ func (a *app) compress() *cobra.Command {
 		Use: "compress MODEL", Short: "Make a model smaller, and measure it before and after",
 		Long: `Writes a smaller copy of a model of the program's own kind: its weights in two bytes each (--bf16), one (--int8, a scale a row) or half of one (--int4, a scale for each 32), ` +
 			`or without a share of the units of its feed-forward layers (--prune), which makes it faster, too; or both. Units are chosen by what they say of pictures, and those that stay take over from those that go. ` +
+			`With --distill it then learns to answer as a teacher does; with --variant, so does a new and smaller model. ` +
 			`Then both models are measured as fovea eval does, and timed on the same pictures in turn. The model itself stays as it is.`,
-		Example: "fovea compress runs/mine/model --int8 --out small/\nfovea compress runs/mine/model --prune 0.5 --bf16 --data coco/ --split val --task detect\nfovea compress nano --prune 0.25 --limit 100 --json",
+		Example: "fovea compress runs/mine/model --int8 --out small/\nfovea compress runs/mine/model --prune 0.5 --bf16 --data coco/ --split val --task detect\nfovea compress nano --prune 0.25 --limit 100 --json\nfovea compress runs/mine/model --distill runs/mine/model --variant mini --pictures photos/",
 		Args:    args(1, 1, "MODEL"),
 		RunE:    func(c *cobra.Command, args []string) error { return a.runCompress(c, &o, args[0]) },
 	}
@@ -57,6 +59,7 @@ func (a *app) compress() *cobra.Command {
 	f.StringArrayVar(&o.tasks, "task", []string{"all"}, "measure these tasks: classify, detect, segment, pose, ask, caption, match, all")
 	f.IntVar(&o.limit, "limit", 200, "measure on the first so many pictures")
 	f.IntVar(&o.size, "size", 0, "draw scenes of so many pixels a side (default as the model's pictures)")
+	o.lessonOptions.flags(c)
 	_ = c.RegisterFlagCompletionFunc("task", completeTasks)
 	c.ValidArgsFunction = completeModels
 	return c
@@ -74,8 +77,10 @@ func (o *compressOptions) check(c *cobra.Command) error {
 	switch {
 	case formats > 1:
 		return usage("", "--int8, --int4 and --bf16 are one choice")
-	case formats == 0 && !pruned:
-		return usage("fovea compress MODEL --int8", "how to compress is missing: --int8, --int4, --bf16 or --prune 0.5")
+	case formats == 0 && !pruned && o.distill == "":
+		return usage("fovea compress MODEL --int8", "how to compress is missing: --int8, --int4, --bf16, --prune 0.5 or --distill TEACHER")
+	case pruned && o.variant != "":
+		return usage("leave out --prune", "--variant makes a new model, which has nothing to be pruned")
 	case pruned && !(o.prune > 0 && o.prune < 1):
 		return usage("--prune 0.5 takes out half of the units", "--prune is %g, want more than 0 and less than 1", o.prune)
 	case o.calibrate < 1 || o.calibrate > maxScenes:
@@ -85,13 +90,19 @@ func (o *compressOptions) check(c *cobra.Command) error {
 	case o.size != 0 && (o.size < 32 || o.size > maxSceneSize || o.data != "scenes"):
 		return usage("", "--size is %d, want 32 … %d, of scenes", o.size, maxSceneSize)
 	}
-	return nil
+	return o.lessonOptions.check(c)
 }
 
 // how names what is done, as it stands in a folder's name.
 func (o *compressOptions) how() (words []string) {
 	if o.prune > 0 {
 		words = append(words, fmt.Sprintf("prune-%g", o.prune))
+	}
+	if o.variant != "" {
+		words = append(words, o.variant)
+	}
+	if o.distill != "" {
+		words = append(words, "distilled")
 	}
 	for _, f := range []struct {
 		on   bool
@@ -116,6 +127,8 @@ type compressed struct {
 	Data       string                          `json:"data,omitempty"`
 	Images     int                             `json:"images,omitempty"`
 	Metrics    map[string]beforeAfter[float64] `json:"metrics,omitempty"`
+
+	left tally // pictures that were measured, and those that could not be read
 }
 
 type beforeAfter[T any] struct {
@@ -132,7 +145,9 @@ func (a *app) runCompress(c *cobra.Command, o *compressOptions, name string) err
 	if err := o.check(c); err != nil {
 		return err
 	}
-	o.model = name
+	if o.model = name; o.distill == name && o.variant == "" && o.prune == 0 {
+		return usage("add --prune 0.5 or --variant mini", "%s cannot learn from itself as it is", name)
+	}
 	files, short, err := fovea.Files(name)
 	if err != nil {
 		return missingModel(name, err)
@@ -166,6 +181,11 @@ func (a *app) runCompress(c *cobra.Command, o *compressOptions, name string) err
 			return err
 		}
 	}
+	if o.distill != "" {
+		if small, err = a.distilled(ctx, o, small, src, tasks); err != nil {
+			return err
+		}
+	}
 	if err := saveModel(small, o.out, o.format(files)); err != nil {
 		return err
 	}
@@ -178,7 +198,7 @@ func (a *app) runCompress(c *cobra.Command, o *compressOptions, name string) err
 			return err
 		}
 	}
-	return a.printCompressed(&res)
+	return errors.Join(a.printCompressed(&res), res.left.outcome())
 }
 
 // format is how the new model's weights are stored: as the model's are, unless it was said.
@@ -220,21 +240,30 @@ func (a *app) pruned(ctx context.Context, o *compressOptions, m *unified.Model, 
 	return small, err
 }
 
-// others are pictures of the data set beside those that are measured: those of its train part, or what follows them. Where there are
-// no others it is those themselves, which flatters the smaller model; that is said.
+// others are pictures of the data set beside those that are measured. Where there are none it is those themselves, which flatters the
+// smaller model; that is said.
 func (a *app) others(o *compressOptions, src dataset.Source) (dataset.Source, error) {
+	split, skip, ok := o.beside(src)
+	switch {
+	case !ok:
+		a.note("the units are chosen by the %d pictures that are measured, for %s has no others: the figures flatter the smaller model; --limit %d leaves half of them to choose by",
+			src.Len(), o.data, max(src.Len()/2, 1))
+		return src, nil
+	case skip > 0:
+		return dataset.Part(src, skip, 0)
+	}
+	train := setOptions{split: split, skeleton: o.skeleton}
+	return train.open(o.data)
+}
+
+// beside is where the data set has pictures that are not measured: its train part, or what follows the measured ones.
+func (o *compressOptions) beside(src dataset.Source) (split string, skip int, ok bool) {
 	if o.split != "" && o.split != "train" {
-		train := setOptions{split: "train", skeleton: o.skeleton}
-		if s, err := train.open(o.data); err == nil {
-			return s, nil
+		if _, err := (&setOptions{split: "train"}).open(o.data); err == nil {
+			return "train", 0, true
 		}
 	}
-	if src.Len() > o.limit {
-		return dataset.Part(src, o.limit, 0)
-	}
-	a.note("the units are chosen by the %d pictures that are measured, for %s has no others: the figures flatter the smaller model; --limit %d leaves half of them to choose by",
-		src.Len(), o.data, max(src.Len()/2, 1))
-	return src, nil
+	return o.split, o.limit, src.Len() > o.limit
 }
 
 // saveModel writes a model's folder: all of it or nothing.
@@ -278,7 +307,9 @@ func (a *app) compareModels(ctx context.Context, o *compressOptions, res *compre
 		} else if err != nil {
 			return err
 		}
-		res.Images = got.Images
+		if res.Images = got.Images; i == 0 {
+			res.left = a.unread(got)
+		}
 		for name, v := range got.Metrics {
 			b := res.Metrics[name]
 			if i == 0 {
@@ -315,17 +346,20 @@ func (a *app) race(ctx context.Context, o *compressOptions, src dataset.Source) 
 	for k := range min(src.Len(), o.limit, racePictures) + 1 {
 		ex, err := src.At(max(k-1, 0), nil)
 		if err != nil {
-			return nil, err
+			continue // it was not measured either
 		}
 		for i := range p {
 			start := time.Now()
 			if _, err := p[i].Encode(ctx, ex.Image); err != nil {
 				return nil, err
 			}
-			if k > 0 { // the first picture warms up
+			if k > 0 { // the first time warms up
 				times[i] = append(times[i], float64(time.Since(start).Microseconds())/1000)
 			}
 		}
+	}
+	if len(times[0]) == 0 {
+		return nil, nil
 	}
 	for i := range times {
 		slices.Sort(times[i])

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -227,7 +228,7 @@ func (a *app) describe(run *recipe.Run) {
 		parameters += len(p.Data)
 	}
 	cfg := run.Config
-	fmt.Fprintf(a.err, "%s %s, %.2f M parameters, %d px\n", a.errStyle.paint(bold, "model"), cfg.Model.Variant, float64(parameters)/1e6, run.Model.Config.Size)
+	fmt.Fprintf(a.err, "%s %s, %.2f M parameters, %d px\n", a.errStyle.paint(bold, "model"), cmp.Or(cfg.Model.From, cfg.Model.Variant), float64(parameters)/1e6, run.Model.Config.Size)
 	a.describeData(cfg, run.Loop.Config.Steps)
 }
 
@@ -244,7 +245,11 @@ func (a *app) describeData(cfg *recipe.Config, steps int) {
 		} else if d.Split != "" {
 			where += " (" + d.Split + ")"
 		}
-		fmt.Fprintf(a.err, "%s %s: %s\n", a.errStyle.paint(bold, what), where, taskNames(d.Task.Set))
+		learned := taskNames(d.Task.Set)
+		if d.Teacher != "" {
+			learned = strings.TrimPrefix(learned+", and what "+d.Teacher+" sees", ", and ")
+		}
+		fmt.Fprintf(a.err, "%s %s: %s\n", a.errStyle.paint(bold, what), where, learned)
 	}
 	fmt.Fprintf(a.err, "%s %d epochs of %d steps of %d pictures, into %s\n", a.errStyle.paint(bold, "train"), cfg.Train.Epochs,
 		steps/max(cfg.Train.Epochs, 1), cfg.Train.Batch, cfg.Out)

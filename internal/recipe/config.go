@@ -72,9 +72,11 @@ type Data struct {
 	// CompleteBoxes says whether every object is boxed, where the files leave it open (a keypoint file with one person a
 	// picture is taken as incomplete, anything else as complete).
 	CompleteBoxes *bool `yaml:"complete_boxes" json:"complete_boxes"`
-	// Teacher is a published model that recognises, a folder or org/repo: it names what is on each picture, which has no class of its
-	// own, as the student sees it. TeacherNames is a file of lines "class TAB name" that give its classes other names.
+	// Teacher is a model, nano, a folder or org/repo, that says what is on each picture as the student sees it. Teaches are the tasks that
+	// are learned from it, for which labels are not used: classify, which is the default, and detect. TeacherNames is a file of lines
+	// "class TAB name" that give its classes other names. With a teacher, Task may be empty.
 	Teacher      string `yaml:"teacher" json:"teacher,omitempty"`
+	Teaches      Tasks  `yaml:"teaches" json:"teaches,omitzero"`
 	TeacherNames string `yaml:"teacher_names" json:"teacher_names,omitempty"`
 }
 
@@ -172,10 +174,12 @@ func (c *Config) Check() error {
 		bad((d.Path != "") != (d.Scenes > 0), "%s: give either path or scenes", where)
 		bad(d.Except == "" || d.Path != "", "%s: except names a part of the data set in path", where)
 		bad(d.Skip >= 0 && d.Limit >= 0 && (d.Skip == 0 || d.Path != ""), "%s: skip and limit are numbers of examples of a data set, at least 0", where)
-		bad(d.Teacher == "" || d.Path != "" && i < len(c.Data), "%s: a teacher looks at the pictures of a data set that is trained on", where)
+		bad(d.Teacher == "" || i < len(c.Data), "%s: a teacher looks at what is trained on", where)
+		bad(d.Teaches.Set == 0 || d.Teacher != "", "%s: teaches says what the teacher does; name it in teacher", where)
+		bad(d.Teaches.Set&^task.SetOf(task.Classify, task.Detect) == 0, "%s: a teacher teaches classify and detect", where)
 		bad(d.TeacherNames == "" || d.Teacher != "", "%s: teacher_names are of a teacher; name it in teacher", where)
 		bad(d.Weight >= 0, "%s: weight %g is negative", where, d.Weight)
-		bad(d.Task.Set != 0, "%s: give a task, or all", where)
+		bad(d.Task.Set != 0 || d.Teacher != "", "%s: give a task, or all", where)
 		bad(d.Lessons >= 0 && d.Lessons <= 8, "%s: lessons %d, want 0 … 8", where, d.Lessons)
 	}
 	t := c.Train

@@ -98,7 +98,9 @@ func (r *Run) planSet(d Data, src dataset.Source) (*PlanSet, error) {
 	s := &PlanSet{Name: d.name(src), Path: d.Path, Split: d.Split, Images: src.Len(), Holds: holds}
 	_, can := labelsOf(src, d.Task.Set, r.Model.Names)
 	if d.Teacher != "" {
-		can |= task.SetOf(task.Classify)
+		if can |= d.Teaches.Set; d.Teaches.Set == 0 {
+			can |= task.SetOf(task.Classify)
+		}
 	}
 	for t := task.Classify; t <= task.Match; t++ {
 		if can.Has(t) {

@@ -31,6 +31,7 @@ type Run struct {
 	sampler *sampler
 	sets    []dataset.Source // of Config.Data, as they were opened
 	evals   []Evaluation
+	leftOut leftOut
 }
 
 // Options are the parts of a run that do not decide its result.
@@ -152,11 +153,15 @@ func learn(m *unified.Model, data []Data, sets []dataset.Source, teachers []*tea
 	for i, s := range sets {
 		_, can := labelsOf(s, data[i].Task.Set, m.Names)
 		if t := teachers[i]; t != nil {
-			if can.Has(task.Classify) {
-				return fmt.Errorf("recipe: data[%d] (%s) has classes of its own: leave out its teacher, or classify from its tasks", i, s.Name())
+			for k := range task.Match {
+				if can.Has(k) && t.teaches.Has(k) {
+					return fmt.Errorf("recipe: data[%d] (%s) has labels of its own for %s: leave out its teacher, or %[3]s from its tasks", i, s.Name(), k)
+				}
 			}
 			m.Names.AddAll(t.classes)
 			m.Config.Classes = addNew(m.Config.Classes, t.classes)
+			m.Names.AddAll(t.labels)
+			m.Config.Labels = addNew(m.Config.Labels, t.labels)
 		} else if can == 0 {
 			return fmt.Errorf("recipe: data[%d] (%s) has labels for none of the tasks asked of it; see `fovea data info`", i, s.Name())
 		}
@@ -286,8 +291,13 @@ func (r *Run) mix(sets []dataset.Source, teachers []*teacher) error {
 		}
 		parts = append(parts, dataset.Weighted{Source: set, Weight: w})
 		labels, can := labelsOf(set, d.Task.Set, m.Names)
-		if teachers[i] != nil { // what it does not say is wrong, whoever's class that is
-			labels.Classes = once(m.Names.AddAll(m.Config.Classes))
+		if t := teachers[i]; t != nil { // what it does not say is wrong, whoever's class that is
+			if t.teaches.Has(task.Classify) {
+				labels.Classes = once(m.Names.AddAll(m.Config.Classes))
+			}
+			if t.teaches.Has(task.Detect) {
+				labels.Candidates = append([]int32{task.Nothing}, once(m.Names.AddAll(t.labels))...)
+			}
 		}
 		cfg := c.Augment
 		if d.Scenes > 0 {
@@ -351,6 +361,7 @@ func (r *Run) evaluate(int) (map[string]float64, error) {
 		if err != nil {
 			return nil, err
 		}
+		r.leftOut.tell(r.Loop.Hooks.Stderr, m)
 		for k, v := range m.Metrics {
 			out[e.Name+" "+k] = v
 		}

@@ -16,7 +16,7 @@ type source struct {
 	tasks   task.Set
 	labels  task.Source
 	augment *augment.Pipeline
-	teacher *teacher // names what is on a picture; nil: the labels do
+	teacher *teacher // says what is on a picture; nil: the labels do
 }
 
 // sampler makes the samples of a run: sample k of the stream is a pure function of the seed and k.
@@ -43,7 +43,12 @@ func (s *sampler) sample(i int, ex *dataset.Example, rng *rand.Rand) (*task.Samp
 		if err != nil {
 			return nil, fmt.Errorf("recipe: the teacher looks at %s: %w", ex.ID, err)
 		}
-		s.builder.Teach(out, seen, src.labels)
+		if src.teacher.teaches.Has(task.Classify) {
+			s.builder.Teach(out, seen.classes, src.labels)
+		}
+		if src.teacher.teaches.Has(task.Detect) {
+			s.builder.Find(out, seen.objects, src.labels)
+		}
 	}
 	return out, nil
 }

@@ -60,11 +60,11 @@ func writeText(t *testing.T, text string) string {
 // what the sample teaches, among all classes that the model knows.
 func TestTeacher(t *testing.T) {
 	dir, names := writeTeacher(t), writeText(t, "# kinds\ntabby\tcat\n\nPersian cat\tcat\nbeagle\tdog\n")
-	plain, err := openTeacher(dir, "")
+	plain, err := openTeacher(dir, "", task.SetOf(task.Classify))
 	if err != nil {
 		t.Fatal(err)
 	}
-	kinds, err := openTeacher(dir, names)
+	kinds, err := openTeacher(dir, names, task.SetOf(task.Classify))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func TestTeacher(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, s := range seen {
+		for _, s := range seen.classes {
 			out[s.Class] = s.Weight
 			sum += s.Weight
 		}
@@ -125,12 +125,12 @@ out: %q
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(s.Class) != len(seen) || len(seen) == 0 {
-			t.Fatalf("%d classes are taught, the teacher sees %d", len(s.Class), len(seen))
+		if len(s.Class) != len(seen.classes) || len(seen.classes) == 0 {
+			t.Fatalf("%d classes are taught, the teacher sees %d", len(s.Class), len(seen.classes))
 		}
 		for i, c := range s.Class {
-			if name := r.Model.Names.List[c.Name]; name != seen[i].Class || c.Weight != float32(seen[i].Weight) {
-				t.Errorf("%s by %g is taught, the teacher sees %s by %g", name, c.Weight, seen[i].Class, seen[i].Weight)
+			if name := r.Model.Names.List[c.Name]; name != seen.classes[i].Class || c.Weight != float32(seen.classes[i].Weight) {
+				t.Errorf("%s by %g is taught, the teacher sees %s by %g", name, c.Weight, seen.classes[i].Class, seen.classes[i].Weight)
 			}
 		}
 		if len(s.ClassChoices) <= len(kinds.classes) {
@@ -142,6 +142,60 @@ out: %q
 	}
 	if p, err := r.Plan(); err != nil || !slices.Contains(p.Data[0].Tasks, task.Classify.String()) {
 		t.Errorf("the plan says %q, %v", p.Data[0].Tasks, err)
+	}
+}
+
+// TestTeacherOfOurOwn: the program's own model teaches names and boxes on photographs without any labels, and what it is not sure of is
+// taught to be neither an object nor background.
+func TestTeacherOfOurOwn(t *testing.T) {
+	folder := t.TempDir()
+	park, err := os.ReadFile("../../examples/park.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "park.png"), park, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Parse(fmt.Appendf(nil, "model: {variant: mini}\ndata:\n  - {path: %q, teacher: nano, teaches: [classify, detect]}\ntrain: {batch: 2, epochs: 1}\naugment: {flip: 0}\nout: %q\n", folder, t.TempDir()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Open(c, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := r.sampler.next(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen, err := r.sampler.sources[0].teacher.look(s.Image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	people, certain, doubted := 0, 0, 0
+	for _, o := range seen.objects {
+		if o.Crowd {
+			doubted++
+		} else {
+			certain++
+		}
+		if o.Crowd != (o.Score < sure) || o.Score < doubt {
+			t.Errorf("%s by %g, crowd %v", o.Label, o.Score, o.Crowd)
+		}
+	}
+	for _, o := range s.Objects {
+		if r.Model.Names.List[o.Name] == "person" && o.Mask != nil {
+			people++
+		}
+	}
+	if !s.Boxes || len(s.Objects) != certain || len(s.Ignore) != doubted || people == 0 {
+		t.Errorf("%d objects of %d, %d places without a lesson of %d, %d people with a mask", len(s.Objects), certain, len(s.Ignore), doubted, people)
+	}
+	if len(s.Class) == 0 || r.Model.Names.List[s.Class[0].Name] != seen.classes[0].Class || len(s.ClassChoices) != len(r.Model.Config.Classes) {
+		t.Errorf("%d classes of %d choices are taught", len(s.Class), len(s.ClassChoices))
+	}
+	if !slices.Contains(r.Model.Config.Labels, "person") || len(s.Candidates) != len(r.Model.Config.Labels)+1 {
+		t.Errorf("%d candidates among the labels %q", len(s.Candidates), r.Model.Config.Labels)
 	}
 }
 
@@ -169,20 +223,22 @@ func writePhotos(t *testing.T, dir string, n int) {
 func TestTeacherRefused(t *testing.T) {
 	dir := writeTeacher(t)
 	for _, c := range []struct{ model, names, want string }{
-		{"nano", "", "published model"},
 		{filepath.Join(t.TempDir(), "none"), "", "no model"},
 		{dir, writeText(t, "tabby cat\n"), "a tab"},
 		{dir, writeText(t, "tabby\tcat\ntabby\tkitten\n"), "has a name already"},
 		{dir, writeText(t, "poodle\tdog\n"), "none of the classes"},
 		{dir, filepath.Join(t.TempDir(), "none.tsv"), "no such file"},
 	} {
-		if _, err := openTeacher(c.model, c.names); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := openTeacher(c.model, c.names, task.SetOf(task.Classify)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s with %s: %v, want %q", c.model, c.names, err, c.want)
 		}
 	}
 	for yaml, want := range map[string]string{
-		`{task: classify, scenes: 4, teacher: ` + dir + `}`: "a teacher looks at",
-		`{task: classify, path: x, teacher_names: y.tsv}`:   "name it in teacher",
+		`{task: classify, scenes: 4, teaches: detect}`:                     "name it in teacher",
+		`{scenes: 4, teacher: ` + dir + `, teaches: pose}`:                 "teaches classify and detect",
+		"{scenes: 4}\neval:\n  - {task: classify, path: x, teacher: nano}": "a teacher looks at",
+		"{scenes: 4}": "give a task",
+		`{task: classify, path: x, teacher_names: y.tsv}`: "name it in teacher",
 	} {
 		if _, err := Parse([]byte("data:\n  - " + yaml)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", yaml, err, want)
