@@ -74,7 +74,7 @@ func Open(ctx context.Context, name string, opts ...Option) (*Predictor, error) 
 	}
 	m, err := openFolder(at.files, at.dir, at.name, o.precision)
 	if err != nil {
-		return nil, badInput("model.unreadable", fmt.Errorf("fovea: open model %q: %w", at.name, err))
+		return nil, &Error{Code: "model.unreadable", BadInput: true, Hint: remedy(err), Err: fmt.Errorf("fovea: open model %q: %w", at.name, err)}
 	}
 	return New(m, append([]Option{WithName(at.name)}, opts...)...), nil
 }

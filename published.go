@@ -1,10 +1,12 @@
 package fovea
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 
 	"fovea/annotation"
+	"fovea/checkpoint"
 	"fovea/imageproc"
 	"fovea/internal/nano"
 	"fovea/model"
@@ -24,6 +26,23 @@ func openNetwork(dir string, p Precision) (model.Network, error) {
 		return nil, nil
 	}
 	return all.OpenAs(dir, string(p))
+}
+
+// remedy is what to do about a model that cannot be opened, as far as the cause tells.
+func remedy(err error) string {
+	var unknown *model.UnknownError
+	var other *checkpoint.BindError
+	switch {
+	case errors.As(err, &unknown):
+		return "docs/reference/models.md lists the classes that are supported"
+	case errors.As(err, &other):
+		return "config.json and the weights are of two models or revisions: fetch both again, together"
+	case errors.Is(err, checkpoint.ErrFormat):
+		return "fetch the file again"
+	case errors.Is(err, fs.ErrNotExist):
+		return "fetch the whole folder: config.json, the weights as .safetensors and, where the repository has them, preprocessor_config.json and the tokenizer's files"
+	}
+	return ""
 }
 
 // openFolder opens what a folder holds: the program's own model, or one of a published family. dir is "" for a model that is

@@ -77,8 +77,15 @@ func report(w io.Writer, st style, err error) {
 	}
 	fmt.Fprintf(w, "%s %s\n", st.paint(bold+red, "fovea: error:"), tidy(err))
 	var f *failure
-	if errors.As(err, &f) && f.hint != "" {
-		fmt.Fprintf(w, "%s %s\n", st.paint(bold+cyan, "fovea: hint:"), f.hint)
+	var e *fovea.Error
+	hint := ""
+	if errors.As(err, &f) {
+		hint = f.hint
+	} else if errors.As(err, &e) {
+		hint = e.Hint
+	}
+	if hint != "" {
+		fmt.Fprintf(w, "%s %s\n", st.paint(bold+cyan, "fovea: hint:"), hint)
 	}
 }
 

@@ -386,19 +386,22 @@ func TestFoldersRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		files map[string][]byte
 		want  string
+		hint  string
 	}{
-		"pickle":          {with(with(vit, "model.safetensors", nil), "pytorch_model.bin", []byte("\x80\x02}q\x00.")), "safetensors.torch"},
-		"disguised":       {with(vit, "model.safetensors", []byte("\x80\x02}q\x00. and more of it")), "is a PyTorch pickle"},
-		"architecture":    {with(vit, "config.json", []byte(`{"architectures":["CLIPModelWithProjection"],"model_type":"clip"}`)), "the nearest that is: CLIPModel"},
-		"huge header":     {with(vit, "model.safetensors", append(huge, "{}"...)), "header"},
-		"cut":             {with(vit, "model.safetensors", vit["model.safetensors"][:len(vit["model.safetensors"])/2]), "safetensors"},
-		"lost shard":      {lost, "model-00002-of-00002.safetensors"},
-		"shard elsewhere": {with(with(vit, "model.safetensors", nil), "model.safetensors.index.json", []byte(`{"weight_map":{"a":"../x.safetensors"}}`)), "not the name of a file beside"},
+		"pickle":          {with(with(vit, "model.safetensors", nil), "pytorch_model.bin", []byte("\x80\x02}q\x00.")), "safetensors.torch", ""},
+		"disguised":       {with(vit, "model.safetensors", []byte("\x80\x02}q\x00. and more of it")), "is a PyTorch pickle", ""},
+		"architecture":    {with(vit, "config.json", []byte(`{"architectures":["CLIPModelWithProjection"],"model_type":"clip"}`)), "the nearest that is: CLIPModel", "models.md"},
+		"huge header":     {with(vit, "model.safetensors", append(huge, "{}"...)), "header", "fetch the file again"},
+		"cut":             {with(vit, "model.safetensors", vit["model.safetensors"][:len(vit["model.safetensors"])/2]), "safetensors", "fetch the file again"},
+		"lost shard":      {lost, "model-00002-of-00002.safetensors", "fetch the whole folder"},
+		"shard elsewhere": {with(with(vit, "model.safetensors", nil), "model.safetensors.index.json", []byte(`{"weight_map":{"a":"../x.safetensors"}}`)), "not the name of a file beside", ""},
 		"config disagrees": {with(vit, "config.json", bytes.Replace(vit["config.json"], []byte(`"num_hidden_layers": `), []byte(`"num_hidden_layers": 1`), 1)),
-			"missing"},
+			"missing", "fetch both again"},
+		"no processor": {with(vit, "preprocessor_config.json", nil), "preprocessor_config.json", "fetch the whole folder"},
 	} {
 		code, _, errs := cli(t, "classify", filepath.Join(vitFixture, "image.png"), "--model", write(c.files))
-		if code != exitBad || !strings.Contains(errs, c.want) {
+		_, hint, _ := strings.Cut(errs, "hint:")
+		if code != exitBad || !strings.Contains(errs, c.want) || !strings.Contains(hint, c.hint) {
 			t.Errorf("%s: exit code %d: %s", name, code, errs)
 		}
 	}

@@ -58,5 +58,8 @@ func didYouMean(word string, candidates []string, prefix string) string {
 	for i := range list {
 		list[i] = prefix + list[i]
 	}
+	if len(list) == 1 {
+		return "there is " + list[0]
+	}
 	return "there are " + strings.Join(list, ", ")
 }
