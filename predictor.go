@@ -254,6 +254,9 @@ func (r *Result) answer(ctx context.Context, v model.View, q *Request, card *mod
 			if z, ok := v.(model.Zoomer); ok && !q.NoZoom {
 				z.Zoom(max(closerLooks, len(q.Boxes)))
 			}
+			if q.Flip {
+				v.(model.Flipper).Flip()
+			}
 			r.People = people(v, q, r.Objects, card.Skeleton)
 		case task.Ask:
 			r.Answers = v.Ask(q.Questions, q.askStep())

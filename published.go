@@ -198,6 +198,9 @@ func (v *finderView) Detect(o model.DetectOptions) []Object {
 	return found.Detect(o)
 }
 
+// Flip implements model.Flipper, for models whose card says so.
+func (v *finderView) Flip() { v.View.(model.Flipper).Flip() }
+
 // given finds the joints of the people whose boxes a request gives.
 func (r *Request) given(v model.View, s *annotation.Skeleton) []Person {
 	out := []Person{}

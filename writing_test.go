@@ -152,6 +152,7 @@ func TestTogether(t *testing.T) {
 		"with another task":      {func() (*Result, error) { return p.Do(ctx, caption) }, "request.pictures"},
 		"of too many":            {func() (*Result, error) { return p.Do(ctx, many) }, "request.pictures"},
 		"of one that is missing": {func() (*Result, error) { return p.Do(ctx, hole) }, "image.empty"},
+		"of a mirror image":      {func() (*Result, error) { r := req(a); r.Flip = true; return p.Do(ctx, r) }, "request.flip"},
 	} {
 		if _, err := c.do(); Code(err) != c.code {
 			t.Errorf("a question %s: %v, want %s", name, err, c.code)

@@ -32,6 +32,7 @@ type Card struct {
 	OpenVocabulary  bool     // other words than those can be asked for
 	Anything        bool     // without a query it detects whatever it sees, though it has no list of it
 	Skeleton        *annotation.Skeleton
+	Flips           bool // its views of people are Flippers
 	NeedsBoxes      bool // Pose is all it does with people: somebody else has to find them
 	Embed           int  // length of its vectors in the joint space, 0 without one
 	PicturesOnly    bool // that space holds pictures but no texts
@@ -81,6 +82,10 @@ type View interface {
 // Zoomer is a View that can look a second time, closer, at people who are small in the picture. After Zoom its Pose does, of the first
 // so many boxes: it is more exact, and takes about the time of another picture for each of them.
 type Zoomer interface{ Zoom(most int) }
+
+// Flipper is a View that can look at people in the mirror, too. After Flip the joints of its Pose come from the mean of the heat
+// maps of a person and of the mirror image ("flip test"), which takes twice the time. Card.Flips says so.
+type Flipper interface{ Flip() }
 
 // DetectOptions says which objects are wanted.
 type DetectOptions struct {

@@ -18,6 +18,7 @@ type poseOptions struct {
 	max   int
 	boxes []string
 	zoom  bool
+	flip  bool
 }
 
 func (a *app) pose() *cobra.Command {
@@ -34,6 +35,7 @@ func (a *app) pose() *cobra.Command {
 	o.thresholdFlag(c)
 	c.Flags().IntVar(&o.max, "max", 100, "report at most so many people")
 	c.Flags().BoolVar(&o.zoom, "zoom", true, "look again, closer, at people who are small in the picture; --zoom=false is faster")
+	c.Flags().BoolVar(&o.flip, "flip", false, "look at each person's mirror image, too, and take the mean; twice the time (ViTPose)")
 	c.Flags().StringArrayVar(&o.boxes, "box", nil, "look for one person's joints here, x0,y0,x1,y1 in pixels, instead of finding people; may be repeated")
 	return c
 }
@@ -45,7 +47,7 @@ func (a *app) runPose(c *cobra.Command, o *poseOptions, args []string) error {
 	if o.max < 1 || o.max > fovea.MaxObjects {
 		return usage("", "--max is %d, want 1 … %d", o.max, fovea.MaxObjects)
 	}
-	req := fovea.Request{Tasks: task.SetOf(task.Pose), Threshold: o.threshold, Max: o.max, NoZoom: !o.zoom}
+	req := fovea.Request{Tasks: task.SetOf(task.Pose), Threshold: o.threshold, Max: o.max, NoZoom: !o.zoom, Flip: o.flip}
 	for _, text := range o.boxes {
 		b, err := parseBox(text)
 		if err != nil {

@@ -256,6 +256,21 @@ func TestParityJoints(t *testing.T) {
 		if inside == 0 {
 			t.Error("no joint lies inside its box")
 		}
+		// The flip test reads joints off the mean of the reference's maps and of those of the mirror image.
+		mean := slices.Clone(x.io["heatmaps"].Data)
+		for i, v := range x.io["heatmaps_flipped"].Data {
+			mean[i] = (mean[i] + v) / 2
+		}
+		v := x.view(t, net)
+		v.(model.Flipper).Flip()
+		for i, joints := range v.Pose(boxes) {
+			for j, w := range net.(poser).Decode(mean[i*n:(i+1)*n], maps.Shape[2], maps.Shape[3], boxes[i]) {
+				w.X, w.Y = min(max(w.X, 0), float64(img.W)), min(max(w.Y, 0), float64(img.H))
+				if got := joints[j]; !near(got.X, w.X, .05) || !near(got.Y, w.Y, .05) || !near(got.Score, min(max(w.Score, 0), 1), 1e-4) {
+					t.Errorf("person %d joint %d of the flip test: %v, want %v", i, j, got, w)
+				}
+			}
+		}
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"fovea/annotation"
+	"fovea/autograd"
 	"fovea/imageproc"
 	"fovea/model"
 )
@@ -134,8 +135,39 @@ func (r *runner) TextVector(string) []float32 { return nil }
 
 type view struct {
 	model.Nothing
-	r   *runner
-	img *imageproc.RGB
+	r    *runner
+	img  *imageproc.RGB
+	flip bool
+}
+
+// Flip implements model.Flipper.
+func (v *view) Flip() { v.flip = true }
+
+// maps are the heat maps of the people in some boxes, [B, K, h, w]; in the tape's memory.
+func (v *view) maps(boxes []annotation.Box) (*autograd.Value, error) {
+	m := v.r.m
+	in, err := m.Process(model.Sample{Pictures: []*imageproc.RGB{v.img}, Boxes: [][]annotation.Box{boxes}})
+	if err != nil {
+		return nil, err
+	}
+	if v.flip {
+		var pairs []float32
+		for a, b := range m.skeleton.Flip {
+			if a < b {
+				pairs = append(pairs, float32(a), float32(b))
+			}
+		}
+		in.Put("flip_pairs", pairs, len(pairs)/2, 2)
+	}
+	v.r.Tape.Reset()
+	out := m.Run(v.r.Tape, in)
+	heat := out["heatmaps"]
+	if v.flip {
+		for i, x := range out["heatmaps_flipped"].Data {
+			heat.Data[i] = (heat.Data[i] + x) / 2
+		}
+	}
+	return heat, nil
 }
 
 // together is how many people are looked at in one pass.
@@ -146,11 +178,10 @@ func (v *view) Pose(boxes []annotation.Box) [][]annotation.Joint {
 	var out [][]annotation.Joint
 	for from := 0; from < len(boxes); from += together {
 		some := boxes[from:min(from+together, len(boxes))]
-		o, err := v.r.Run(v.r.m, model.Sample{Pictures: []*imageproc.RGB{v.img}, Boxes: [][]annotation.Box{some}})
+		heat, err := v.maps(some)
 		if err != nil { // of a box that is not finite
 			return append(out, make([][]annotation.Joint, len(boxes)-from)...)
 		}
-		heat := o["heatmaps"]
 		n := len(heat.Data) / len(some)
 		for i, b := range some {
 			joints := v.r.m.Decode(heat.Data[i*n:(i+1)*n], heat.Shape[2], heat.Shape[3], b)

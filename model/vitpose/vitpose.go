@@ -97,7 +97,7 @@ func New(f *model.Folder) (model.Network, error) {
 // Card implements model.Model.
 func (m *Model) Card() model.Card {
 	return model.Card{
-		Name: m.name, Family: "VitPoseForPoseEstimation", Tasks: task.SetOf(task.Pose), Skeleton: m.skeleton, NeedsBoxes: true,
+		Name: m.name, Family: "VitPoseForPoseEstimation", Tasks: task.SetOf(task.Pose), Skeleton: m.skeleton, NeedsBoxes: true, Flips: true,
 		Parameters: model.Parameters(m), Size: max(m.Config.Backbone.Image[0], m.Config.Backbone.Image[1]),
 	}
 }
