@@ -17,6 +17,7 @@ type Conv struct {
 	Var    *autograd.Param `weight:"norm.running_var"`
 
 	Kernel, Stride int
+	Pool           int // side of the squares of which the largest value stays, between convolution and norm; 0 or 1: none
 }
 
 // NewConv makes a convolution with weights from N(0, 2/(k²·in)) (He et al. 2015).
@@ -31,10 +32,14 @@ func NewConv(rng *rand.Rand, in, out, k, stride int) *Conv {
 	return c
 }
 
-// Forward maps [B, H, W, In] to [B, ⌈H/s⌉, ⌈W/s⌉, Out]: convolution, norm, + res when given, ReLU when relu.
+// Forward maps [B, H, W, In] to [B, ⌈H/s⌉, ⌈W/s⌉, Out], or to so many parts less when it pools: convolution, norm, + res when given,
+// ReLU when relu.
 func (c *Conv) Forward(x, res *Value, relu bool) *Value {
 	t := x.Tape()
 	y := ops.Conv2D(x, t.Use(c.Weight), nil, c.Kernel, c.Stride)
+	if c.Pool > 1 {
+		y = ops.MaxPool(y, c.Pool, c.Pool, 0)
+	}
 	return ops.BatchNorm(y, t.Use(c.Gain), t.Use(c.Bias), res, ops.Running{Mean: c.Mean, Var: c.Var}, relu)
 }
 

@@ -60,7 +60,7 @@ var variants = map[string]Config{
 	"nano": {Size: 192, Stride: 16, Width: 192, Layers: 6, Heads: 3, MLPRatio: 4, Stem: [3]int{32, 64, 128}, Bins: 256, Features: 48, MaxText: 48, Embed: 128, Prefix: true, Refine: true},
 	"tiny": {Size: 64, Stride: 16, Width: 64, Layers: 2, Heads: 2, MLPRatio: 2, Stem: [3]int{8, 16, 32}, Bins: 64, Features: 16, MaxText: 48, Embed: 32, Prefix: true, Refine: true},
 	"mini": {Size: 128, Stride: 16, Width: 128, Layers: 6, Heads: 2, MLPRatio: 4, Stem: [3]int{24, 48, 96}, Bins: 256, Features: 32, MaxText: 48, Embed: 64, Prefix: true, Refine: true},
-	"cct":  {Size: 32, Stride: 4, Width: 192, Layers: 3, Heads: 3, MLPRatio: 2, Stem: [3]int{48, 64, 192}, Bins: 64, Features: 16, MaxText: 48, Embed: 32, Prefix: true},
+	"cct":  {Size: 32, Stride: 4, Width: 192, Layers: 2, Heads: 3, MLPRatio: 2, Stem: [3]int{64, 128, 256}, Bins: 64, Features: 16, MaxText: 48, Embed: 32, Prefix: true},
 	"vit": {Size: 64, Stride: 8, Width: 96, Layers: 4, Heads: 3, MLPRatio: 2, Stem: [3]int{8, 16, 32}, Bins: 64, Features: 16, MaxText: 48, Embed: 32, Prefix: true,
 		Trunk: &Trunk{From: "vit", Before: 1, Inner: 192, Act: "gelu", Eps: 1e-6, QKVBias: true}},
 }
