@@ -5,7 +5,8 @@
 #   throughput of 16 clients ≥ 0.9 × that of `fovea bench forward`, the server's own work < 2 ms a request,
 #   p99 of answers ≤ 2 × that of one client, refusals with Retry-After and p99 < 50 ms, memory within GOMEMLIMIT and a tenth, and on
 #   SIGTERM every request that was let in is answered.
-# The load generator and the server share the machine: what each of them took of it is printed, too.
+# The load generator and the server share the machine: what each of them took of it is printed, too, and what others took: how
+# long the server's threads could have run and had no processor. Where that is not little, the figures are the machine's.
 # A row takes SECONDS, and half as many more at random times: the first eight requests or so are a burst to the server, and wait.
 #   internal/serve/testdata/load/run.sh [PROGRAM [SECONDS]]
 set -euo pipefail
@@ -54,8 +55,13 @@ get() { exec 3<>"/dev/tcp/${host%:*}/${host##*:}" && printf 'GET %s HTTP/1.0\r\n
 metric() { get /metrics | awk -v n="$1" '$1 == n { print $2 }'; }
 rss() { awk '/^VmHWM/ { printf "%.0f", $2 / 1024 }' "/proc/$server/status"; }
 
-# used is what the server has used so far: seconds of user and system time, pages that were not there.
-used() { awk -v hz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); print $12 / hz, $13 / hz, $8 }' "/proc/$server/stat" 2>/dev/null || echo 0 0 0; }
+# used is what the server has used so far: seconds of user and system time, pages that were not there, seconds that its threads waited
+# for a processor, and seconds that the machine's processors did nothing.
+used() {
+  awk -v hz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); printf "%g %g %g ", $12 / hz, $13 / hz, $8 }' "/proc/$server/stat" 2>/dev/null || printf '0 0 0 '
+  cat "/proc/$server"/task/*/schedstat 2>/dev/null | awk '{ s += $2 } END { printf "%g ", s / 1e9 }'
+  awk -v hz="$(getconf CLK_TCK)" 'NR == 1 { print $5 / hz }' /proc/stat
+}
 
 # ask NAME CLIENTS SECONDS [RATE]
 ask() {
@@ -66,13 +72,14 @@ ask() {
   used >>"$work/$1.used"
   cat "$work/$1".[0-9]* >"$work/$1"
 }
-# shares NAME: what the generator and the server took of the processors, and the server's milliseconds and new pages an answer.
+# shares NAME: what the generator and the server took of the processors, what was left, and, an answer, the server's milliseconds, new
+# pages, and milliseconds of waiting for a processor.
 shares() {
   cat "$work/$2.time" "$work/$2.used" | awk -v what="$1" -v n="$(count "$2" 200)" -v cores="$(nproc)" '
     NR == 1 { real = $1; wrk = $2 + $3 }
-    NR == 2 { u = $1; s = $2; f = $3 }
+    NR == 2 { u = $1; s = $2; f = $3; w = $4; i = $5 }
     NR == 3 { u = $1 - u; s = $2 - s; f = $3 - f; all = real * cores
-      printf "| %s | %.1f %% | %.1f %% | %.1f | %.1f | %.0f |\n", what, 100 * wrk / all, 100 * (u + s) / all, 1000 * u / max(n), 1000 * s / max(n), f / max(n) }
+      printf "| %s | %.1f %% | %.1f %% | %.1f %% | %.1f | %.1f | %.0f | %.1f |\n", what, 100 * wrk / all, 100 * (u + s) / all, 100 * ($5 - i) / all, 1000 * u / max(n), 1000 * s / max(n), f / max(n), 1000 * ($4 - w) / max(n) }
     function max(n) { return n > 1 ? n : 1 }'
 }
 # quantile NAME STATUS Q, in milliseconds
@@ -133,8 +140,8 @@ wait "$watch"
 server=
 told=$(grep -c '"msg":"request".*"status":200,.*"surface":"native"' "$work/log" || true)
 echo
-echo "| load | generator's share | server's share | user ms an answer | system ms | pages |"
-echo "|---|---|---|---|---|---|"
+echo "| load | generator's share | server's share | idle | user ms an answer | system ms | pages | ms without a processor |"
+echo "|---|---|---|---|---|---|---|---|"
 for load in alone many eager patient once ten; do shares $load $load; done
 row_drain="$(count drain 200) answered, $(count drain 429) refused, $(count drain 503) told that the server ends; the server sent $told answers"
 echo
