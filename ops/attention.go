@@ -87,16 +87,22 @@ type attentionTask struct {
 	top, inv                    []float32 // of each row, see kernel.SoftmaxRowsKept; nil: not kept
 }
 
-// keys are the image tokens' keys, values and where their gradients go.
-func (o *attentionOp) keys() (k, v, dk, dv []float32) {
+// keys are the image tokens' keys and values.
+func (o *attentionOp) keys() (k, v []float32) {
 	if o.mem != nil {
-		return o.mem.K, o.mem.V, nil, nil
+		return o.mem.K, o.mem.V
 	}
 	n := o.l.Images * o.l.Patches * o.q.Shape.Last()
-	if o.y.Wanted() {
-		return o.k.Data[:n], o.v.Data[:n], o.k.Grad()[:n], o.v.Grad()[:n]
+	return o.k.Data[:n], o.v.Data[:n]
+}
+
+// keysGrad is where the gradients of keys and values go.
+func (o *attentionOp) keysGrad() (dk, dv []float32) {
+	if o.mem != nil {
+		return nil, nil
 	}
-	return o.k.Data[:n], o.v.Data[:n], nil, nil
+	n := o.l.Images * o.l.Patches * o.q.Shape.Last()
+	return o.k.Grad()[:n], o.v.Grad()[:n]
 }
 
 // blocks calls f for every block of query rows that share their image keys: first each picture's own tokens, then the
@@ -204,7 +210,7 @@ func (o *attentionOp) view(task *attentionTask) (v headView) {
 	v.scale = float32(1 / math.Sqrt(float64(v.kd)))
 	v.patches, v.width = o.width(task.image, task.g0, task.g1)
 	if v.patches > 0 {
-		ik, iv, _, _ := o.keys()
+		ik, iv := o.keys()
 		v.ik, v.iv = v.rows(ik, task.image*v.patches, v.patches, task.h), v.rows(iv, task.image*v.patches, v.patches, task.h)
 	}
 	return v
@@ -284,7 +290,7 @@ func (o *attentionOp) Backward() {
 func (o *attentionOp) backwardHead(work *kernel.Work, s, ds []float32, task *attentionTask) {
 	v, add := o.view(task), kernel.Epilogue{Beta: 1}
 	o.probabilities(work, s, task, &v, true)
-	_, _, dik, div := o.keys()
+	dik, div := o.keysGrad()
 	dy, p, dp := v.rows(o.y.Grad(), task.row, task.rows, task.h), v.picture(s, task.rows), v.picture(ds, task.rows)
 	if v.patches > 0 {
 		kernel.Gemm(work, dp, dy, v.iv.T(), kernel.Epilogue{})

@@ -10,24 +10,21 @@ import (
 // GridAttention is attention within grids of h × w tokens, whose scores know how far a key lies from its query, down and
 // across (decomposed relative positions, Li et al. 2022, MViTv2): softmax(q·kᵀ/√K + q·Rʰ + q·Rʷ)·v, head by head. q, k and v are
 // [G·h·w, H·K], grid after grid, row by row; down is [2h−1, K] and across [2w−1, K]: row i of down is for keys that lie h−1−i
-// rows below their query. The result is as large as q. No matrix of all scores is kept unless something is recorded.
+// rows below their query. The result is as large as q. Scores of some queries at a time are in memory; the backward pass
+// computes them again.
 func GridAttention(q, k, v, down, across *Value, heads, h, w int) *Value {
 	t, d := q.Tape(), q.Shape.Last()
 	mustBe(q.Shape.Equal(k.Shape) && k.Shape.Equal(v.Shape) && d%heads == 0 && q.Shape.Rows()%(h*w) == 0 && down.Shape.Equal([]int{2*h - 1, d / heads}) && across.Shape.Equal([]int{2*w - 1, d / heads}),
 		"gridattention", "q, k, v [G·h·w, H·K], [2h−1, K] and [2w−1, K]", q, k, v, down, across)
 	y := t.New(autograd.Wants(q, k, v, down, across), q.Shape.Rows(), d)
 	op := autograd.Node[gridOp](t)
-	*op = gridOp{q: q, k: k, v: v, down: down, across: across, y: y, heads: heads, h: h, w: w, probs: op.probs[:0]}
+	*op = gridOp{q: q, k: k, v: v, down: down, across: across, y: y, heads: heads, h: h, w: w, kept: newKept(y, heads*q.Shape.Rows())}
 	op.each(func(row, from, to, head int) {
 		mark := t.Mark()
-		p := op.scores(row, from, to, head)
+		p := op.scores(row, from, to, head, false)
 		n := h * w
 		kernel.Gemm(t.Work, op.part(y.Data, row+from, to-from, head), kernel.M(p, to-from, n), op.part(v.Data, row, n, head), kernel.Epilogue{})
-		if y.Wanted() {
-			op.probs = append(op.probs, p)
-		} else {
-			t.Release(mark)
-		}
+		t.Release(mark)
 	})
 	if y.Wanted() {
 		t.Push(op)
@@ -38,7 +35,7 @@ func GridAttention(q, k, v, down, across *Value, heads, h, w int) *Value {
 type gridOp struct {
 	q, k, v, down, across, y *Value
 	heads, h, w              int
-	probs                    [][]float32 // softmax of each band of queries in order of computation
+	kept                     kept
 }
 
 // bandScores bounds the scores that are computed at a time (4 MiB).
@@ -68,7 +65,7 @@ func (o *gridOp) scale() float32 {
 }
 
 // scores are the probabilities [to−from, h·w] of a band.
-func (o *gridOp) scores(row, from, to, head int) []float32 {
+func (o *gridOp) scores(row, from, to, head int, again bool) []float32 {
 	t, n, rows, scale := o.y.Tape(), o.h*o.w, to-from, o.scale()
 	kd := o.down.Shape[1]
 	p := t.Scratch(rows * n)
@@ -89,19 +86,18 @@ func (o *gridOp) scores(row, from, to, head int) []float32 {
 		}
 	}
 	t.Release(mark)
-	kernel.SoftmaxRows(p, rows, n, n, scale)
+	o.kept.softmax(p, row*o.heads+head*n+from, rows, n, scale, again)
 	return p
 }
 
 // Backward implements autograd.Op.
 func (o *gridOp) Backward() {
-	t, n, scale, next := o.y.Tape(), o.h*o.w, o.scale(), 0
+	t, n, scale := o.y.Tape(), o.h*o.w, o.scale()
 	kd, add := o.down.Shape[1], kernel.Epilogue{Beta: 1}
 	o.each(func(row, from, to, head int) {
 		mark := t.Mark()
 		rows := to - from
-		p, ds := kernel.M(o.probs[next], rows, n), kernel.M(t.Scratch(rows*n), rows, n)
-		next++
+		p, ds := kernel.M(o.scores(row, from, to, head, true), rows, n), kernel.M(t.Scratch(rows*n), rows, n)
 		dy, q := o.part(o.y.Grad(), row+from, rows, head), o.part(o.q.Data, row+from, rows, head)
 		kernel.Gemm(t.Work, ds, dy, o.part(o.v.Data, row, n, head).T(), kernel.Epilogue{})
 		if o.v.Wanted() {

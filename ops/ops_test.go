@@ -70,6 +70,9 @@ var gradients = []struct {
 	{"cross attention", [][]int{{5, 8}, {7, 8}, {7, 8}}, func(t *autograd.Tape, in []*Value) *Value {
 		return CrossAttention(in[0], in[1], in[2], 2, []Span{{0, 2, 0, 3}, {2, 2, 3, 4}, {4, 1, 0, 3}})
 	}},
+	{"cross attention in parts", [][]int{{taskRows + 9, 4}, {7, 4}, {7, 4}}, func(t *autograd.Tape, in []*Value) *Value {
+		return CrossAttention(in[0], in[1], in[2], 2, []Span{{0, taskRows + 6, 0, 7}, {taskRows + 6, 3, 2, 4}})
+	}},
 	{"join", [][]int{{3, 2}, {3, 5}}, func(t *autograd.Tape, in []*Value) *Value { return Join(in[0], in[1]) }},
 	{"pixel shuffle", [][]int{{2, 3, 2, 8}}, func(t *autograd.Tape, in []*Value) *Value { return PixelShuffle(in[0], 2) }},
 	{"batchnorm", [][]int{{2, 3, 4, 5}, {5}, {5}, {2, 3, 4, 5}}, func(t *autograd.Tape, in []*Value) *Value {

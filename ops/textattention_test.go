@@ -22,6 +22,7 @@ func TestTextAttention(t *testing.T) {
 		{heads: 4, groups: 1, kd: 2, limit: 1.5, runs: []Run{{Rows: 6, Prefix: 4}, {Row: 6, Rows: 1}}},
 		{heads: 2, groups: 1, kd: 4, limit: 2, runs: []Run{{Rows: 7, Prefix: 2, Window: 3}}},
 		{heads: 2, groups: 2, kd: 2, runs: []Run{{Rows: 4, Prefix: 4}}},
+		{heads: 2, groups: 1, kd: 2, limit: 2, runs: []Run{{Rows: taskRows + 9, Window: 30}, {Row: taskRows + 9, Rows: 5}}}, // in parts
 	} {
 		t.Run(fmt.Sprint(c), func(t *testing.T) {
 			rng, n := rand.New(rand.NewPCG(3, 4)), 0
