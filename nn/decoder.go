@@ -227,7 +227,8 @@ func (d *Decoder) block(i int, b *DecoderBlock, x *Value, rot *ops.Rotation, r *
 
 func (d *Decoder) attend(i int, a *DecoderAttention, x *Value, rot *ops.Rotation, r *Reading) *Value {
 	c := &d.Config
-	q, k, v := ops.Rotate(a.QNorm.Forward(a.Q.Forward(x)), c.Heads, rot), ops.Rotate(a.KNorm.Forward(a.K.Forward(x)), c.KVHeads, rot), a.V.Forward(x)
+	maps := together(x, a.Q, a.K, a.V)
+	q, k, v := ops.Rotate(a.QNorm.Forward(maps[0]), c.Heads, rot), ops.Rotate(a.KNorm.Forward(maps[1]), c.KVHeads, rot), maps[2]
 	scale := c.QueryScalar
 	if scale == 0 {
 		scale = float64(c.HeadDim)

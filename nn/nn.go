@@ -55,6 +55,29 @@ func (d *Dense) As(k autograd.Kind) *Dense {
 	return d
 }
 
+// together is what two or three maps make of x: as one job where they are ordinary ones and x has few rows.
+func together(x *Value, layers ...Linear) (ys [3]*Value) {
+	var maps [3]ops.Map
+	dense := true
+	for i, l := range layers {
+		d, ok := l.(*Dense)
+		if dense = dense && ok; !dense {
+			break
+		}
+		maps[i] = ops.Map{Narrow: d.narrow, Bias: use(x.Tape(), d.Bias)}
+		if d.narrow == nil {
+			maps[i].W = x.Tape().Use(d.Weight)
+		}
+	}
+	if dense && ops.Together(ys[:], x, maps[:len(layers)]) {
+		return ys
+	}
+	for i, l := range layers {
+		ys[i] = l.Forward(x)
+	}
+	return ys
+}
+
 func use(t *autograd.Tape, p *autograd.Param) *Value {
 	if p == nil {
 		return nil
@@ -143,5 +166,6 @@ func (m *GatedMLP) Hidden(x *Value) *Value {
 	if act == nil {
 		act = ops.SiLU
 	}
-	return ops.Mul(act(m.Gate.Forward(x).Spare()), m.Up.Forward(x))
+	y := together(x, m.Gate, m.Up)
+	return ops.Mul(act(y[0].Spare()), y[1])
 }

@@ -30,3 +30,48 @@ func dataOf(v *Value) []float32 {
 	}
 	return v.Data
 }
+
+// Map is a matrix of Together: W [Out, In] or, in fewer bits, Narrow; Bias is [Out] or nil.
+type Map struct {
+	W      *Value
+	Narrow *Narrow
+	Bias   *Value
+}
+
+// mostMaps is how many maps Together takes.
+const mostMaps = 4
+
+// Together sets ys[i] to Linear, or NarrowLinear, of x by maps[i], where x has so few rows that reading the weights is what it costs: as
+// one job. It reports false, and does nothing, where that is not the best way, and on a tape that trains.
+func Together(ys []*Value, x *Value, maps []Map) bool {
+	t, rows, in := x.Tape(), x.Shape.Rows(), x.Shape.Last()
+	if t.Train || rows > kernel.FewRows || len(maps) > mostMaps {
+		return false
+	}
+	var products [mostMaps]kernel.Product
+	for i := range maps {
+		m := &maps[i]
+		out := 0
+		switch p := &products[i]; {
+		case m.Narrow == nil:
+			mustBe(len(m.W.Shape) == 2 && m.W.Shape[1] == in, "linear", "[..., In] and [Out, In]", x, m.W)
+			out = m.W.Shape[0]
+			p.Rows = kernel.Rows{N: out, K: in, F32: m.W.Data}
+		default:
+			mustBe(m.Narrow.In == in, "narrowlinear", "[..., In]", x)
+			if m.Narrow.int8 != nil && m.Narrow.many(rows) {
+				return false
+			}
+			out = m.Narrow.Out
+			p.Int8, p.Scale, p.Int4 = m.Narrow.int8, m.Narrow.scale, m.Narrow.int4
+			if p.Rows = m.Narrow.rows(); p.Int8 != nil || p.Int4 != nil {
+				p.Rows = kernel.Rows{}
+			}
+		}
+		mustBe(m.Bias == nil || len(m.Bias.Data) == out, "linear", "a bias [Out]", x, m.Bias)
+		ys[i] = newLike(t, false, x, out)
+		products[i].Y, products[i].Bias = kernel.M(ys[i].Data, rows, out), dataOf(m.Bias)
+	}
+	kernel.MulTogether(t.Work, kernel.M(x.Data, rows, in), products[:len(maps)])
+	return true
+}

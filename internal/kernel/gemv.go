@@ -28,15 +28,23 @@ const (
 // MulRows computes y = x·wᵀ + bias for x [M, K] and y [M, N], both with adjacent columns. bias has N elements or is nil. The
 // weights are spread over w's pool. It panics when sizes disagree.
 func MulRows(w *Work, y, x Mat, r Rows, bias []float32) {
+	f := &w.few
+	if f.prepare(y, x, r, bias) {
+		w.fork(f.size(r.K), r.N, f)
+	}
+	f.done()
+}
+
+// prepare readies a product and reports whether there is anything to do.
+func (f *few) prepare(y, x Mat, r Rows, bias []float32) bool {
 	y.check("MulRows: y")
 	x.check("MulRows: x")
 	if have := len(r.F32) + len(r.BF16) + len(r.F16); x.Rows != y.Rows || x.Cols != r.K || y.Cols != r.N || have < r.N*r.K || bias != nil && len(bias) != r.N || y.CS != 1 || x.CS != 1 {
 		panic(fmt.Sprintf("kernel: MulRows: y %d×%d = x %d×%d · %d weights of %d×%d, bias of %d", y.Rows, y.Cols, x.Rows, x.Cols, have, r.N, r.K, len(bias)))
 	}
 	if y.Rows == 0 || y.Cols == 0 {
-		return
+		return false
 	}
-	f := &w.few
 	f.y, f.rows, f.bias = y, r, bias
 	f.lanes, f.step = fewLanes(), fewLanes()
 	if r.BF16 != nil {
@@ -51,9 +59,11 @@ func MulRows(w *Work, y, x Mat, r Rows, bias []float32) {
 		}
 	}
 	f.tail, f.ldt = x.Data, x.RS
-	w.fork(f.size(r.K), r.N, f)
-	*f = few{order: f.order}
+	return true
 }
+
+// done forgets what is the caller's.
+func (f *few) done() { *f = few{order: f.order} }
 
 // few is a product of few rows under way.
 type few struct {

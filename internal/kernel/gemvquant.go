@@ -102,21 +102,29 @@ func (q *Int4) Row(dst []float32, i int) {
 // more than its N·K bytes, none of which is −128. A row of x with a NaN or an infinity gives NaN.
 func MulInt8(w *Work, y, x Mat, q []int8, scale, bias []float32) {
 	f := &w.quant
+	f.setInt8(y, x, q, scale)
+	f.run(w, y, x, bias, x.Cols, y.Cols)
+}
+
+func (f *quantized) setInt8(y, x Mat, q []int8, scale []float32) {
 	if n, k := y.Cols, x.Cols; len(q) != n*k || cap(q) < n*k+Pad || len(scale) != n {
 		panic(fmt.Sprintf("kernel: MulInt8: %d weights and %d scales for %d×%d, capacity %d", len(q), len(scale), n, k, cap(q)))
 	}
 	f.int8, f.scale = q[:cap(q)], scale
-	f.run(w, y, x, bias, x.Cols, y.Cols)
 }
 
 // MulInt4 is MulInt8 for weights of 4 bits.
 func MulInt4(w *Work, y, x Mat, q *Int4, bias []float32) {
+	f := &w.quant
+	f.setInt4(y, x, q)
+	f.run(w, y, x, bias, ceilDiv(q.K, 2), q.N)
+}
+
+func (f *quantized) setInt4(y, x Mat, q *Int4) {
 	if y.Cols != q.N || x.Cols != q.K {
 		panic(fmt.Sprintf("kernel: MulInt4: y %d×%d = x %d×%d · %d×%d", y.Rows, y.Cols, x.Rows, x.Cols, q.N, q.K))
 	}
-	f := &w.quant
 	f.int4 = q
-	f.run(w, y, x, bias, ceilDiv(q.K, 2), q.N)
 }
 
 // quantized is a product of quantised numbers under way.
@@ -133,19 +141,7 @@ type quantized struct {
 
 // run multiplies by n rows of so many bytes.
 func (f *quantized) run(w *Work, y, x Mat, bias []float32, bytes, n int) {
-	y.check("MulInt: y")
-	x.check("MulInt: x")
-	if x.Rows != y.Rows || y.CS != 1 || x.CS != 1 || bias != nil && len(bias) != y.Cols {
-		panic(fmt.Sprintf("kernel: MulInt: y %d×%d, x %d×%d, bias of %d", y.Rows, y.Cols, x.Rows, x.Cols, len(bias)))
-	}
-	if y.Rows > 0 && y.Cols > 0 {
-		f.y, f.x, f.bias = y, x, bias
-		f.k = ceilDiv(x.Cols, quantBlock) * quantBlock
-		f.ldx = (2*f.k + f.k/8 + quantBlock) &^ (quantBlock - 1)
-		if len(f.rows) < x.Rows*f.ldx {
-			b := bytesAligned(x.Rows * f.ldx)
-			f.rows = unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(b))), len(b))
-		}
+	if f.prepare(y, x, bias, f) {
 		f.quantum = true
 		w.fork(4*x.Cols, x.Rows, f)
 		f.quantum = false
@@ -155,6 +151,32 @@ func (f *quantized) run(w *Work, y, x Mat, bias []float32, bytes, n int) {
 			w.fork(bytes, n, f)
 		}
 	}
+	f.done()
+}
+
+// prepare readies a product, with rounded rows of x in owner's memory, and reports whether there is anything to do.
+func (f *quantized) prepare(y, x Mat, bias []float32, owner *quantized) bool {
+	y.check("MulInt: y")
+	x.check("MulInt: x")
+	if x.Rows != y.Rows || y.CS != 1 || x.CS != 1 || bias != nil && len(bias) != y.Cols {
+		panic(fmt.Sprintf("kernel: MulInt: y %d×%d, x %d×%d, bias of %d", y.Rows, y.Cols, x.Rows, x.Cols, len(bias)))
+	}
+	if y.Rows == 0 || y.Cols == 0 {
+		return false
+	}
+	f.y, f.x, f.bias = y, x, bias
+	f.k = ceilDiv(x.Cols, quantBlock) * quantBlock
+	f.ldx = (2*f.k + f.k/8 + quantBlock) &^ (quantBlock - 1)
+	if len(owner.rows) < x.Rows*f.ldx {
+		b := bytesAligned(x.Rows * f.ldx)
+		owner.rows = unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(b))), len(b))
+	}
+	f.rows = owner.rows
+	return true
+}
+
+// done forgets what is the caller's.
+func (f *quantized) done() {
 	f.y, f.x, f.bias, f.int8, f.scale, f.int4 = Mat{}, Mat{}, nil, nil, nil, nil
 }
 

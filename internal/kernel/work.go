@@ -15,6 +15,9 @@ type Work struct {
 	forked forked    // see fork
 	share  func(i int)
 
+	group     group // see MulTogether
+	groupPart func(i int)
+
 	own    []*Work // of the parts of SplitWork
 	bf16   bool    // round operands, see RoundBF16
 	ra, rb []float32
@@ -42,7 +45,7 @@ func NewWork(pool *Pool) *Work {
 		w.bufs = make([]packBuf, n*partsEach)
 	}
 	w.job.bufs, w.job.coded = w.bufs, &w.coded
-	w.part, w.share = w.job.part, w.forked.run
+	w.part, w.share, w.groupPart = w.job.part, w.forked.run, w.group.part
 	return w
 }
 

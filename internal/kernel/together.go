@@ -1,0 +1,103 @@
+package kernel
+
+// Product is y = x·wᵀ + bias for one of several matrices w by which the same few rows x are multiplied, see MulTogether.
+type Product struct {
+	Y    Mat
+	Bias []float32 // or nil
+
+	// w is one of these.
+	Rows  Rows
+	Int8  []int8 // with Scale, as for MulInt8
+	Scale []float32
+	Int4  *Int4
+}
+
+// MulTogether is MulRows, MulInt8 or MulInt4 for each of some products by the same x: as one job for w's pool, and with x rounded
+// once. Small matrices are not worth a fork each: a text model's keys and values are read in the time that handing them out takes.
+func MulTogether(w *Work, x Mat, products []Product) {
+	g := &w.group
+	g.jobs = g.jobs[:0]
+	for len(g.few) < len(products) {
+		g.few, g.quant = append(g.few, &few{}), append(g.quant, &quantized{})
+	}
+	rounded := false
+	for i := range products {
+		p := &products[i]
+		if p.Int8 == nil && p.Int4 == nil {
+			if f := g.few[i]; f.prepare(p.Y, x, p.Rows, p.Bias) {
+				g.add(f, f.size(f.rows.K), f.rows.N)
+			}
+			continue
+		}
+		f := g.quant[i]
+		if p.Int4 != nil {
+			f.setInt4(p.Y, x, p.Int4)
+		} else {
+			f.setInt8(p.Y, x, p.Int8, p.Scale)
+		}
+		if !f.prepare(p.Y, x, p.Bias, &w.quant) {
+			continue
+		}
+		if !rounded {
+			f.quantizeRows(0, x.Rows)
+			rounded = true
+		}
+		if p.Int4 != nil {
+			g.add(f, ceilDiv(x.Cols, 2)*int4Rows, ceilDiv(p.Y.Cols, int4Rows))
+		} else {
+			g.add(f, x.Cols, p.Y.Cols)
+		}
+	}
+	bytes := 0
+	for i := range g.jobs {
+		bytes += g.jobs[i].bytes
+	}
+	parts := min(w.pool.Workers()*partsEach, bytes/forkBytes)
+	if w.pool.Workers() == 1 || parts < 2 {
+		for _, j := range g.jobs {
+			j.s.part(0, j.n)
+		}
+	} else {
+		total := 0
+		for i := range g.jobs {
+			j := &g.jobs[i]
+			j.parts = max(min((parts*j.bytes+bytes/2)/bytes, j.n), 1)
+			total += j.parts
+		}
+		w.pool.Run(total, w.groupPart)
+	}
+	for i := range products {
+		g.few[i].done()
+		g.quant[i].done()
+	}
+	clear(g.jobs)
+}
+
+// group is the products of MulTogether under way.
+type group struct {
+	few   []*few
+	quant []*quantized
+	jobs  []groupJob
+}
+
+// groupJob is n rows of bytes in all, which are handed out in parts.
+type groupJob struct {
+	s               splitter
+	bytes, n, parts int
+}
+
+func (g *group) add(s splitter, bytes, n int) {
+	g.jobs = append(g.jobs, groupJob{s: s, bytes: bytes * n, n: n})
+}
+
+// part does part i of all.
+func (g *group) part(i int) {
+	for k := range g.jobs {
+		j := &g.jobs[k]
+		if i < j.parts {
+			j.s.part(j.n*i/j.parts, j.n*(i+1)/j.parts)
+			return
+		}
+		i -= j.parts
+	}
+}
