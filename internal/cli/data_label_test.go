@@ -154,8 +154,10 @@ func TestDataLabelPhotos(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	var said bytes.Buffer
-	if code := Run(ctx, []string{"data", "label", photos, "--out", none}, strings.NewReader(""), io.Discard, &said); code != exitFailed || !strings.Contains(said.String(), "interrupted") {
-		t.Errorf("code %d, said %s", code, said.String())
+	for _, args := range [][]string{{"data", "label", photos, "--out", none}, {"data", "scenes", "--out", none}} {
+		var said bytes.Buffer
+		if code := Run(ctx, args, strings.NewReader(""), io.Discard, &said); code != exitFailed || !strings.Contains(said.String(), "interrupted") {
+			t.Errorf("%q: code %d, said %s", args, code, said.String())
+		}
 	}
 }

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"context"
 	"fmt"
+	"math/rand/v2"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +26,7 @@ func (a *app) dataScenes() *cobra.Command {
 			`The folder appears complete or not at all; it must not exist yet, or be empty.`,
 		Example: "fovea data scenes --out scenes/ --n 10000 --val 500",
 		Args:    args(0, 0, ""),
-		RunE:    func(c *cobra.Command, _ []string) error { return a.runDataScenes(&o) },
+		RunE:    func(c *cobra.Command, _ []string) error { return a.runDataScenes(c.Context(), &o) },
 	}
 	f := c.Flags()
 	f.StringVarP(&o.out, "out", "o", "", "the new folder")
@@ -42,7 +44,7 @@ const (
 	maxSceneSize = 2048
 )
 
-func (a *app) runDataScenes(o *dataScenesOptions) error {
+func (a *app) runDataScenes(ctx context.Context, o *dataScenesOptions) error {
 	switch {
 	case o.out == "":
 		return usage("fovea data scenes --out scenes/", "--out is missing")
@@ -51,12 +53,12 @@ func (a *app) runDataScenes(o *dataScenesOptions) error {
 	case o.size < 32 || o.size > maxSceneSize:
 		return usage("", "--size is %d, want 32 … %d", o.size, maxSceneSize)
 	}
-	photos, err := a.readPhotos(o.photos)
+	photos, err := a.readPhotos(ctx, o.photos)
 	if err != nil {
 		return err
 	}
 	source := func(seed uint64, n int) dataset.Source {
-		return scenes.New(scenes.Config{Seed: seed, N: n, Size: o.size, Backgrounds: photos})
+		return until{scenes.New(scenes.Config{Seed: seed, N: n, Size: o.size, Backgrounds: photos}), ctx}
 	}
 	splits := []scenes.Split{{Name: "train", Source: source(o.seed, o.n), N: o.n}}
 	if o.val > 0 {
@@ -66,8 +68,13 @@ func (a *app) runDataScenes(o *dataScenesOptions) error {
 	p := a.progress("drawing", o.n+o.val)
 	err = scenes.ExportSplits(o.out, splits, p.step)
 	p.done()
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
 		return err
+	case a.json:
+		return a.printJSON(map[string]any{"out": o.out, "images": o.n + o.val})
 	}
 	if !a.quiet {
 		fmt.Fprintf(a.err, "%d pictures are in %s; see fovea data info %s\n", o.n+o.val, o.out, o.out)
@@ -75,8 +82,22 @@ func (a *app) runDataScenes(o *dataScenesOptions) error {
 	return nil
 }
 
+// until is a source that ends with its context.
+type until struct {
+	dataset.Source
+	ctx context.Context
+}
+
+// At implements dataset.Source.
+func (u until) At(i int, rng *rand.Rand) (*dataset.Example, error) {
+	if err := u.ctx.Err(); err != nil {
+		return nil, err
+	}
+	return u.Source.At(i, rng)
+}
+
 // readPhotos reads the pictures of a folder.
-func (a *app) readPhotos(folder string) ([]*imageproc.RGB, error) {
+func (a *app) readPhotos(ctx context.Context, folder string) ([]*imageproc.RGB, error) {
 	if folder == "" {
 		return nil, nil
 	}
@@ -86,6 +107,9 @@ func (a *app) readPhotos(folder string) ([]*imageproc.RGB, error) {
 	}
 	var out []*imageproc.RGB
 	for i := range src.Len() {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		if ex, err := src.At(i, nil); err == nil { // a damaged photo is no loss among backgrounds
 			out = append(out, ex.Image)
 		}
