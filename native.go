@@ -134,9 +134,9 @@ func (v *nativeView) Detect(o model.DetectOptions) []Object {
 		limit = DefaultMax
 	}
 	found := v.run.Detect(v.pic, unified.DetectOptions{Names: v.candidates(w), Threshold: o.Threshold, NMS: o.Overlap, Max: MaxObjects})
-	if w.ids != nil {
-		found = slices.DeleteFunc(found, func(d unified.Detection) bool { return !slices.Contains(w.ids, d.Name) })
-	}
+	found = slices.DeleteFunc(found, func(d unified.Detection) bool { // a mask that is not sure makes the score less than it was
+		return d.Score < o.Threshold || w.ids != nil && !slices.Contains(w.ids, d.Name)
+	})
 	found = found[:min(len(found), limit)]
 	out, kept := []Object{}, found[:0]
 	for _, d := range found {

@@ -66,7 +66,7 @@ func TestAnswersDoNotDependOnTheRest(t *testing.T) {
 	defer p.Close()
 	img := scene(t, 0, 90)
 	ask := func(tasks task.Set, query ...string) *Result {
-		r, err := p.Do(background, Request{Image: img, Tasks: tasks, Threshold: .01, Questions: []string{"what is it ?"}, Query: query, Top: -1})
+		r, err := p.Do(background, Request{Image: img, Tasks: tasks, Threshold: 1e-4, Questions: []string{"what is it ?"}, Query: query, Top: -1})
 		if err != nil {
 			t.Error(err)
 			return &Result{}

@@ -334,6 +334,7 @@ func people(v model.View, q *Request, objects []Object, s *annotation.Skeleton) 
 		out[i].Joints = joints
 		out[i].Score *= annotation.JointScore(joints)
 	}
+	out = slices.DeleteFunc(out, func(p Person) bool { return p.Score < q.Threshold })
 	slices.SortStableFunc(out, func(a, b Person) int { return cmp.Compare(b.Score, a.Score) })
 	return out
 }

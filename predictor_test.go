@@ -252,3 +252,34 @@ func TestCancelled(t *testing.T) {
 		t.Errorf("open: %v", err)
 	}
 }
+
+// TestThresholdIsOfTheScore: whatever a score is made of, none below the threshold is answered.
+func TestThresholdIsOfTheScore(t *testing.T) {
+	p, err := Open(background, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for i := range 4 {
+		r, err := p.Do(background, Request{Image: scene(t, i, 192), Tasks: task.SetOf(task.Segment, task.Detect, task.Pose), Threshold: .05})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, least := range []float64{.2, .5, .8} {
+			some, err := p.Do(background, Request{Image: scene(t, i, 192), Tasks: r.Tasks, Threshold: least})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, o := range some.Objects {
+				if o.Score < least {
+					t.Errorf("%s of %g, want at least %g", o.Label, o.Score, least)
+				}
+			}
+			for _, o := range some.People {
+				if o.Score < least {
+					t.Errorf("a person of %g, want at least %g", o.Score, least)
+				}
+			}
+		}
+	}
+}
