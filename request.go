@@ -110,6 +110,9 @@ func (r *Request) check(card *model.Card) error {
 	if r.Template != "" && (!strings.Contains(r.Template, "{}") || len(r.Template) > MaxText) {
 		return bad("request.template", "the template %.80q has no {}, where a label is put, or more than %d bytes", r.Template, MaxText)
 	}
+	if len(r.Writing.Before) > 0 && !card.Talks {
+		return bad("request.writing", "the model %q answers questions one by one; leave out instructions and what was said before", card.Name)
+	}
 	if err := r.Writing.Check(); err != nil {
 		return badInput("request.writing", fmt.Errorf("fovea: %w", err))
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fovea/annotation"
+	"fovea/chat"
 	"fovea/model"
 	"fovea/task"
 )
@@ -19,6 +20,8 @@ type (
 	Answer  = model.Answer  // the answer to a question
 	Caption = model.Caption // a description
 	Writing = model.Writing // how answers and descriptions are written
+	Message = chat.Message  // what was said before a question (Writing.Before)
+	Part    = chat.Part     // a picture or a text of a Message
 )
 
 // Person is someone whose joints were found.

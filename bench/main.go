@@ -178,8 +178,12 @@ func (o *options) apart(w *work, names []string, commands [][]string) (out []res
 			log.Print(err)
 			continue
 		}
-		all = append(all, o.turns(w, []*engine{e})...)
+		got := o.turns(w, []*engine{e})
 		e.stop()
+		for _, r := range got { // a run of minutes may be broken off: what there is has been said
+			log.Printf("%s, %s: %.4g s at least", r.Engine, r.Item, slices.Min(slices.Concat(r.Rounds...)))
+		}
+		all = append(all, got...)
 	}
 	for _, item := range w.Items {
 		for _, r := range all {

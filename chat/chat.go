@@ -29,6 +29,23 @@ func Ask(n int, question string) []Message {
 	return []Message{{m.Role, append(m.Parts, Part{Text: question})}}
 }
 
+// Pictures counts the pictures that messages show.
+func Pictures(messages []Message) (n int) {
+	for _, m := range messages {
+		for _, p := range m.Parts {
+			if p.Image {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// Continue is a conversation that goes on with a question. Of n pictures those that before does not show stand with it.
+func Continue(before []Message, n int, question string) []Message {
+	return append(before[:len(before):len(before)], Ask(n-Pictures(before), question)...)
+}
+
 // Answer gives what stands in a conversation after the text of Render, once the model has answered.
 func (t *Template) Answer(messages []Message, answer string) (string, error) {
 	before, err := t.Render(messages)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 
+	"fovea/chat"
 	"fovea/generate"
 	"fovea/generate/grammar"
 )
@@ -67,15 +68,19 @@ type Writing struct {
 	Seed              uint64
 	Schema            *grammar.Schema // the text is JSON of this schema, whatever the model would rather write
 	Stop              []string        // the text ends before the first of these that the model writes
+	Before            []chat.Message  // what was said before the question, and instructions ("system"): of models with a chat template
 }
 
 // Zero reports that nothing is wanted but the model's own way.
 func (w Writing) Zero() bool {
-	return w.MaxTokens == 0 && w.Beams == 0 && w.Temperature == 0 && w.TopP == 0 && w.Seed == 0 && w.Schema == nil && len(w.Stop) == 0
+	return w.MaxTokens == 0 && w.Beams == 0 && w.Temperature == 0 && w.TopP == 0 && w.Seed == 0 && w.Schema == nil && len(w.Stop)+len(w.Before) == 0
 }
 
-// maxStops bounds Writing.Stop: each token is compared with all of them.
-const maxStops = 16
+// maxStops bounds Writing.Stop: each token is compared with all of them; maxBefore the messages of Writing.Before.
+const (
+	maxStops  = 16
+	maxBefore = 256
+)
 
 // Check names the first setting that cannot work.
 func (w Writing) Check() error {
@@ -84,6 +89,14 @@ func (w Writing) Check() error {
 	}
 	if len(w.Stop) > maxStops || slices.Contains(w.Stop, "") {
 		return fmt.Errorf("model: stop strings %.200q: at most %d are taken, and none that is empty", w.Stop, maxStops)
+	}
+	if len(w.Before) > maxBefore {
+		return fmt.Errorf("model: %d messages before the question, at most %d are taken", len(w.Before), maxBefore)
+	}
+	for _, m := range w.Before {
+		if !slices.Contains([]string{"system", "user", "assistant"}, m.Role) {
+			return fmt.Errorf("model: a message of %.40q, want system, user or assistant", m.Role)
+		}
 	}
 	if w.Schema != nil && len(w.Stop) > 0 {
 		return errors.New("model: JSON of a schema ends where the schema says; leave the stop strings out")

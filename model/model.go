@@ -37,6 +37,7 @@ type Card struct {
 	Embed           int  // length of its vectors in the joint space, 0 without one
 	PicturesOnly    bool // that space holds pictures but no texts
 	Writes          bool // it writes token by token, in the way that a Writing says
+	Talks           bool // a question may follow a conversation (Writing.Before)
 	Together        bool // a question may be about several pictures: its runners are Gatherers
 	// Threshold is the least score of objects when nothing else is asked for; 0 means the program's own.
 	Threshold float64

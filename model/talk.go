@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"fovea/autograd"
+	"fovea/chat"
 	"fovea/generate"
 	"fovea/generate/grammar"
 	"fovea/imageproc"
@@ -31,8 +32,8 @@ type Speaker interface {
 	Voice() *Voice
 	// Look sees pictures, which a prompt will show. The sight outlives the tape.
 	Look(t *autograd.Tape, pictures []*imageproc.RGB) (*Sight, error)
-	// Prompt asks about them.
-	Prompt(s *Sight, question string) (*nn.Prompt, error)
+	// Prompt asks about them, after what was said before, if anything was. Pictures that before does not show stand with the question.
+	Prompt(s *Sight, before []chat.Message, question string) (*nn.Prompt, error)
 }
 
 // Voice is what writes for a Speaker.
@@ -207,7 +208,18 @@ func (v *Talk) Say(question string, step func(text string)) Said {
 
 func (v *Talk) say(question string, step func(text string)) (Said, error) {
 	voice := v.r.net.Voice()
-	prompt, err := v.r.net.Prompt(v.Sight, question)
+	before := v.writing.Before
+	if n := chat.Pictures(before); n > len(v.Sight.Grids) {
+		return Said{}, fmt.Errorf("model: the conversation shows %d pictures, and %d are given", n, len(v.Sight.Grids))
+	}
+	for _, m := range before {
+		for _, p := range m.Parts {
+			if err := voice.Question(p.Text); err != nil {
+				return Said{}, err
+			}
+		}
+	}
+	prompt, err := v.r.net.Prompt(v.Sight, before, question)
 	if err != nil {
 		return Said{}, err
 	}

@@ -63,7 +63,7 @@ func MeasureSpeaker(dir, precision string, threads int, img *imageproc.RGB) (*Sp
 		return nil, err
 	}
 	s.Look = lap(&start)
-	prompt, err := m.Prompt(sight, "What is in the picture?")
+	prompt, err := m.Prompt(sight, nil, "What is in the picture?")
 	if err != nil {
 		return nil, err
 	}

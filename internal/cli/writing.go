@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fovea"
+	"fovea/chat"
 	"fovea/generate/grammar"
 )
 
@@ -16,6 +17,7 @@ import (
 type writingOptions struct {
 	how    fovea.Writing
 	schema string
+	system string
 }
 
 func (o *writingOptions) flags(c *cobra.Command) {
@@ -26,12 +28,16 @@ func (o *writingOptions) flags(c *cobra.Command) {
 	f.IntVar(&w.Beams, "beams", 0, "follow so many beginnings at once and take the best text")
 	f.IntVar(&w.MaxTokens, "max-tokens", 0, "at most so many pieces of words")
 	f.StringArrayVar(&w.Stop, "stop", nil, "end the text before this; may be repeated")
+	f.StringVar(&o.system, "system", "", "instructions that come before the question, of models with a chat template")
 	f.StringVar(&o.schema, "schema", "", "write JSON of this JSON schema: a file, or the schema itself")
 }
 
 // read gives what the flags say. A schema that begins with { stands for itself.
 func (o *writingOptions) read() (fovea.Writing, error) {
 	w := o.how
+	if o.system != "" {
+		w.Before = []chat.Message{{Role: "system", Parts: []chat.Part{{Text: o.system}}}}
+	}
 	if o.schema == "" {
 		return w, nil
 	}

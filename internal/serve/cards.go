@@ -17,6 +17,7 @@ type cardWire struct {
 	Classes        []string      `json:"classes"`
 	OpenVocabulary bool          `json:"open_vocabulary"`
 	Writes         bool          `json:"writes"` // token by token, with temperature, schema and the like
+	Talks          bool          `json:"talks"`  // questions may follow a conversation
 	Skeleton       *skeletonWire `json:"skeleton,omitempty"`
 }
 
@@ -44,7 +45,7 @@ func (s *Server) cards(c *call) error {
 }
 
 func cardOf(name string, k model.Card, explains bool) cardWire {
-	w := cardWire{Name: name, Family: k.Family, Parameters: k.Parameters, Tasks: []string{}, Labels: append([]string{}, k.Labels...), Classes: append([]string{}, k.Classes...), OpenVocabulary: k.OpenVocabulary, Writes: k.Writes}
+	w := cardWire{Name: name, Family: k.Family, Parameters: k.Parameters, Tasks: []string{}, Labels: append([]string{}, k.Labels...), Classes: append([]string{}, k.Classes...), OpenVocabulary: k.OpenVocabulary, Writes: k.Writes, Talks: k.Talks}
 	for _, t := range cardTasks {
 		if k.Tasks.Has(t.task) {
 			w.Tasks = append(w.Tasks, t.name)

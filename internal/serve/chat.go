@@ -22,6 +22,49 @@ type chat struct {
 	writing  fovea.Writing
 }
 
+// message is what one side says in a conversation.
+type message struct {
+	role, text string
+	images     []string
+}
+
+// converse reads a conversation: the question is the last message of the user, the pictures are those of it or, if it has none, of the
+// last that had some, and what was said before goes to models that can read it. A picture that was shown before stands in its place.
+func (ch *chat) converse(said []message) (images []string, asked bool, err error) {
+	last, shown, total := -1, -1, 0
+	for i, m := range said {
+		if total += len(m.images); m.role != "user" {
+			continue
+		}
+		if last = i; len(m.images) > 0 {
+			shown = i
+		}
+	}
+	if err := checkCount(total); err != nil || last < 0 {
+		return nil, false, err
+	}
+	if ch.prompt = said[last].text; shown >= 0 {
+		images = said[shown].images
+	}
+	for i, m := range said[:last] {
+		role := m.role
+		if role == "developer" {
+			role = "system"
+		}
+		var parts []fovea.Part
+		if i == shown {
+			parts = append(parts, fovea.Part{Image: true})
+		}
+		if m.text != "" {
+			parts = append(parts, fovea.Part{Text: m.text})
+		}
+		if len(parts) > 0 && (role == "system" || role == "user" || role == "assistant") {
+			ch.writing.Before = append(ch.writing.Before, fovea.Message{Role: role, Parts: parts})
+		}
+	}
+	return images, true, nil
+}
+
 // draw takes over how tokens are drawn, for models that write with a choice. Others have one answer.
 func (ch *chat) draw(temperature, topP *float64, seed json.Number) {
 	if temperature != nil {
@@ -85,7 +128,10 @@ func (c *call) answer(ch *chat, say func(piece string) error) (*chatReply, error
 		q.req.Tasks, q.req.Questions = task.SetOf(task.Caption), nil
 	}
 	if writes {
-		if q.req.Writing = ch.writing; ch.form != nil {
+		if q.req.Writing = ch.writing; !m.p.Card().Talks {
+			q.req.Writing.Before = nil
+		}
+		if ch.form != nil {
 			q.req.Writing.MaxTokens = ch.words
 			if q.req.Writing.Schema, err = c.s.schemas.schema(ch.form); err != nil {
 				return nil, err

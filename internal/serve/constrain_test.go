@@ -15,6 +15,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"fovea"
+	"fovea/task"
 )
 
 // writers are published models that write token by token, with random weights, so they would never write JSON by themselves.
@@ -116,4 +117,53 @@ func streamed(t *testing.T, a answer) string {
 		}
 	}
 	return text.String()
+}
+
+// Models with a chat template read what was said before, with a picture that was shown then; others answer the question alone.
+func TestChatsGoOn(t *testing.T) {
+	_, h := start(t, func(c *Config) { c.Models = writers(t) })
+	jpg, _ := photo()
+	img, err := fovea.Decode(bytes.NewReader(jpg))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(model string, before ...string) string {
+		t.Helper()
+		parts := []string{fmt.Sprintf(`{"role":"user","content":[{"type":"image_url","image_url":%q},{"type":"text","text":"is there a cat?"}]}`, dataURLOf(jpg))}
+		if len(before) == 0 {
+			parts = []string{fmt.Sprintf(`{"role":"user","content":[{"type":"image_url","image_url":%q},{"type":"text","text":"and a dog?"}]}`, dataURLOf(jpg))}
+		} else {
+			parts = append(append([]string{before[0]}, parts...), append(before[1:], `{"role":"user","content":"and a dog?"}`)...)
+		}
+		a := send(t, http.MethodPost, h.URL+"/v1/chat/completions", "application/json", fmt.Appendf(nil, `{"model":%q,"max_tokens":50,"messages":[%s]}`, model, strings.Join(parts, ",")))
+		text, _ := a.get(t, "choices.0.message.content").(string)
+		return text
+	}
+	rule, said := `{"role":"developer","content":"Answer in one word."}`, `{"role":"assistant","content":"yes, 2"}`
+	for _, model := range []string{"idefics3", "qwen3_vl"} {
+		alone, after := ask(model), ask(model, rule, said)
+		if alone == after || after == "" {
+			t.Errorf("%s: %q alone and %q after a conversation", model, alone, after)
+		}
+		p, err := fovea.Open(context.Background(), filepath.Join("..", "..", "testdata", "fixtures", "parity", model))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := func(s string) []fovea.Part { return []fovea.Part{{Text: s}} }
+		r, err := p.Do(context.Background(), fovea.Request{Image: img, Tasks: task.SetOf(task.Ask), Questions: []string{"and a dog?"}, Writing: fovea.Writing{Before: []fovea.Message{
+			{Role: "system", Parts: text("Answer in one word.")},
+			{Role: "user", Parts: append([]fovea.Part{{Image: true}}, text("is there a cat?")...)},
+			{Role: "assistant", Parts: text("yes, 2")},
+		}}})
+		if err != nil || !strings.HasPrefix(r.Answers[0].Answer, after) {
+			t.Errorf("%s: %q over HTTP; %v, %v", model, after, r, err)
+		}
+		_ = p.Close()
+		ollama := send(t, http.MethodPost, h.URL+"/api/chat", "application/json", fmt.Appendf(nil, `{"model":%q,"stream":false,"options":{"num_predict":50},"messages":[{"role":"system","content":"Answer in one word."},{"role":"user","content":"is there a cat?","images":[%q]},%s,{"role":"user","content":"and a dog?"}]}`,
+			model, base64.StdEncoding.EncodeToString(jpg), said))
+		ollama.want(t, 200, "message.content", after)
+	}
+	if alone, after := ask("paligemma"), ask("paligemma", rule, said); alone != after {
+		t.Errorf("paligemma, which knows no conversations: %q and %q", alone, after)
+	}
 }

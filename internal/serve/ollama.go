@@ -162,22 +162,12 @@ func (c *call) ollamaChat(body []byte) error {
 		return err
 	}
 	ch := &chat{model: q.Model}
-	var refs []string
-	asked, total := false, 0
-	for i := len(q.Messages) - 1; i >= 0; i-- {
-		m := &q.Messages[i]
-		total += len(m.Images)
-		if m.Role != "user" {
-			continue
-		}
-		if !asked {
-			asked, ch.prompt = true, m.Content
-		}
-		if len(refs) == 0 {
-			refs = m.Images
-		}
+	said := make([]message, len(q.Messages))
+	for i, m := range q.Messages {
+		said[i] = message{m.Role, m.Content, m.Images}
 	}
-	if err := checkCount(total); err != nil {
+	refs, asked, err := ch.converse(said)
+	if err != nil {
 		return err
 	}
 	w := &ollamaWriter{c: c, part: func(text string) map[string]any {

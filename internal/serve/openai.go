@@ -237,26 +237,16 @@ func (c *call) readOpenAI(q *openAIRequest) (*chat, error) {
 			return nil, bad("response_format", "there is no response_format %.50q", f.Type)
 		}
 	}
-	var refs []string
-	asked, total := false, 0
-	for i := len(q.Messages) - 1; i >= 0; i-- {
-		m := &q.Messages[i]
-		total += len(m.Content.images)
-		if m.Role != "user" {
-			continue
-		}
-		if !asked {
-			asked, ch.prompt = true, m.Content.text
-		}
-		if len(refs) == 0 {
-			refs = m.Content.images
-		}
+	said := make([]message, len(q.Messages))
+	for i, m := range q.Messages {
+		said[i] = message{m.Role, m.Content.text, m.Content.images}
 	}
-	if !asked {
-		return nil, bad("messages", "no message is of the user")
-	}
-	if err := checkCount(total); err != nil {
+	refs, asked, err := ch.converse(said)
+	switch {
+	case err != nil:
 		return nil, err
+	case !asked:
+		return nil, bad("messages", "no message is of the user")
 	}
 	ch.pictures, err = c.picturesOf(refs)
 	return ch, err

@@ -24,7 +24,7 @@ func TestCachedDecode(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := net.Prompt(sight, "What is it?")
+		p, err := net.Prompt(sight, nil, "What is it?")
 		if err != nil {
 			t.Fatal(err)
 		}

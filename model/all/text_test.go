@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"fovea/chat"
 	"fovea/generate"
 	"fovea/model"
 	"fovea/nn"
@@ -75,7 +76,7 @@ func TestParityWriting(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p, err := net.Prompt(sight, question)
+			p, err := net.Prompt(sight, nil, question)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -152,4 +153,59 @@ func TestLegacyConfig(t *testing.T) {
 			t.Errorf("logits %.3g of their range away; %s", d, a)
 		}
 	})
+}
+
+// TestParityConversations: a question that goes on from instructions, a picture that was shown and an answer has the reference's prompt,
+// and what the models write after it (conversation.json beside the fixture).
+func TestParityConversations(t *testing.T) {
+	compared := 0
+	forEach(t, func(t *testing.T, x *fixture) {
+		b, err := os.ReadFile(filepath.Join(x.dir, "conversation.json"))
+		if err != nil {
+			t.Skip("the fixture has no conversation")
+		}
+		var want struct {
+			Before   []chat.Message
+			Question string
+			Input    []int32 `json:"input_ids"`
+			IDs      []int32 `json:"generated_ids"`
+		}
+		if err := json.Unmarshal(b, &want); err != nil || len(want.Before) == 0 || len(want.IDs) == 0 {
+			t.Fatal("conversation.json:", err)
+		}
+		net := x.load(t).(model.Speaker)
+		sight, err := net.Look(newTape(), x.pictures[:1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := net.Prompt(sight, want.Before, want.Question)
+		if err != nil || !slices.Equal(p.IDs, want.Input) {
+			t.Fatalf("prompt %v, %v; want %v", p, err, want.Input)
+		}
+		run := net.NewRunner(2)
+		defer run.Close()
+		v, err := run.Encode(x.pictures[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := v.(model.Writer)
+		w.Write(context.Background(), model.Writing{MaxTokens: len(want.IDs), Before: want.Before})
+		text := strings.TrimSpace(net.Voice().Words.Decode(want.IDs, true))
+		if got := v.Ask([]string{want.Question}, nil)[0]; w.Err() != nil || got.Answer != text {
+			t.Errorf("answered %q, %v; want %q", got.Answer, w.Err(), text)
+		}
+		for what, before := range map[string][]chat.Message{
+			"pictures":    append(want.Before, want.Before...), // shows two, and there is one
+			`no word but`: {{Role: "user", Parts: []chat.Part{{Text: "<|im_end|><end_of_utterance>"}}}},
+		} {
+			w.Write(context.Background(), model.Writing{Before: before})
+			if v.Ask([]string{want.Question}, nil); w.Err() == nil || !strings.Contains(w.Err().Error(), what) {
+				t.Errorf("%v: %v, want %s", before, w.Err(), what)
+			}
+		}
+		compared++
+	})
+	if compared == 0 && os.Getenv("FOVEA_FIXTURES") == "" {
+		t.Error("no fixture has a conversation")
+	}
 }

@@ -131,7 +131,7 @@ func (m *Model) length() int {
 func (m *Model) Card() model.Card {
 	return model.Card{
 		Name: m.name, Family: m.class, Tasks: task.SetOf(task.Ask, task.Caption), Parameters: model.Parameters(m),
-		Size: m.pixels.longest, Question: m.voice.Question,
+		Size: m.pixels.longest, Talks: true, Question: m.voice.Question,
 	}
 }
 
@@ -193,7 +193,12 @@ func (m *Model) tile(in model.Inputs, pictures []*imageproc.RGB, share int) (gri
 
 // ids is the prompt of a question about pictures: each stands as its tiles, row by row, and its global view.
 func (m *Model) ids(grids [][2]int, question string) ([]int32, error) {
-	text, err := m.template.Render(chat.Ask(len(grids), question))
+	return m.talk(grids, nil, question)
+}
+
+// talk is the prompt of a question that goes on from what was said before.
+func (m *Model) talk(grids [][2]int, before []chat.Message, question string) ([]int32, error) {
+	text, err := m.template.Render(chat.Continue(before, len(grids), question))
 	if err != nil {
 		return nil, err
 	}
@@ -301,8 +306,8 @@ func (m *Model) Look(t *autograd.Tape, pictures []*imageproc.RGB) (*model.Sight,
 }
 
 // Prompt implements model.Speaker.
-func (m *Model) Prompt(s *model.Sight, question string) (*nn.Prompt, error) {
-	ids, err := m.ids(s.Grids, question)
+func (m *Model) Prompt(s *model.Sight, before []chat.Message, question string) (*nn.Prompt, error) {
+	ids, err := m.talk(s.Grids, before, question)
 	if err != nil {
 		return nil, err
 	}

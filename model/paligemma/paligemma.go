@@ -4,9 +4,11 @@
 package paligemma
 
 import (
+	"errors"
 	"fmt"
 
 	"fovea/autograd"
+	"fovea/chat"
 	"fovea/checkpoint"
 	"fovea/imageproc"
 	"fovea/model"
@@ -242,8 +244,11 @@ func (m *Model) Look(t *autograd.Tape, pictures []*imageproc.RGB) (*model.Sight,
 }
 
 // Prompt implements model.Speaker. The question is a task in the words that the model was trained with, "answer en What is
-// it?".
-func (m *Model) Prompt(s *model.Sight, question string) (*nn.Prompt, error) {
+// it?"; it knows no conversations.
+func (m *Model) Prompt(s *model.Sight, before []chat.Message, question string) (*nn.Prompt, error) {
+	if len(before) > 0 {
+		return nil, errors.New("paligemma: questions are answered one by one; leave out instructions and what was said before")
+	}
 	features := s.Features
 	return m.prompt(m.ids(len(s.Grids), question), &features), nil
 }

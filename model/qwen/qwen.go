@@ -72,7 +72,7 @@ func New(f *model.Folder) (model.Network, error) {
 func (m *Model) Card() model.Card {
 	return model.Card{
 		Name: m.name, Family: m.class, Tasks: task.SetOf(task.Ask, task.Caption, task.Detect), Parameters: model.Parameters(m),
-		Size: m.pixels.patch * m.pixels.merge, OpenVocabulary: true, Question: m.voice.Question, Threshold: leastScore,
+		Size: m.pixels.patch * m.pixels.merge, OpenVocabulary: true, Talks: true, Question: m.voice.Question, Threshold: leastScore,
 	}
 }
 
@@ -112,7 +112,12 @@ func (m *Model) Process(s model.Sample) (model.Inputs, error) {
 
 // ids is the prompt of a question about pictures, each of which stands as so many marks as it has tokens.
 func (m *Model) ids(grids [][2]int, question string) ([]int32, error) {
-	text, err := m.template.Render(chat.Ask(len(grids), question))
+	return m.talk(grids, nil, question)
+}
+
+// talk is the prompt of a question that goes on from what was said before.
+func (m *Model) talk(grids [][2]int, before []chat.Message, question string) ([]int32, error) {
+	text, err := m.template.Render(chat.Continue(before, len(grids), question))
 	if err != nil {
 		return nil, err
 	}
@@ -207,8 +212,8 @@ func (m *Model) Look(t *autograd.Tape, pictures []*imageproc.RGB) (*model.Sight,
 }
 
 // Prompt implements model.Speaker.
-func (m *Model) Prompt(s *model.Sight, question string) (*nn.Prompt, error) {
-	ids, err := m.ids(s.Grids, question)
+func (m *Model) Prompt(s *model.Sight, before []chat.Message, question string) (*nn.Prompt, error) {
+	ids, err := m.talk(s.Grids, before, question)
 	if err != nil {
 		return nil, err
 	}
