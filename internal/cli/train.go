@@ -228,7 +228,11 @@ func (a *app) describe(run *recipe.Run) {
 		parameters += len(p.Data)
 	}
 	cfg := run.Config
-	fmt.Fprintf(a.err, "%s %s, %.2f M parameters, %d px\n", a.errStyle.paint(bold, "model"), cmp.Or(cfg.Model.From, cfg.Model.Variant), float64(parameters)/1e6, run.Model.Config.Size)
+	name := cmp.Or(cfg.Model.From, cfg.Model.Variant)
+	if run.Model.Config.Trunk != nil { // what reads an encoder out is the variant's
+		name = cfg.Model.Variant + " from " + cfg.Model.From
+	}
+	fmt.Fprintf(a.err, "%s %s, %.2f M parameters, %d px\n", a.errStyle.paint(bold, "model"), name, float64(parameters)/1e6, run.Model.Config.Size)
 	a.describeData(cfg, run.Loop.Config.Steps)
 }
 
