@@ -25,6 +25,7 @@ import (
 type evalOptions struct {
 	setOptions
 	model, data string
+	names       string
 	tasks       []string
 	limit, size int
 	views       int
@@ -48,6 +49,7 @@ func (a *app) eval() *cobra.Command {
 	f.IntVar(&o.limit, "limit", 0, "use the first so many pictures (default all; of scenes 500)")
 	f.IntVar(&o.size, "size", 0, "draw scenes of so many pixels a side (default as the model's pictures)")
 	f.IntVar(&o.views, "views", 1, viewsHelp)
+	f.StringVar(&o.names, "names", "", "a file of lines `CLASS TAB NAME` that give classes of the data set, and of a published model, other names")
 	_ = c.RegisterFlagCompletionFunc("model", completeModels)
 	_ = c.RegisterFlagCompletionFunc("task", completeTasks)
 	return c
@@ -71,12 +73,18 @@ func (a *app) runEval(ctx context.Context, o *evalOptions) error {
 	case o.limit < 0 || o.limit > maxScenes:
 		return usage("", "--limit is %d, want at least 1", o.limit)
 	}
+	var names dataset.Names
+	if o.names != "" {
+		if names, err = dataset.ReadNames(o.names); err != nil {
+			return bad("", "%s", strings.TrimPrefix(err.Error(), "dataset: "))
+		}
+	}
 	files, name, err := fovea.Files(o.model)
 	if err != nil {
 		return missingModel(o.model, err)
 	}
 	e := recipe.Evaluation{Tasks: tasks, Limit: o.limit, Views: o.views}
-	side, run, done, err := a.measured(ctx, o, files, name, &e)
+	side, run, done, err := a.measured(ctx, o, names, files, name, &e)
 	if err != nil {
 		return err
 	}
@@ -84,6 +92,9 @@ func (a *app) runEval(ctx context.Context, o *evalOptions) error {
 	src, err := o.source(side)
 	if err != nil {
 		return err
+	}
+	if names != nil {
+		src = dataset.Renamed(src, names)
 	}
 	e.Name, e.Source = src.Name(), src
 	n := src.Len()
@@ -125,7 +136,7 @@ func (a *app) unread(m recipe.Measurement) tally {
 
 // measured opens a model for an evaluation, whose pictures have the given side: the program's own answer it directly, any other
 // through package fovea.
-func (a *app) measured(ctx context.Context, o *evalOptions, files fs.FS, name string, e *recipe.Evaluation) (side int, run func(context.Context) (recipe.Measurement, error), done func(), err error) {
+func (a *app) measured(ctx context.Context, o *evalOptions, names dataset.Names, files fs.FS, name string, e *recipe.Evaluation) (side int, run func(context.Context) (recipe.Measurement, error), done func(), err error) {
 	if isNative(files) {
 		m, err := unified.Open(files)
 		if err != nil {
@@ -137,7 +148,7 @@ func (a *app) measured(ctx context.Context, o *evalOptions, files fs.FS, name st
 	if err != nil {
 		return 0, nil, nil, err
 	}
-	run = func(ctx context.Context) (recipe.Measurement, error) { return e.RunOn(ctx, answerer{p}) }
+	run = func(ctx context.Context) (recipe.Measurement, error) { return e.RunOn(ctx, answerer{p, names}) }
 	return p.Card().Size, run, func() { _ = p.Close() }, nil
 }
 

@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io/fs"
+	"slices"
 
 	"fovea"
 	"fovea/annotation"
+	"fovea/dataset"
 	"fovea/imageproc"
 	"fovea/internal/recipe"
 	"fovea/model"
@@ -25,10 +28,19 @@ func isNative(files fs.FS) bool {
 }
 
 // answerer has an open model answer the questions that measuring asks.
-type answerer struct{ p *fovea.Predictor }
+type answerer struct {
+	p     *fovea.Predictor
+	names dataset.Names // of its classes; nil: its own
+}
 
 // Card implements recipe.Answerer.
-func (a answerer) Card() model.Card { return a.p.Card() }
+func (a answerer) Card() model.Card {
+	c := a.p.Card()
+	if a.names != nil && !c.OpenVocabulary {
+		c.Classes = a.names.All(c.Classes)
+	}
+	return c
+}
 
 // TextVector implements recipe.Answerer.
 func (a answerer) TextVector(ctx context.Context, text string) ([]float32, error) {
@@ -47,11 +59,39 @@ func (a answerer) Answer(ctx context.Context, img *imageproc.RGB, q recipe.Query
 	if least := a.p.Card().Threshold; least > 0 {
 		req.Threshold = min(least, leastScore)
 	}
+	joined := a.names != nil && !a.p.Card().OpenVocabulary && q.Tasks.Has(task.Classify)
+	if joined {
+		req.Labels = nil // all, as several may have one name
+	}
 	r, err := a.p.Do(ctx, req)
 	if err != nil {
 		return nil, err
 	}
+	if joined {
+		r.Classes = joinClasses(r.Classes, a.names, q.Labels)
+	}
 	return foundBy(r)
+}
+
+// joinClasses adds up the probabilities of classes of one name, and leaves out names that are not among labels.
+func joinClasses(classes []fovea.Class, names dataset.Names, labels []string) (out []fovea.Class) {
+	at := map[string]int{}
+	for _, c := range classes {
+		n := names.Of(c.Label)
+		i, ok := at[n]
+		if !ok {
+			if i = -1; slices.Contains(labels, n) {
+				i = len(out)
+				out = append(out, fovea.Class{Label: n})
+			}
+			at[n] = i
+		}
+		if i >= 0 {
+			out[i].Score += c.Score
+		}
+	}
+	slices.SortStableFunc(out, func(a, b fovea.Class) int { return cmp.Compare(b.Score, a.Score) })
+	return out
 }
 
 // foundBy is a result as annotations.

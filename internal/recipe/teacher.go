@@ -1,13 +1,11 @@
 package recipe
 
 import (
-	"bufio"
 	"fmt"
-	"os"
-	"strings"
 
 	"fovea/annotation"
 	"fovea/augment"
+	"fovea/dataset"
 	"fovea/imageproc"
 	"fovea/model"
 	"fovea/model/all"
@@ -31,7 +29,7 @@ const (
 // consistent). It is safe for use by several goroutines.
 type teacher struct {
 	teaches task.Set // Classify, Detect, or both
-	rename  map[string]string
+	rename  dataset.Names
 	classes []string // what it may say of a picture, each once
 	labels  []string // and of an object
 	sight   func() sight
@@ -134,15 +132,15 @@ func openTeacher(name, names string, teaches task.Set) (*teacher, error) {
 		return nil, fmt.Errorf("%s finds no objects by labels of its own; it cannot teach detection", name)
 	}
 	if names != "" {
-		if t.rename, err = readNames(names); err != nil {
+		if t.rename, err = dataset.ReadNames(names); err != nil {
 			return nil, err
 		}
 	}
 	if teaches.Has(task.Classify) {
-		t.classes = t.namesOf(card.Classes)
+		t.classes = t.rename.All(card.Classes)
 	}
 	if teaches.Has(task.Detect) {
-		t.labels = t.namesOf(card.Labels)
+		t.labels = t.rename.All(card.Labels)
 	}
 	for c := range t.rename {
 		if model.IndexLabel(card.Classes, c) < 0 && model.IndexLabel(card.Labels, c) < 0 {
@@ -150,51 +148,6 @@ func openTeacher(name, names string, teaches task.Set) (*teacher, error) {
 		}
 	}
 	return t, nil
-}
-
-// readNames reads lines "class TAB name"; empty ones and those that begin with # say nothing.
-func readNames(path string) (map[string]string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	out := map[string]string{}
-	lines := bufio.NewScanner(f)
-	for n := 1; lines.Scan(); n++ {
-		l := strings.TrimSpace(lines.Text())
-		if l == "" || l[0] == '#' {
-			continue
-		}
-		class, name, ok := strings.Cut(l, "\t")
-		if !ok || name == "" {
-			return nil, fmt.Errorf("%s:%d: %q, want a class, a tab and its name", path, n, l)
-		}
-		if _, twice := out[class]; twice {
-			return nil, fmt.Errorf("%s:%d: %q has a name already", path, n, class)
-		}
-		out[class] = name
-	}
-	return out, lines.Err()
-}
-
-func (t *teacher) nameOf(class string) string {
-	if n, ok := t.rename[class]; ok {
-		return n
-	}
-	return class
-}
-
-// namesOf are the names of classes, each once.
-func (t *teacher) namesOf(classes []string) (out []string) {
-	seen := map[string]bool{}
-	for _, c := range classes {
-		if n := t.nameOf(c); !seen[n] {
-			seen[n] = true
-			out = append(out, n)
-		}
-	}
-	return out
 }
 
 // look says what is on a picture.
@@ -216,7 +169,7 @@ func (t *teacher) look(img *imageproc.RGB) (sighting, error) {
 		if c.Score < leastShare {
 			break
 		}
-		n := t.nameOf(c.Label)
+		n := t.rename.Of(c.Label)
 		i, ok := at[n]
 		if !ok {
 			i = len(out.classes)
@@ -230,7 +183,7 @@ func (t *teacher) look(img *imageproc.RGB) (sighting, error) {
 		out.classes[i].Weight /= sum
 	}
 	for _, o := range objects {
-		o.Label, o.Crowd = t.nameOf(o.Label), o.Score < sure
+		o.Label, o.Crowd = t.rename.Of(o.Label), o.Score < sure
 		out.objects = append(out.objects, o)
 	}
 	select {

@@ -224,8 +224,6 @@ func TestTeacherRefused(t *testing.T) {
 	dir := writeTeacher(t)
 	for _, c := range []struct{ model, names, want string }{
 		{filepath.Join(t.TempDir(), "none"), "", "no model"},
-		{dir, writeText(t, "tabby cat\n"), "a tab"},
-		{dir, writeText(t, "tabby\tcat\ntabby\tkitten\n"), "has a name already"},
 		{dir, writeText(t, "poodle\tdog\n"), "none of the classes"},
 		{dir, filepath.Join(t.TempDir(), "none.tsv"), "no such file"},
 	} {
