@@ -193,8 +193,8 @@ func (r *Result) object(o Object) objectWire {
 	w.Mask = &maskWire{[2]int{o.Mask.H, o.Mask.W}, o.Mask.Compress()}
 	if r.polygons {
 		w.Polygons = [][]float64{}
-		if b, err := o.Mask.Bitmap(); err == nil && area > 0 {
-			w.Polygons = b.Polygons()
+		if p, err := o.Mask.Polygons(); err == nil && area > 0 {
+			w.Polygons = p
 		}
 	}
 	return w

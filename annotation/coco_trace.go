@@ -44,6 +44,36 @@ func (b *Bitmap) Polygons() [][]float64 {
 	return out
 }
 
+// Polygons is that of the mask as a Bitmap. It takes memory for the part of the picture that the mask is in alone: a small thing in a
+// picture of 64 megapixels costs little. Runs that do not fill H·W pixels exactly are an error.
+func (r RLE) Polygons() ([][]float64, error) {
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	box := r.Bounds()
+	if box.Empty() {
+		return nil, nil
+	}
+	x0, y0 := int(box.X0), int(box.Y0)
+	part := NewBitmap(int(box.W()), int(box.H()))
+	at := 0
+	for k, c := range r.Counts {
+		if k%2 == 1 {
+			for i := at; i < at+int(c); i++ {
+				part.Pix[(i%r.H-y0)*part.W+i/r.H-x0] = 1
+			}
+		}
+		at += int(c)
+	}
+	out := part.Polygons()
+	for _, p := range out {
+		for i := range p {
+			p[i] += [2]float64{box.X0, box.Y0}[i%2]
+		}
+	}
+	return out, nil
+}
+
 type point struct{ x, y int32 }
 
 // loop is a closed outline, points[from:to] of its tracer, with the mask on the right.

@@ -243,12 +243,12 @@ func (c *call) moondreamSegment(q *moondreamRequest) error {
 
 // svgPath is a mask's outlines as an SVG path in fractions of a box.
 func svgPath(m *annotation.RLE, box annotation.Box) string {
-	bits, err := m.Bitmap()
+	polygons, err := m.Polygons()
 	if err != nil || box.Empty() {
 		return ""
 	}
 	var parts []string
-	for _, p := range bits.Polygons() {
+	for _, p := range polygons {
 		for i := 0; i+1 < len(p); i += 2 {
 			letter := "L"
 			if i == 0 {

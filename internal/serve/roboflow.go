@@ -309,12 +309,12 @@ func (w *roboflowWriter) result(t task.Task, r *fovea.Result, least *float64) an
 
 // outline is the longest outline of a mask.
 func outline(m *annotation.RLE) (out []roboflowPoint) {
-	bits, err := m.Bitmap()
+	polygons, err := m.Polygons()
 	if err != nil {
 		return nil
 	}
 	var longest []float64
-	for _, p := range bits.Polygons() {
+	for _, p := range polygons {
 		if len(p) > len(longest) {
 			longest = p
 		}
