@@ -264,7 +264,7 @@ func (a *app) printBatch(j *journal, n tally, took time.Duration) error {
 	if a.quiet {
 		return nil
 	}
-	text := fmt.Sprintf("%d pictures, %.1f a second", n.done, speed)
+	text := fmt.Sprintf("%d picture%s, %.1f a second", n.done, plural(n.done), speed)
 	if j.known > 0 {
 		text += fmt.Sprintf(", and %d from before", j.known)
 	}

@@ -414,7 +414,7 @@ func (a *app) printCompressed(r *compressed) error {
 		fmt.Fprintf(a.out, "  %s %9s → %9s  %s\n", s.paint(cyan, pad(l.name, w)), l.before, l.after, s.paint(dim, l.note))
 	}
 	if r.Images > 0 {
-		fmt.Fprintf(a.out, "  %s\n", s.paint(dim, fmt.Sprintf("measured on %d pictures of %s", r.Images, printable(r.Data))))
+		fmt.Fprintf(a.out, "  %s\n", s.paint(dim, fmt.Sprintf("measured on %d picture%s of %s", r.Images, plural(r.Images), printable(r.Data))))
 	}
 	return nil
 }

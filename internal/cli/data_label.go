@@ -134,7 +134,11 @@ func (a *app) runDataLabel(ctx context.Context, o *dataLabelOptions, path string
 	if a.json {
 		err = a.printJSON(map[string]any{"out": o.out, "images": done.done, "objects": l.objects, "kept": l.kept, "model": card.Name})
 	} else if !a.quiet {
-		fmt.Fprintf(a.err, "%d pictures with %d objects, %d of them kept, are in %s; see fovea data preview %s\n", done.done, l.objects+l.kept, l.kept, o.out, o.out)
+		n, before := l.objects+l.kept, ""
+		if o.keep {
+			before = fmt.Sprintf(", %d of which were there before", l.kept)
+		}
+		fmt.Fprintf(a.err, "%s holds %d picture%s with %d object%s%s; see fovea data preview %[1]s\n", o.out, done.done, plural(done.done), n, plural(n), before)
 	}
 	return errors.Join(err, done.outcome())
 }
