@@ -85,7 +85,7 @@ func (a *app) runBatch(c *cobra.Command, o *batchOptions, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer j.close()
+	defer func() { _ = j.close() }() // closed below, unless something fails before
 	bar := a.progress("looking", a.countFiles(args, o))
 	files := counter{}
 	start := time.Now()
