@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -279,6 +280,9 @@ func (r *Run) mix(sets []dataset.Source, teachers []*teacher) error {
 		Vocab: m.Vocab, Names: m.Names, Side: m.Config.Size, Features: m.Config.FeatureSide(), Questions: c.Train.Questions, People: c.Train.People,
 		CaptionShare: c.Train.Captions, MatchShare: c.Train.Matches, Joints: m.JointNames(),
 	}}
+	// A model that is taught to name photographs chooses among all that it knows when it is asked for nothing else, so every set says that
+	// the classes of the others are wrong. Without that the teacher's names win on pictures that the teacher never sees.
+	rivals := slices.ContainsFunc(teachers, (*teacher).names)
 	var parts []dataset.Weighted
 	for i, d := range c.Data {
 		set := sets[i]
@@ -291,13 +295,12 @@ func (r *Run) mix(sets []dataset.Source, teachers []*teacher) error {
 		}
 		parts = append(parts, dataset.Weighted{Source: set, Weight: w})
 		labels, can := labelsOf(set, d.Task.Set, m.Names)
-		if t := teachers[i]; t != nil { // what it does not say is wrong, whoever's class that is
-			if t.teaches.Has(task.Classify) {
-				labels.Classes = once(m.Names.AddAll(m.Config.Classes))
-			}
-			if t.teaches.Has(task.Detect) {
-				labels.Candidates = append([]int32{task.Nothing}, once(m.Names.AddAll(t.labels))...)
-			}
+		t := teachers[i]
+		if rivals && (can.Has(task.Classify) || t.names()) {
+			labels.Classes = once(m.Names.AddAll(m.Config.Classes))
+		}
+		if t != nil && t.teaches.Has(task.Detect) { // what it does not say is wrong, whoever's class that is
+			labels.Candidates = append([]int32{task.Nothing}, once(m.Names.AddAll(t.labels))...)
 		}
 		cfg := c.Augment
 		if d.Scenes > 0 {

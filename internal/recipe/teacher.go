@@ -150,6 +150,9 @@ func openTeacher(name, names string, teaches task.Set) (*teacher, error) {
 	return t, nil
 }
 
+// names reports that there is a teacher, and that it teaches recognition.
+func (t *teacher) names() bool { return t != nil && t.teaches.Has(task.Classify) }
+
 // look says what is on a picture.
 func (t *teacher) look(img *imageproc.RGB) (sighting, error) {
 	var eye sight

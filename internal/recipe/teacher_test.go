@@ -115,6 +115,13 @@ out: %q
 	}
 	for k := range 8 {
 		if r.sampler.mix.At(k).Source != 0 {
+			s, err := r.sampler.next(k)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if acorn, _ := r.Model.Names.Find("acorn"); !slices.Contains(s.ClassChoices, acorn) {
+				t.Error("what the teacher can say is no wrong answer to a scene")
+			}
 			continue
 		}
 		s, err := r.sampler.next(k)
