@@ -76,9 +76,15 @@ func (d *drawer) name(it *item) string {
 	return name + drawnEnding
 }
 
+// sureClass is the least probability of a name of the whole picture that is told without a "perhaps", and drawn.
+const sureClass = .3
+
 // render draws an answer over its picture. Labels have the colours that the text shows.
 func render(it *item) *imageproc.RGB {
 	p := it.res.Annotation()
+	if c := it.res.Classes; len(c) > 0 && c[0].Score < sureClass {
+		p.Class = ""
+	}
 	o := imageproc.DrawOptions{Labels: it.palette}
 	if it.res.Semantic != nil {
 		o.Classes = it.res.Semantic.Classes

@@ -104,6 +104,9 @@ func (a *app) printLook(it *item) {
 			best = append(best, printable(c.Label)+s.paint(dim, percent(c.Score)))
 		}
 	}
+	if len(best) > 0 && r.Classes[0].Score < sureClass {
+		best[0] = "perhaps " + best[0]
+	}
 	a.row("class", strings.Join(best, "   "))
 	a.printObjects(it)
 	a.printPeople(it)
