@@ -12,11 +12,99 @@ import (
 	"fovea/imageproc"
 )
 
-// work is one worker of a model. There is one worker more than runners, which decodes the next pictures meanwhile.
-func (s *Server) work(m *served) {
-	for jobs := m.queue.next(s.cfg.MaxPixels); jobs != nil; jobs = m.queue.next(s.cfg.MaxPixels) {
-		s.batch(m, jobs)
+// batch is jobs that go through a model together: their pictures are decoded, a runner encodes them and does the jobs.
+type batch struct {
+	jobs  []*job
+	left  []*job // those that are not done
+	shots []*shot
+	ready time.Time // decoded since then
+	end   func()    // tells the door that a runner is done with it
+}
+
+// prepare takes up batches and decodes their pictures, as long as there are no more of them between the queue and their end than
+// runners and one: that one is ready when a runner is.
+func (s *Server) prepare(m *served) {
+	for {
+		m.ahead <- struct{}{}
+		jobs := m.queue.next(s.cfg.MaxPixels)
+		if jobs == nil {
+			<-m.ahead
+			return
+		}
+		b := &batch{jobs: jobs, left: jobs, end: func() {}}
+		if s.guarded(m, b, func() { s.decode(m, b) }) {
+			m.prepared <- b
+		}
 	}
+}
+
+// run is one runner of a model. It goes from batch to batch without letting go of its thread: when another goroutine took over for
+// each, the operating system had to find a processor each time, and put two runners on one.
+func (s *Server) run(m *served) {
+	for b := range m.prepared {
+		m.runners <- struct{}{}
+		if s.guarded(m, b, func() { s.encode(m, b) }) {
+			if b.waits() {
+				m.workers.Go(func() { s.later(m, b) })
+			} else {
+				s.finish(m, b)
+			}
+		}
+		<-m.runners
+	}
+}
+
+// later waits for the pictures that other batches are encoding, which may need the runner for that, and finishes then.
+func (s *Server) later(m *served, b *batch) {
+	for _, x := range b.shots {
+		_, _ = x.slot.get(s.life) // answer asks again, and finds the error
+	}
+	m.runners <- struct{}{}
+	s.finish(m, b)
+	<-m.runners
+}
+
+// finish does the jobs of a batch.
+func (s *Server) finish(m *served, b *batch) {
+	if s.guarded(m, b, func() {
+		for len(b.left) > 0 {
+			j := b.left[0]
+			s.answer(j, b.shots)
+			b.left = b.left[1:]
+			close(j.done)
+		}
+	}) {
+		s.over(m, b)
+	}
+}
+
+// over ends a batch.
+func (s *Server) over(m *served, b *batch) {
+	b.end()
+	<-m.ahead
+}
+
+// guarded does a step of a batch. When that panics, those who wait are told, and the batch is over.
+func (s *Server) guarded(m *served, b *batch, step func()) (ok bool) {
+	defer func() {
+		e := recover()
+		if e == nil {
+			return
+		}
+		s.panicked(m.name, e)
+		for _, x := range b.shots {
+			if x.mine && !x.slot.isReady() {
+				s.cache.fill(x.slot, nil, errPanicked)
+			}
+		}
+		for _, j := range b.left {
+			j.err = errPanicked
+			close(j.done)
+		}
+		s.over(m, b)
+	}()
+	step()
+	return true
 }
 
 // shot is a picture of a batch, and what has become of it.
@@ -28,49 +116,6 @@ type shot struct {
 	img  *imageproc.RGB
 	err  error
 	cost time.Duration // of encoding it, until a job has been charged with that
-}
-
-// batch decodes the pictures of jobs, encodes those that are not in the cache in one pass, and does the jobs. It has a runner of
-// the model only from the encoding on.
-func (s *Server) batch(m *served, jobs []*job) {
-	start := time.Now()
-	for _, j := range jobs {
-		s.stage(j.ctx, "queue", j.at, start)
-	}
-	shots, left := s.shots(m, jobs), jobs
-	defer func() {
-		e := recover()
-		if e == nil {
-			return
-		}
-		s.panicked(m.name, e)
-		for _, x := range shots {
-			if x.mine && !x.slot.isReady() {
-				s.cache.fill(x.slot, nil, errPanicked)
-			}
-		}
-		for _, j := range left {
-			j.err = errPanicked
-			close(j.done)
-		}
-	}()
-	s.decode(shots)
-	waiting := time.Now()
-	m.runners <- struct{}{}
-	defer func() { <-m.runners }()
-	for _, j := range jobs {
-		s.stage(j.ctx, "runner", waiting, time.Now())
-	}
-	end := m.queue.begin(jobs)
-	defer end()
-	s.encode(m, shots)
-	s.others(m, shots)
-	for len(left) > 0 {
-		j := left[0]
-		s.answer(j, shots)
-		left = left[1:]
-		close(j.done)
-	}
 }
 
 func (s *Server) panicked(model string, e any) {
@@ -100,9 +145,14 @@ func find(shots []*shot, pic *picture) *shot {
 }
 
 // decode makes pixels of the pictures that have to be encoded, side by side.
-func (s *Server) decode(shots []*shot) {
+func (s *Server) decode(m *served, b *batch) {
+	start := time.Now()
+	for _, j := range b.jobs {
+		s.stage(j.ctx, "queue", j.at, start)
+	}
+	b.shots = s.shots(m, b.jobs)
 	var wg sync.WaitGroup
-	for _, x := range shots {
+	for _, x := range b.shots {
 		if !x.mine {
 			continue
 		}
@@ -120,14 +170,19 @@ func (s *Server) decode(shots []*shot) {
 		})
 	}
 	wg.Wait()
+	b.ready = time.Now()
 }
 
 // encode runs the pictures that have to be encoded through the model in one pass. It goes on when those who wanted them have
 // gone: others may wait for them.
-func (s *Server) encode(m *served, shots []*shot) {
+func (s *Server) encode(m *served, b *batch) {
+	for _, j := range b.jobs {
+		s.stage(j.ctx, "runner", b.ready, time.Now())
+	}
+	b.end = m.queue.begin(b.jobs)
 	var todo []*shot
 	var imgs []image.Image
-	for _, x := range shots {
+	for _, x := range b.shots {
 		switch {
 		case x.mine && x.err != nil:
 			s.cache.fill(x.slot, nil, x.err)
@@ -149,16 +204,9 @@ func (s *Server) encode(m *served, shots []*shot) {
 	}
 }
 
-// others waits for the pictures that other batches are encoding, which may need the runner for that.
-func (s *Server) others(m *served, shots []*shot) {
-	if !slices.ContainsFunc(shots, func(x *shot) bool { return !x.slot.isReady() }) {
-		return
-	}
-	<-m.runners
-	for _, x := range shots {
-		_, _ = x.slot.get(s.life) // answer asks again, and finds the error
-	}
-	m.runners <- struct{}{}
+// waits reports that other batches are encoding pictures of this one.
+func (b *batch) waits() bool {
+	return slices.ContainsFunc(b.shots, func(x *shot) bool { return !x.slot.isReady() })
 }
 
 // answer does a job.

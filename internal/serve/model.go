@@ -22,15 +22,17 @@ type Model struct {
 
 // served is a model on offer: it loads, and then its workers answer.
 type served struct {
-	name    string
-	open    func(ctx context.Context) (*fovea.Predictor, error)
-	ready   chan struct{} // closed when p or err is set
-	p       *fovea.Predictor
-	err     error
-	since   time.Time
-	queue   *queue
-	runners chan struct{} // holds one for each batch that has a runner
-	workers sync.WaitGroup
+	name               string
+	open               func(ctx context.Context) (*fovea.Predictor, error)
+	ready              chan struct{} // closed when p or err is set
+	p                  *fovea.Predictor
+	err                error
+	since              time.Time
+	queue              *queue
+	ahead              chan struct{} // holds one for each batch from the queue to its end
+	prepared           chan *batch   // decoded, for the next runner
+	runners            chan struct{} // holds one for each batch that has a runner
+	workers, preparers sync.WaitGroup
 }
 
 // loaded says without waiting whether the model can be asked.
@@ -46,8 +48,7 @@ func (m *served) loaded() error {
 	return nil
 }
 
-// load opens the model and starts its workers: one more than the requests it answers at the same time, so that the next
-// picture is decoded meanwhile.
+// load opens the model and starts its runners, and those who decode pictures for them.
 func (s *Server) load(ctx context.Context, m *served) error {
 	start := time.Now()
 	defer close(m.ready)
@@ -61,8 +62,12 @@ func (s *Server) load(ctx context.Context, m *served) error {
 	m.queue = newQueue(s.cfg.Queue+runners, runners, s.cfg.MaxWait)
 	m.queue.widest = min(m.p.Threads(), maxBatch) // a thread takes several pictures one after the other, and their states do not fit its cache
 	m.runners = make(chan struct{}, runners)
+	m.ahead, m.prepared = make(chan struct{}, runners+1), make(chan *batch)
+	for range runners {
+		m.workers.Go(func() { s.run(m) })
+	}
 	for range runners + 1 {
-		m.workers.Go(func() { s.work(m) })
+		m.preparers.Go(func() { s.prepare(m) })
 	}
 	s.cfg.Log.Info("model loaded", "model", m.name, "parameters", m.p.Card().Parameters, "runners", runners, "took", time.Since(start).Round(time.Millisecond))
 	return nil
@@ -75,6 +80,8 @@ func (m *served) close() {
 		return
 	}
 	m.queue.close()
+	m.preparers.Wait()
+	close(m.prepared)
 	m.workers.Wait()
 	_ = m.p.Close() // it has no error to give
 }
