@@ -20,3 +20,20 @@ func MeanClasses(lists ...[]Class) []Class {
 	slices.SortStableFunc(out, func(a, b Class) int { return cmp.Compare(b.Score, a.Score) })
 	return out
 }
+
+// JoinClasses adds up the probabilities of classes that name gives one name, best first.
+func JoinClasses(classes []Class, name func(class string) string) (out []Class) {
+	at := map[string]int{}
+	for _, c := range classes {
+		n := name(c.Label)
+		i, ok := at[n]
+		if !ok {
+			i = len(out)
+			at[n] = i
+			out = append(out, Class{Label: n})
+		}
+		out[i].Score += c.Score
+	}
+	slices.SortStableFunc(out, func(a, b Class) int { return cmp.Compare(b.Score, a.Score) })
+	return out
+}

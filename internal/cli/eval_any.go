@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"io/fs"
@@ -68,30 +67,9 @@ func (a answerer) Answer(ctx context.Context, img *imageproc.RGB, q recipe.Query
 		return nil, err
 	}
 	if joined {
-		r.Classes = joinClasses(r.Classes, a.names, q.Labels)
+		r.Classes = slices.DeleteFunc(model.JoinClasses(r.Classes, a.names.Of), func(c model.Class) bool { return !slices.Contains(q.Labels, c.Label) })
 	}
 	return foundBy(r)
-}
-
-// joinClasses adds up the probabilities of classes of one name, and leaves out names that are not among labels.
-func joinClasses(classes []fovea.Class, names dataset.Names, labels []string) (out []fovea.Class) {
-	at := map[string]int{}
-	for _, c := range classes {
-		n := names.Of(c.Label)
-		i, ok := at[n]
-		if !ok {
-			if i = -1; slices.Contains(labels, n) {
-				i = len(out)
-				out = append(out, fovea.Class{Label: n})
-			}
-			at[n] = i
-		}
-		if i >= 0 {
-			out[i].Score += c.Score
-		}
-	}
-	slices.SortStableFunc(out, func(a, b fovea.Class) int { return cmp.Compare(b.Score, a.Score) })
-	return out
 }
 
 // foundBy is a result as annotations.

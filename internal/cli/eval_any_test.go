@@ -1,24 +1,40 @@
 package cli
 
 import (
-	"math"
+	"slices"
 	"testing"
 
 	"fovea"
 	"fovea/dataset"
+	"fovea/imageproc"
+	"fovea/internal/recipe"
+	"fovea/task"
 )
 
-// TestJoinClasses: probabilities of classes of one name add up, names that are not asked for are left out, the best comes first.
-func TestJoinClasses(t *testing.T) {
-	got := joinClasses([]fovea.Class{{Label: "acorn", Score: .4}, {Label: "tabby", Score: .3}, {Label: "Persian cat", Score: .2}, {Label: "reel", Score: .1}},
-		dataset.Names{"tabby": "cat", "Persian cat": "cat"}, []string{"acorn", "cat"})
-	want := []fovea.Class{{Label: "cat", Score: .5}, {Label: "acorn", Score: .4}}
-	if len(got) != len(want) {
-		t.Fatalf("%v, want %v", got, want)
+// TestAnswererRenames: a published model that is measured under other names has each of them once, answers with those that are asked for
+// alone, and joins classes of one name.
+func TestAnswererRenames(t *testing.T) {
+	p, err := fovea.Open(t.Context(), vitFixture)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for i := range want {
-		if got[i].Label != want[i].Label || math.Abs(got[i].Score-want[i].Score) > 1e-9 {
-			t.Errorf("%v, want %v", got, want)
+	defer p.Close()
+	img, _, err := imageproc.Open(vitFixture + "/image.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := p.Card().Classes
+	a := answerer{p, dataset.Names{own[0]: "both", own[1]: "both"}}
+	if got, want := a.Card().Classes, append([]string{"both"}, own[2:]...); !slices.Equal(got, want) {
+		t.Errorf("classes %q, want %q", got, want)
+	}
+	for _, labels := range [][]string{{"both"}, a.Card().Classes} {
+		f, err := a.Answer(t.Context(), img, recipe.Query{Tasks: task.SetOf(task.Classify), Labels: labels, Views: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(f.Labels) != len(labels) || !slices.Contains(f.Labels, "both") {
+			t.Errorf("asked for %q: %q", labels, f.Labels)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"fmt"
+	"slices"
 
 	"fovea/annotation"
 	"fovea/augment"
@@ -167,23 +168,15 @@ func (t *teacher) look(img *imageproc.RGB) (sighting, error) {
 		return sighting{}, err
 	}
 	var out sighting
-	at, sum := map[string]int{}, 0.
+	if i := slices.IndexFunc(classes, func(c model.Class) bool { return c.Score < leastShare }); i >= 0 {
+		classes = classes[:i]
+	}
+	sum := 0.
 	for _, c := range classes {
-		if c.Score < leastShare {
-			break
-		}
-		n := t.rename.Of(c.Label)
-		i, ok := at[n]
-		if !ok {
-			i = len(out.classes)
-			at[n] = i
-			out.classes = append(out.classes, augment.Soft{Class: n})
-		}
-		out.classes[i].Weight += c.Score
 		sum += c.Score
 	}
-	for i := range out.classes {
-		out.classes[i].Weight /= sum
+	for _, c := range model.JoinClasses(classes, t.rename.Of) {
+		out.classes = append(out.classes, augment.Soft{Class: c.Label, Weight: c.Score / sum})
 	}
 	for _, o := range objects {
 		o.Label, o.Crowd = t.rename.Of(o.Label), o.Score < sure

@@ -15,7 +15,7 @@ import (
 	"fovea/task"
 )
 
-// Family is what configs/lite0.py --model writes.
+// Family is the folder that configs/lite0.py writes when it is given the names of the classes.
 var Family = model.Family{Name: "efficientnet_lite", Architectures: []string{"EfficientNetLiteForImageClassification"}, New: New}
 
 // width is the number of features that names are read off.

@@ -9,6 +9,7 @@
 package unified
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"sort"
@@ -35,6 +36,8 @@ type Config struct {
 	Features     int    `json:"feature_channels"`   // C of the stride-4 features that masks and joints are retrieved from
 	MaxText      int    `json:"max_text"`           // longest group
 	Embed        int    `json:"embed_size"`         // width of the joint image–text space
+	// Pools says that the stem of patches of 4 pixels pools where its first version had strides; that version is not opened any more.
+	Pools bool `json:"stem_pools,omitempty"`
 	// Prefix lets the words of a question see each other both ways, so that "the person in red" is found from "person" too.
 	// Models without it read questions from left to right only.
 	Prefix bool `json:"question_prefix,omitempty"`
@@ -60,7 +63,7 @@ var variants = map[string]Config{
 	"nano": {Size: 192, Stride: 16, Width: 192, Layers: 6, Heads: 3, MLPRatio: 4, Stem: [3]int{32, 64, 128}, Bins: 256, Features: 48, MaxText: 48, Embed: 128, Prefix: true, Refine: true},
 	"tiny": {Size: 64, Stride: 16, Width: 64, Layers: 2, Heads: 2, MLPRatio: 2, Stem: [3]int{8, 16, 32}, Bins: 64, Features: 16, MaxText: 48, Embed: 32, Prefix: true, Refine: true},
 	"mini": {Size: 128, Stride: 16, Width: 128, Layers: 6, Heads: 2, MLPRatio: 4, Stem: [3]int{24, 48, 96}, Bins: 256, Features: 32, MaxText: 48, Embed: 64, Prefix: true, Refine: true},
-	"cct":  {Size: 32, Stride: 4, Width: 192, Layers: 2, Heads: 3, MLPRatio: 2, Stem: [3]int{64, 128, 256}, Bins: 64, Features: 16, MaxText: 48, Embed: 32, Prefix: true},
+	"cct":  {Size: 32, Stride: 4, Width: 192, Layers: 2, Heads: 3, MLPRatio: 2, Stem: [3]int{64, 128, 256}, Bins: 64, Features: 16, MaxText: 48, Embed: 32, Prefix: true, Pools: true},
 	"vit": {Size: 64, Stride: 8, Width: 96, Layers: 4, Heads: 3, MLPRatio: 2, Stem: [3]int{8, 16, 32}, Bins: 64, Features: 16, MaxText: 48, Embed: 32, Prefix: true,
 		Trunk: &Trunk{From: "vit", Before: 1, Inner: 192, Act: "gelu", Eps: 1e-6, QKVBias: true}},
 }
@@ -119,6 +122,11 @@ func (c Config) Check() error {
 		return fmt.Errorf("unified: architecture %q, want \"fovea-unified\"", c.Architecture)
 	case c.Trunk == nil && c.Stride != 16 && !c.small():
 		return fmt.Errorf("unified: patch_stride %d; want 16, or 4 for small pictures", c.Stride)
+	case c.Pools != c.small():
+		if c.Pools {
+			return fmt.Errorf("unified: stem_pools with patches of %d pixels: only the stem of 4 pixels pools", c.Stride)
+		}
+		return errors.New("unified: the model's stem has strides where that of this version pools: train it again, or use the version that it was trained with")
 	case c.Trunk == nil && (c.Size < 32 || c.Size > 1024 || c.Size%c.Stride != 0):
 		return fmt.Errorf("unified: image_size %d; want a multiple of %d in [32, 1024]", c.Size, c.Stride)
 	case c.Backbone != "" && c.Backbone != Lite0:

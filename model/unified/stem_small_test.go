@@ -3,6 +3,7 @@ package unified
 import (
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"fovea/nn"
@@ -37,5 +38,22 @@ func TestWavesOfColour(t *testing.T) {
 				t.Fatalf("%d filters: weight %d was touched", out, i)
 			}
 		}
+	}
+}
+
+// TestStrides: a model whose small stem had strides, which these weights fit as well, is refused.
+func TestStrides(t *testing.T) {
+	c := newTestModel(t, "cct").Config
+	if err := c.Check(); err != nil {
+		t.Fatal(err)
+	}
+	c.Pools = false
+	if err := c.Check(); err == nil || !strings.Contains(err.Error(), "train it again") {
+		t.Errorf("a stem of strides: %v", err)
+	}
+	c = newTestModel(t, "tiny").Config
+	c.Pools = true
+	if err := c.Check(); err == nil {
+		t.Error("patches of 16 pixels that pool were taken")
 	}
 }
