@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"fovea/annotation"
 	"fovea/dataset"
@@ -24,6 +25,9 @@ type Split struct {
 	// Skip is told why an example cannot be read, and whether it may be left out; nil: that ends the export. A split of which
 	// nothing is left does, too.
 	Skip func(err error) bool
+	// Named keeps the names that pictures have in the source, but for their ending, in place of numbers; a second picture of one
+	// name gets a number behind it.
+	Named bool
 }
 
 // Export writes the first n examples of a source as the split "train" of a new data set; see ExportSplits.
@@ -117,7 +121,7 @@ func exportSplit(dir string, s Split, done func()) error {
 		files[i] = f
 	}
 	w := &exporter{instances: files[0], keypoints: files[1], captions: files[2], questions: files[3], answers: files[4],
-		paths: map[string]string{}, category: map[string]int{}}
+		paths: map[string]string{}, category: map[string]int{}, taken: map[string]bool{}}
 	for i, c := range s.Source.Classes() {
 		w.category[c] = i + 1
 		w.categories = append(w.categories, map[string]any{"id": i + 1, "name": c, "supercategory": ""})
@@ -134,7 +138,7 @@ func exportSplit(dir string, s Split, done func()) error {
 			return err
 		}
 		id := len(w.images) + 1
-		name := fmt.Sprintf("%06d.png", id)
+		name := w.name(s, id, ex)
 		if err := writePNG(filepath.Join(dir, s.Name, name), ex.Image); err != nil {
 			return err
 		}
@@ -170,8 +174,24 @@ type exporter struct {
 	images, categories                                 []map[string]any
 	paths                                              map[string]string
 	category                                           map[string]int
+	taken                                              map[string]bool // names of files, in small letters, as some file systems compare them
 	skeleton                                           *annotation.Skeleton
 	objects, caption, question                         int
+}
+
+// name is what a picture's file is called.
+func (w *exporter) name(s Split, id int, ex *dataset.Example) string {
+	if !s.Named {
+		return fmt.Sprintf("%06d.png", id)
+	}
+	stem := filepath.Base(filepath.FromSlash(ex.ID))
+	stem = strings.TrimSuffix(stem, filepath.Ext(stem))
+	name := stem + ".png"
+	for k := 2; w.taken[strings.ToLower(name)]; k++ {
+		name = fmt.Sprintf("%s-%d.png", stem, k)
+	}
+	w.taken[strings.ToLower(name)] = true
+	return name
 }
 
 func (w *exporter) example(id int, name string, ex *dataset.Example) error {

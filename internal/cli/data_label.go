@@ -32,7 +32,7 @@ func (a *app) dataLabel() *cobra.Command {
 	o := dataLabelOptions{setOptions: setOptions{skeleton: annotation.COCO17}}
 	c := &cobra.Command{
 		Use: "label PATH", Short: "Label pictures with a model, to correct and to train on",
-		Long: `Puts every picture of a folder, or of a data set, to a model and writes what it finds as a new data set in COCO's layout: boxes, masks, joints, captions. ` +
+		Long: `Puts every picture of a folder, or of a data set, to a model and writes what it finds as a new data set in COCO's layout: boxes, masks, joints, captions. Pictures keep their names. ` +
 			`Labels that a model made are a draft: look at them (fovea data preview), correct them in any program that reads COCO's files, and train on them. ` +
 			`With --keep the labels that the data set has stay, and only what overlaps none of them is added.`,
 		Example: "fovea data label photos/ --out labelled/ --query \"person\" --threshold 0.6\nfovea data label coco_pose/ --split train --keep --task detect --out more/",
@@ -121,7 +121,7 @@ func (a *app) runDataLabel(ctx context.Context, o *dataLabelOptions, path string
 		done.fail(it.err)
 		return true
 	}
-	err = scenes.ExportSplits(o.out, []scenes.Split{{Name: "train", Source: l, N: n, Skip: skip}}, bar.step)
+	err = scenes.ExportSplits(o.out, []scenes.Split{{Name: "train", Source: l, N: n, Skip: skip, Named: true}}, bar.step)
 	bar.done()
 	switch done.done = n - done.failed; {
 	case ctx.Err() != nil:

@@ -98,7 +98,7 @@ func TestDataLabel(t *testing.T) {
 }
 
 // TestDataLabelPhotos labels a folder of nothing but pictures: those that cannot be read are named and left out, what was drawn by the
-// program is no photo, and a model without labels of its own asks what to look for.
+// program is no photo, the others keep their names, and a model without labels of its own asks what to look for.
 func TestDataLabelPhotos(t *testing.T) {
 	dir := t.TempDir()
 	photos, out := filepath.Join(dir, "photos"), filepath.Join(dir, "out")
@@ -109,7 +109,7 @@ func TestDataLabelPhotos(t *testing.T) {
 	if err := os.Mkdir(photos, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for name, b := range map[string][]byte{"broken.png": park[:len(park)/2], "park.png": park, "park.fovea.png": park} {
+	for name, b := range map[string][]byte{"broken.png": park[:len(park)/2], "park.png": park, "Park.jpg": park, "park.fovea.png": park} {
 		if err := os.WriteFile(filepath.Join(photos, name), b, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -119,12 +119,17 @@ func TestDataLabelPhotos(t *testing.T) {
 		code := Run(t.Context(), append([]string{"data", "label", photos}, args...), strings.NewReader(""), &stdout, &stderr)
 		return code, stdout.String() + stderr.String()
 	}
-	if code, said := run("--out", out, "--json"); code != exitSome || !strings.Contains(said, `"image":"broken.png","error":{"code":"image.`) || !strings.Contains(said, `"images":1`) {
+	if code, said := run("--out", out, "--json"); code != exitSome || !strings.Contains(said, `"image":"broken.png","error":{"code":"image.`) || !strings.Contains(said, `"images":2`) {
 		t.Errorf("code %d, said %s", code, said)
 	}
 	src, err := dataset.Open(out, dataset.OpenOptions{})
-	if err != nil || src.Len() != 1 {
+	if err != nil || src.Len() != 2 {
 		t.Fatalf("%v, %v", src, err)
+	}
+	for _, name := range []string{"Park.png", "park-2.png"} {
+		if _, err := os.Stat(filepath.Join(out, "train", name)); err != nil {
+			t.Error(err)
+		}
 	}
 	people := 0
 	ex, err := src.At(0, nil)
@@ -142,8 +147,10 @@ func TestDataLabelPhotos(t *testing.T) {
 	if code, said := run("--out", filepath.Join(dir, "query"), "--model", "../../testdata/fixtures/parity/florence2"); code != exitUsage || !strings.Contains(said, "--query") {
 		t.Errorf("without labels: code %d, said %s", code, said)
 	}
-	if err := os.Remove(filepath.Join(photos, "park.png")); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"park.png", "Park.jpg"} {
+		if err := os.Remove(filepath.Join(photos, name)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	none := filepath.Join(dir, "none")
 	if code, said := run("--out", none); code != exitBad || !strings.Contains(said, "broken.png") {
