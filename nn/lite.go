@@ -93,11 +93,13 @@ func newInverted(rng *rand.Rand, in, expand, out, k, stride int) *Inverted {
 }
 
 // Freeze keeps the layers up to stride 4 as they are while training: edges and colours are the same everywhere, and these
-// layers, which see the most pixels, then cost no backward pass and no memory. The others learn at a share of the rate.
+// layers, which see the most pixels, then cost no backward pass and no memory. The others learn at a share of the rate, in [0, 1];
+// with 0 all stay as they are.
 func (l *Lite) Freeze(share float32) {
 	for _, p := range Params(l) {
 		p.Rate = share
 	}
+	Freeze(l, share == 0)
 	Freeze(l.Stem, true)
 	for _, b := range l.Blocks[:liteMaps[0]] {
 		Freeze(b, true)

@@ -72,7 +72,7 @@ func TestLiteFrozen(t *testing.T) {
 		tape := autograd.NewTape(kernel.NewWork(nil), 0, train)
 		m := l.Forward(sines(tape, 2, 64, 64, 3))
 		if train {
-			one := tape.New(false, 1, Lite32)
+			one := tape.New(true, 1, Lite32) // wants a gradient, whoever else does
 			Fill(&autograd.Param{Tensor: one.Tensor}, 1)
 			tape.Backward(ops.Linear(ops.MeanRows(tape.View(ops.Mul(m.S32, m.S32), m.S32.Shape.Rows(), Lite32), m.S32.Shape.Rows()), one, nil), 1)
 		}
@@ -96,12 +96,33 @@ func TestLiteFrozen(t *testing.T) {
 	if less > all*2/3 {
 		t.Errorf("%d bytes with frozen layers, %d without", less, all)
 	}
-	for _, p := range Params(l) {
-		if moved := kernel.MaxAbs(p.Grads[0]) > 0; moved == p.Frozen {
-			t.Errorf("%s: frozen %v, has a gradient %v", p.Name, p.Frozen, moved)
+	gradients := func() {
+		for _, p := range Params(l) {
+			if moved := kernel.MaxAbs(p.Grads[0]) > 0; moved == p.Frozen {
+				t.Errorf("%s: frozen %v, has a gradient %v", p.Name, p.Frozen, moved)
+			}
+			clear(p.Grads[0])
 		}
+	}
+	gradients()
+	for _, p := range Params(l) {
 		if p.Rate != .1 {
 			t.Errorf("%s learns at %g of the rate", p.Name, p.Rate)
 		}
+	}
+	l.Freeze(0)
+	still, least := maps(true)
+	if still != want || least > less {
+		t.Errorf("with all layers frozen: maps add up to %v, want %v; %d bytes, %d without", still, want, least, less)
+	}
+	gradients()
+	if n := len(Params(l)); n == 0 || !Params(l)[n-1].Frozen {
+		t.Error("the last layer is not frozen")
+	}
+	l.Freeze(.1)
+	maps(true)
+	gradients()
+	if p := Params(l); p[len(p)-1].Frozen {
+		t.Error("the last layer stays frozen")
 	}
 }

@@ -48,7 +48,10 @@ type Model struct {
 	Grow bool `yaml:"grow" json:"grow"`
 	// Backbone is a file that configs/lite0.py writes: pretrained convolutions in place of the model's own stem.
 	Backbone string `yaml:"backbone" json:"backbone,omitempty"`
-	Vocab    string `yaml:"vocab" json:"vocab"` // tokenizer.json; default: the shipped one
+	// BackboneRate is the share of the learning rate, in [0, 1], at which pretrained convolutions learn; nil: a default. With few
+	// pictures 0, which leaves them as they are, is better than any other.
+	BackboneRate *float64 `yaml:"backbone_rate" json:"backbone_rate,omitempty"`
+	Vocab        string   `yaml:"vocab" json:"vocab"` // tokenizer.json; default: the shipped one
 }
 
 // Data is one data set of the mixture, or one set to measure on.
@@ -165,6 +168,7 @@ func (c *Config) Check() error {
 	}
 	bad(c.Model.Size == 0 || c.Model.Size >= 32 && c.Model.Size <= 1024 && c.Model.Size%16 == 0, "model.size: %d, want a multiple of 16 in [32, 1024]", c.Model.Size)
 	bad(!c.Model.Grow || c.Model.From != "", "model.grow: say in model.from which model grows")
+	bad(c.Model.BackboneRate == nil || *c.Model.BackboneRate >= 0 && *c.Model.BackboneRate <= 1, "model.backbone_rate is a share of the learning rate, in [0, 1]")
 	bad(len(c.Data) > 0, "data: name at least one data set, or scenes")
 	for i, d := range append(append([]Data(nil), c.Data...), c.Eval...) {
 		where := fmt.Sprintf("data[%d]", i)

@@ -135,17 +135,31 @@ func newModel(c *Config) (*unified.Model, error) {
 		if err != nil {
 			return nil, fmt.Errorf("recipe: model.from: %w", err)
 		}
-		return m, nil
+		return m, rateBackbone(m, c)
 	}
 	u, v, err := blank(c)
 	if err != nil {
 		return nil, fmt.Errorf("recipe: %w", err)
 	}
 	m, err := unified.New(u, v, c.Train.Seed)
+	if err == nil {
+		m, err = withBackbone(m, c)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return withBackbone(m, c)
+	return m, rateBackbone(m, c)
+}
+
+// rateBackbone says how fast pretrained convolutions learn, if the recipe does.
+func rateBackbone(m *unified.Model, c *Config) error {
+	if c.Model.BackboneRate == nil {
+		return nil
+	}
+	if err := m.SetBackboneRate(float32(*c.Model.BackboneRate)); err != nil {
+		return fmt.Errorf("recipe: model.backbone_rate: %w", err)
+	}
+	return nil
 }
 
 // withBackbone fills a model's pretrained convolutions, if the recipe names some.

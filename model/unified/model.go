@@ -81,7 +81,7 @@ func (m *Model) Merge() {
 	m.Stack.Merge()
 	nn.Freeze(m, false)
 	if m.Stem.Lite != nil {
-		m.Stem.Lite.Net.Freeze(backboneRate)
+		m.Stem.Lite.Net.Freeze(m.Stem.Lite.share)
 	}
 	m.params = nn.Params(m)
 }

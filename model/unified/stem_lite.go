@@ -1,6 +1,7 @@
 package unified
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -14,8 +15,20 @@ import (
 // Lite0 is the Config.Backbone of a model whose stem is EfficientNet-Lite0.
 const Lite0 = "lite0"
 
-// backboneRate is the share of the learning rate at which pretrained convolutions learn.
+// backboneRate is the share of the learning rate at which pretrained convolutions learn, unless SetBackboneRate says another.
 const backboneRate = .3
+
+// SetBackboneRate says at which share of the learning rate, in [0, 1], the pretrained convolutions learn. At 0 they stay as they
+// are, which suits a few hundred pictures, and a step takes less time and memory.
+func (m *Model) SetBackboneRate(share float32) error {
+	if m.Stem.Lite == nil {
+		return errors.New("unified: the model has no backbone whose rate could be set")
+	}
+	m.Stem.Lite.share = share
+	m.Stem.Lite.Net.Freeze(share)
+	m.params = nn.Params(m)
+	return nil
+}
 
 // liteStem is a pretrained convolutional input embedding: the maps of strides 16 and 32 become image tokens, that of stride 4
 // gives masks and joints their detail.
@@ -25,6 +38,8 @@ type liteStem struct {
 	Fine     *nn.Dense     `weight:"fine"` // stride 16 → D
 	DeepNorm *nn.LayerNorm `weight:"deep_norm"`
 	Deep     *nn.Dense     `weight:"deep"` // stride 32 → 2·2·D: the four patches in one cell
+
+	share float32 // of the learning rate
 
 	// What is where inside a patch, when Config.Detailed: its pixels of strides 8 and 4, normed, → D.
 	Detail8 *patchEmbed `weight:"detail8"`
@@ -57,7 +72,8 @@ func newLiteStem(rng *rand.Rand, c Config) *liteStem {
 	if c.Detailed {
 		s.Detail8, s.Detail4 = newPatchEmbed(nn.Lite8, c.Stride/8, c.Width), newPatchEmbed(nn.Lite4, c.Stride/4, c.Width)
 	}
-	s.Net.Freeze(backboneRate)
+	s.share = backboneRate
+	s.Net.Freeze(s.share)
 	return s
 }
 
