@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"fovea/internal/kernel"
+	"fovea/internal/memory"
 	"fovea/tensor"
 )
 
@@ -89,7 +90,7 @@ func (p *Param) Load() error {
 	if p.Data != nil || p.Stored == nil {
 		return nil
 	}
-	p.Data = make([]float32, p.Shape.Size())
+	p.Data = memory.Make[float32](p.Shape.Size())
 	err := p.Stored.Float32(p.Data)
 	p.Stored.Done()
 	p.Stored = nil

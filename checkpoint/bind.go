@@ -9,6 +9,7 @@ import (
 
 	"fovea/autograd"
 	"fovea/internal/kernel"
+	"fovea/internal/memory"
 	"fovea/tensor"
 )
 
@@ -60,7 +61,7 @@ func Bind(params []*autograd.Param, src Source, renames []Rename) error {
 	pool.Run(len(params), func(i int) {
 		p := params[i]
 		if p.Data == nil {
-			p.Data = make([]float32, p.Shape.Size())
+			p.Data = memory.Make[float32](p.Shape.Size())
 		}
 		errs[i] = found[i].Float32(p.Data)
 	})

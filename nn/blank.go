@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"fovea/autograd"
+	"fovea/internal/memory"
 	"fovea/ops"
 	"fovea/tensor"
 )
@@ -18,7 +19,7 @@ func Blank(kind autograd.Kind, shape ...int) *autograd.Param {
 func Allot(m any) {
 	for p := range Walk(m) {
 		if q := *p.Slot; q != nil && q.Data == nil {
-			q.Data = make([]float32, q.Shape.Size())
+			q.Data = memory.Make[float32](q.Shape.Size())
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"fovea/autograd"
 	"fovea/internal/kernel"
+	"fovea/internal/memory"
 )
 
 // Narrow is a matrix [Out, In] of weights that take two bytes each, one, or half of one. Many rows are multiplied by bfloat16 and
@@ -111,9 +112,9 @@ func narrow(w []float32, out, in int, precision string) *Narrow {
 func (n *Narrow) reserve(precision string) error {
 	switch precision {
 	case "bf16":
-		n.bf16 = make([]uint16, n.Out*n.In)
+		n.bf16 = memory.Make[uint16](n.Out * n.In)
 	case "int8":
-		n.int8, n.scale = make([]int8, n.Out*n.In, n.Out*n.In+kernel.Pad), make([]float32, n.Out)
+		n.int8, n.scale = memory.Make[int8](n.Out*n.In + kernel.Pad)[:n.Out*n.In], make([]float32, n.Out)
 	case "int4":
 		n.int4 = kernel.NewInt4(n.Out, n.In)
 	default:

@@ -1,6 +1,6 @@
 package tensor
 
-import "unsafe"
+import "fovea/internal/memory"
 
 // chunkFloats is the size of an arena's ordinary chunk: 16 MiB.
 const chunkFloats = 4 << 20
@@ -27,8 +27,7 @@ func (a *Arena) Alloc(n int) []float32 {
 		}
 		a.at, a.used = a.at+1, 0
 	}
-	chunk := aligned(max(chunkFloats, need))
-	preferHuge(chunk)
+	chunk := memory.Make[float32](max(chunkFloats, need))
 	a.chunks = append(a.chunks, chunk)
 	a.used = need
 	return a.chunks[a.at][:n:n]
@@ -63,11 +62,4 @@ func (a *Arena) Held() int {
 		n += 4 * len(c)
 	}
 	return n
-}
-
-// aligned makes n floats that start at a cache line.
-func aligned(n int) []float32 {
-	b := make([]float32, n+16)
-	off := int((64-uintptr(unsafe.Pointer(&b[0]))%64)%64) / 4
-	return b[off : off+n : off+n]
 }

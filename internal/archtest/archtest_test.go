@@ -12,7 +12,7 @@ const module = "fovea"
 // layers lists the packages from the bottom up. A package may import those of the rows below its own and nothing of its
 // own row. A new package goes into the lowest row that its imports allow.
 var layers = [][]string{
-	{"annotation", "bench", "chat", "generate", "generate/grammar", "internal/archtest", "internal/cpu", "internal/fetch", "internal/filelock", "internal/hub/hubtest", "internal/nano", "internal/serve/oippb", "internal/web"},
+	{"annotation", "bench", "chat", "generate", "generate/grammar", "internal/archtest", "internal/cpu", "internal/fetch", "internal/filelock", "internal/hub/hubtest", "internal/memory", "internal/nano", "internal/serve/oippb", "internal/web"},
 	{"internal/hub", "internal/kernel", "internal/pixel", "eval", "tokenizer"},
 	{"imageproc/jpeg"},
 	{"imageproc"},

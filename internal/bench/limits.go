@@ -4,11 +4,12 @@ import (
 	"time"
 
 	"fovea/internal/kernel"
+	"fovea/internal/memory"
 )
 
 // bulk is more memory than caches hold.
 func bulk() []float32 {
-	m := make([]float32, 64<<20)
+	m := memory.Make[float32](64 << 20)
 	for i := range m {
 		m[i] = float32(i & 7)
 	}

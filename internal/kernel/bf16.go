@@ -1,6 +1,10 @@
 package kernel
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"fovea/internal/memory"
+)
 
 // RoundBF16 makes w round the operands of its products to bfloat16 and add up in float32, as mixed-precision training does
 // (Micikevicius et al. 2018; Kalamkar et al. 2019). Processors with AVX512-BF16 multiply twice as many of them at a time and
@@ -61,7 +65,7 @@ const widenedFloats = 64 << 10
 
 func packPairs(w []uint16, n, k int, s tileShape) *Packed {
 	units := ceilDiv(k, 2)
-	p := &Packed{k: k, n: n, shape: s, bf16: true, data: aligned(ceilDiv(n, s.nr) * units * s.nr)}
+	p := &Packed{k: k, n: n, shape: s, bf16: true, data: memory.Make[float32](ceilDiv(n, s.nr) * units * s.nr)}
 	if n == 0 || k == 0 {
 		return p
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"unsafe"
+
+	"fovea/internal/memory"
 )
 
 // quantGroup is how many neighbours share a scale, in x and in 4-bit weights; quantBlock is what rows of x are filled up to.
@@ -29,13 +31,7 @@ const (
 
 // NewInt4 makes a matrix of zeros.
 func NewInt4(n, k int) *Int4 {
-	return &Int4{n, k, bytesAligned(ceilDiv(n, int4Rows) * ceilDiv(k, quantBlock) * 2 * int4Bytes)}
-}
-
-// bytesAligned makes n bytes that start at a cache line.
-func bytesAligned(n int) []byte {
-	f := aligned(ceilDiv(n, 4))
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(f))), n)
+	return &Int4{n, k, memory.Make[byte](ceilDiv(n, int4Rows) * ceilDiv(k, quantBlock) * 2 * int4Bytes)}
 }
 
 // Bytes is the memory of the weights.
@@ -168,8 +164,7 @@ func (f *quantized) prepare(y, x Mat, bias []float32, owner *quantized) bool {
 	f.k = ceilDiv(x.Cols, quantBlock) * quantBlock
 	f.ldx = (2*f.k + f.k/8 + quantBlock) &^ (quantBlock - 1)
 	if len(owner.rows) < x.Rows*f.ldx {
-		b := bytesAligned(x.Rows * f.ldx)
-		owner.rows = unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(b))), len(b))
+		owner.rows = memory.Make[int8](x.Rows * f.ldx)
 	}
 	f.rows = owner.rows
 	return true

@@ -5,13 +5,13 @@ import (
 	"math"
 	"slices"
 	"testing"
-	"unsafe"
+
+	"fovea/internal/memory"
 )
 
 // quantRow is a quantised row in memory of its own.
 func quantRow(k int) []int8 {
-	b := bytesAligned(2*k + k/8 + quantBlock)
-	return unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(b))), len(b))
+	return memory.Make[int8](2*k + k/8 + quantBlock)
 }
 
 // TestQuantize: every implementation rounds to the same bytes, scales and sums, and none is further from x than half a step.

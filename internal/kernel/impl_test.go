@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"fovea/internal/cpu"
+	"fovea/internal/memory"
 )
 
 // eachImpl runs f as a subtest under every implementation that the machine has.
@@ -45,7 +46,7 @@ var sentinel = math.Float32frombits(0x7fdead00)
 // function that reports a write outside it.
 func guarded(t testing.TB, x []float32, off int) (y []float32, check func()) {
 	const margin = 64
-	buf := aligned(margin + off + len(x) + margin)
+	buf := memory.Make[float32](margin + off + len(x) + margin)
 	for i := range buf {
 		buf[i] = sentinel
 	}

@@ -1,5 +1,7 @@
 package kernel
 
+import "fovea/internal/memory"
+
 // Packed is the right-hand side of a product in the layout of the micro-kernels, for weights that many products share. It
 // is a copy and is read-only, so goroutines may share it. The layout belongs to the implementation that made it.
 type Packed struct {
@@ -19,7 +21,7 @@ func Pack(b Mat) *Packed {
 	shape := gemmShape()
 	nr := shape.nr
 	panels := ceilDiv(b.Cols, nr)
-	p := &Packed{k: b.Rows, n: b.Cols, shape: shape, data: aligned(panels * b.Rows * nr)}
+	p := &Packed{k: b.Rows, n: b.Cols, shape: shape, data: memory.Make[float32](panels * b.Rows * nr)}
 	for j := range panels {
 		size := b.Rows * nr
 		packPanel(p.data[j*size:(j+1)*size], b, 0, b.Rows, j*nr, min((j+1)*nr, b.Cols), nr)

@@ -1,6 +1,6 @@
 package kernel
 
-import "unsafe"
+import "fovea/internal/memory"
 
 // Work is what one goroutine needs to multiply matrices: packing buffers that grow to the largest product met and are then
 // reused, and optionally a Pool. Two goroutines must not share one.
@@ -52,7 +52,7 @@ func NewWork(pool *Pool) *Work {
 // grow returns n elements of *s that start at a cache line, reallocating if need be; the contents are undefined.
 func grow(s *[]float32, n int) []float32 {
 	if len(*s) < n {
-		*s = aligned(n)
+		*s = memory.Make[float32](n)
 	}
 	return (*s)[:n]
 }
@@ -62,13 +62,5 @@ func room(s []float32, n int) []float32 {
 	if cap(s) >= n {
 		return s[:n]
 	}
-	return aligned(n)
-}
-
-// aligned allocates n elements at a 64-byte boundary, the size of a cache line and of an AVX-512 register.
-func aligned(n int) []float32 {
-	const line = 64 / 4
-	b := make([]float32, n+line)
-	skip := -uintptr(unsafe.Pointer(unsafe.SliceData(b))) / 4 % line
-	return b[skip : int(skip)+n : int(skip)+n]
+	return memory.Make[float32](n)
 }
