@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fovea"
+	"fovea/checkpoint"
 	"fovea/model"
 	"fovea/task"
 )
@@ -81,7 +82,11 @@ func (a *app) runBatch(c *cobra.Command, o *batchOptions, args []string) error {
 	if err := a.settleRequest(&req, p, &o.pictureOptions); err != nil {
 		return err
 	}
-	j, err := openJournal(o.out, o.file(), o.settings(p.Card().Name, req.Tasks))
+	s, err := o.settings(p.Card().Name, req.Tasks)
+	if err != nil {
+		return err
+	}
+	j, err := openJournal(o.out, o.file(), s)
 	if err != nil {
 		return err
 	}
@@ -186,9 +191,14 @@ func (o *batchOptions) file() string {
 }
 
 // settings are all that a result depends on but the picture.
-func (o *batchOptions) settings(model string, tasks task.Set) batchSettings {
-	return batchSettings{Model: model, Tasks: taskNames(tasks), Query: list(o.query), Labels: list(o.labels), Questions: o.questions,
-		Threshold: o.threshold, Max: o.max, Precision: o.precision, Every: o.every, Zoom: o.zoom}
+func (o *batchOptions) settings(model string, tasks task.Set) (batchSettings, error) {
+	files, _, err := fovea.Files(o.model)
+	if err != nil {
+		return batchSettings{}, err
+	}
+	weights, err := checkpoint.Digest(files)
+	return batchSettings{Model: model, Weights: weights, Tasks: taskNames(tasks), Query: list(o.query), Labels: list(o.labels), Questions: o.questions,
+		Threshold: o.threshold, Max: o.max, Precision: o.precision, Every: o.every, Zoom: o.zoom}, err
 }
 
 // counter counts the files that inputs are of: the frames of a video are one after the other.

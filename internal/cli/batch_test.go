@@ -102,6 +102,38 @@ func TestBatchGoesOn(t *testing.T) {
 	if b, err := os.ReadFile(file); err != nil || !bytes.HasPrefix(b, before) {
 		t.Errorf("the results from before were touched, %v", err)
 	}
+	trained := filepath.Join(dir, "trained")
+	if err := os.CopyFS(trained, os.DirFS(model)); err != nil {
+		t.Fatal(err)
+	}
+	weights, err := os.ReadFile(filepath.Join(trained, "model.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := len(weights) / 2; i < len(weights); i++ {
+		weights[i] ^= 1 // of what a float32 says little
+	}
+	move := func(from, to string) {
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(trained, "model.safetensors"), weights, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mine := filepath.Join(dir, "mine", filepath.Base(model))
+	if err := os.CopyFS(mine, os.DirFS(model)); err != nil {
+		t.Fatal(err)
+	}
+	model = mine // of the same name, so that the results go on
+	if code := run(t.Context(), out); code != exitDone {
+		t.Fatalf("code %d, said %s", code, said.String())
+	}
+	move(mine, filepath.Join(dir, "old"))
+	move(trained, mine)
+	if code := run(t.Context(), out); code != exitUsage || !strings.Contains(said.String(), "has other weights now") {
+		t.Errorf("trained again: code %d, said %s", code, said.String())
+	}
 }
 
 // TestJournalIsLocked: two programs do not write the same file.

@@ -23,6 +23,7 @@ import (
 // batchSettings are what the results of a batch depend on; a folder holds those of one kind.
 type batchSettings struct {
 	Model     string   `json:"model"`
+	Weights   string   `json:"weights"` // checkpoint.Digest of it
 	Tasks     string   `json:"tasks"`
 	Query     []string `json:"query"`
 	Labels    []string `json:"labels"`
@@ -38,6 +39,10 @@ const settingsName = "batch.json"
 
 // difference names the first setting that two batches do not share, "" when there is none.
 func (s batchSettings) difference(other batchSettings) string {
+	if s.Model == other.Model && s.Weights != other.Weights && s.Weights != "" { // "" of a folder from before it was noted
+		return fmt.Sprintf("the model %s has other weights now", s.Model)
+	}
+	s.Weights = other.Weights
 	v, w := reflect.ValueOf(s), reflect.ValueOf(other)
 	for i := range v.NumField() {
 		if x, y := fmt.Sprint(v.Field(i)), fmt.Sprint(w.Field(i)); x != y {

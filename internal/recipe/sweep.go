@@ -55,8 +55,8 @@ const (
 	resultName    = "result.json"
 )
 
-// LoadSweep reads a sweep and the recipes that it names. The runs write into folders below out: RECIPE/VARIATION, or with several
-// seeds RECIPE/VARIATION-SEED.
+// LoadSweep reads a sweep and the recipes that it names. The runs write into folders below out: RECIPE/VARIATION, or, where the sweep
+// names seeds, RECIPE/VARIATION-SEED.
 func LoadSweep(path, out string) (*Sweep, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -132,7 +132,7 @@ func (s *Sweep) add(file, out string) error {
 			if len(s.Seeds) > 0 {
 				c.Train.Seed = s.Seeds[k]
 			}
-			if len(s.Seeds) > 1 {
+			if len(s.Seeds) > 0 { // one, too: it is found again when others join it
 				folder += "-" + strconv.FormatUint(c.Train.Seed, 10)
 			}
 			c.Out = filepath.Join(out, base, folder)

@@ -55,6 +55,10 @@ vary: {plain: {}, fast: {train: {lr: 4e-3}, augment: {flip: 0}}, other data: {da
 			t.Errorf("run %d is %+v, want %+v", i, c, want)
 		}
 	}
+	write(t, dir, "one.yaml", "bases: [a.yaml]\nseeds: [7]\nvary: {plain: {}}")
+	if one, err := LoadSweep(filepath.Join(dir, "one.yaml"), "out"); err != nil || one.Runs[0].Config.Out != s.Runs[0].Config.Out {
+		t.Errorf("with one seed: %+v, %v; it is not found again when others join it", one, err)
+	}
 	metrics := map[string]float64{"z box AP": 1, "a box AP": 2, "a box AP50": 3, "a class top1": 4}
 	if got := s.Pick(metrics, []string{"box AP50"}); !slices.Equal(got, []string{"a box AP", "a class top1"}) {
 		t.Errorf("compares %q", got)
