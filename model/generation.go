@@ -105,8 +105,8 @@ func (w Writing) Check() error {
 	return c.Check()
 }
 
-// config joins the two. An answer has at most limit tokens.
-func (g *Generation) config(w Writing, limit int) generate.Config {
+// Rules joins the two. An answer has at most limit tokens. What stops it and what precedes it are left to the caller.
+func (g *Generation) Rules(w Writing, limit int) generate.Config {
 	c := generate.Config{
 		MaxTokens: limit, EOS: g.EOS, Beams: g.Beams, NoRepeatNGram: g.NGram, RepetitionPenalty: g.Penalty, LengthPenalty: g.Length,
 		EarlyStopping: g.Early == true, Suppress: g.Suppress, Temperature: w.Temperature, TopP: w.TopP, Seed: w.Seed,

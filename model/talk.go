@@ -64,7 +64,7 @@ func (v *Voice) Settle() error {
 			return fmt.Errorf("model: the token %d of eos_token_id or suppress_tokens is not within vocab_size %d", id, v.Decoder.Config.Vocab)
 		}
 	}
-	c := v.How.config(Writing{}, maxAnswer)
+	c := v.How.Rules(Writing{}, maxAnswer)
 	return c.Check()
 }
 
@@ -235,7 +235,7 @@ func (v *Talk) say(question string, step func(text string)) (Said, error) {
 	if v.writing.Schema != nil {
 		limit = room
 	}
-	c := voice.How.config(v.writing, limit)
+	c := voice.How.Rules(v.writing, limit)
 	if v.writing.MaxTokens > maxAnswer {
 		c.MaxTokens = min(v.writing.MaxTokens, room)
 	}

@@ -34,6 +34,7 @@ func Short() []Model {
 		{"eomt", "tue-mps/coco_panoptic_eomt_large_640", "", "EomtForUniversalSegmentation", "segment", "MIT", 1277, "COCO val2017 PQ 56.0 (Kerssies et al. 2025)"},
 		{"vitpose", "usyd-community/vitpose-base-simple", "", "VitPoseForPoseEstimation", "pose", "Apache-2.0", 344, "COCO val2017 AP 75.5 (Xu et al. 2022)"},
 		{"florence2", "florence-community/Florence-2-base-ft", "", "Florence2ForConditionalGeneration", "caption", "MIT", 464, "COCO captions CIDEr 140.0 (Xiao et al. 2024)"},
+		{"smolvlm", "HuggingFaceTB/SmolVLM-256M-Instruct", "", "Idefics3ForConditionalGeneration", "ask", "Apache-2.0", 516, "DocVQA val 58.3, TextVQA val 49.9 (its card)"},
 		{"vilt", "dandelin/vilt-b32-finetuned-vqa", "refs/pr/9", "ViltForQuestionAnswering", "ask", "Apache-2.0", 470, "VQA v2 test-dev 71.3 % (Kim et al. 2021)"},
 		{"blip", "Salesforce/blip-vqa-base", "", "BlipForQuestionAnswering", "ask", "BSD-3-Clause", 1539, "VQA v2 test-dev 78.25 % (Li et al. 2022)"},
 	}

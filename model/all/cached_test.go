@@ -10,7 +10,7 @@ import (
 )
 
 // TestCachedDecode: each step of a text that is written piece by piece after the fixture's prompt has the logits that reading all of
-// it at once gives at that place; BLIP reads all of it anyway, and Florence-2's own test does the same for its cache.
+// it at once gives at that place. BLIP's and Florence-2's caches, of texts that look at other rows, have tests of their own.
 func TestCachedDecode(t *testing.T) {
 	tried := 0
 	forEach(t, func(t *testing.T, x *fixture) {

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"fovea/annotation"
@@ -251,7 +252,7 @@ func TestParityCommands(t *testing.T) {
 	})
 }
 
-// TestWriting: answers are as long and as free as a request says, the end of its context ends them, and a schema is refused.
+// TestWriting: answers are as long and as free as a request says, and end before its stop strings; the end of its context ends them, and a schema is refused.
 func TestWriting(t *testing.T) {
 	forEach(t, func(t *testing.T, x *fixture) {
 		v := x.view(t)
@@ -270,6 +271,14 @@ func TestWriting(t *testing.T) {
 		other, err4 := ask(ctx, model.Writing{MaxTokens: 6, Temperature: 2, Seed: 2})
 		if err := errors.Join(err1, err2, err3, err4); err != nil || short == "" || drawn != again || drawn == other {
 			t.Errorf("%q; drawn %q, %q and %q; %v", short, drawn, again, other, err)
+		}
+		for _, beams := range []int{1, 3} {
+			whole, err1 := ask(ctx, model.Writing{MaxTokens: 8, Beams: beams})
+			stop := whole[len(whole)/2:]
+			cut, err2 := ask(ctx, model.Writing{MaxTokens: 8, Beams: beams, Stop: []string{"never written", stop}})
+			if err := errors.Join(err1, err2); err != nil || stop == "" || strings.Contains(cut, stop) || beams == 1 && cut != strings.TrimSpace(whole[:strings.Index(whole, stop)]) {
+				t.Errorf("%d beams, up to %q: %q of %q, %v", beams, stop, cut, whole, err)
+			}
 		}
 		stopped, cancel := context.WithCancel(ctx)
 		cancel()

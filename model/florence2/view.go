@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"fovea/annotation"
+	"fovea/generate"
 	"fovea/imageproc"
 	"fovea/model"
 )
@@ -48,11 +49,8 @@ type view struct {
 // Write implements model.Writer.
 func (v *view) Write(ctx context.Context, w model.Writing) {
 	v.ctx, v.writing, v.err = ctx, w, nil
-	switch {
-	case w.Schema != nil:
+	if w.Schema != nil {
 		v.err = errors.New("florence2: answers follow its tasks, not a schema; leave the schema out")
-	case len(w.Stop) > 0:
-		v.err = errors.New("florence2: answers are searched for as a whole; leave the stop strings out")
 	}
 }
 
@@ -69,6 +67,12 @@ func (v *view) write(prompt string) answer {
 	return a
 }
 
+// spell is an answer's text, up to where the writing wants it to end, and what each piece stands for (Model.spell).
+func (v *view) spell(a answer) (string, [][2]int) {
+	text, spans := v.r.m.spell(a.ids)
+	return generate.Before(text, v.writing.Stop), spans
+}
+
 // say answers a text that begins with a task, in words: a result with places is written as JSON.
 func (v *view) say(text string) (string, float64) {
 	m := v.r.m
@@ -81,7 +85,7 @@ func (v *view) say(text string) (string, float64) {
 	if a.failed {
 		return "", math.Exp(a.logProb)
 	}
-	spelled, _ := m.spell(a.ids)
+	spelled, _ := v.spell(a)
 	kind := Text
 	if t != nil {
 		kind = t.Kind
@@ -102,7 +106,7 @@ func (v *view) places(name, about string) ([]Place, []float64) {
 	if a.failed {
 		return []Place{{Box: []int{0, 0, v.w, v.h}}}, []float64{math.Exp(a.logProb)}
 	}
-	text, spans := m.spell(a.ids)
+	text, spans := v.spell(a)
 	found := m.parser.Parse(t.Kind, text, v.w, v.h).Regions
 	if len(found) == 0 {
 		return nil, nil

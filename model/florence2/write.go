@@ -30,7 +30,8 @@ func (m *Model) rules(w model.Writing) generate.Config {
 	}
 	c := generate.Config{
 		MaxTokens: limit, EOS: []int32{x.End}, Beams: x.Beams, NoRepeatNGram: x.NGram, EarlyStopping: x.Early == true,
-		Prompt: []int32{x.Start}, Forced: map[int]int32{}, Temperature: w.Temperature, TopP: w.TopP, Seed: w.Seed,
+		Prompt: []int32{x.Start}, Forced: map[int]int32{}, Temperature: w.Temperature, TopP: w.TopP, Seed: w.Seed, Stop: w.Stop,
+		Text: func(ids []int32) string { text, _ := m.spell(ids); return text },
 	}
 	switch {
 	case w.Beams > 0:
