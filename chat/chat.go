@@ -41,9 +41,18 @@ func Pictures(messages []Message) (n int) {
 	return n
 }
 
-// Continue is a conversation that goes on with a question. Of n pictures those that before does not show stand with it.
-func Continue(before []Message, n int, question string) []Message {
-	return append(before[:len(before):len(before)], Ask(n-Pictures(before), question)...)
+// Around is the text of a conversation that goes on with a question, up to where the model answers, taken apart at the marks that stand
+// in it for n pictures: n+1 parts. Pictures that before does not show stand with the question.
+func (t *Template) Around(before []Message, n int, question, mark string) ([]string, error) {
+	text, err := t.Render(append(before[:len(before):len(before)], Ask(n-Pictures(before), question)...))
+	if err != nil {
+		return nil, err
+	}
+	parts := strings.SplitN(text, mark, n+1)
+	if len(parts) != n+1 {
+		return nil, fmt.Errorf("chat: the template shows %d of %d pictures as %q", len(parts)-1, n, mark)
+	}
+	return parts, nil
 }
 
 // Answer gives what stands in a conversation after the text of Render, once the model has answered.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -148,6 +149,14 @@ func TestRender(t *testing.T) {
 	}
 	if got, err := x.Render(Ask(2, "Which?")); err != nil || got != "<user>[][]Which?<assistant>" {
 		t.Errorf("%q, %v", got, err)
+	}
+	before := append(Ask(1, "One?"), Message{"assistant", []Part{{Text: "Yes."}}})
+	parts, err := x.Around(before, 2, "Which?", "[]")
+	if want := []string{"<user>", "One?<assistant>Yes.<user>", "Which?<assistant>"}; err != nil || !slices.Equal(parts, want) {
+		t.Errorf("%q, %v; want %q", parts, err, want)
+	}
+	if _, err := x.Around(nil, 2, "Which?", "<image>"); err == nil || !strings.Contains(err.Error(), "0 of 2 pictures") {
+		t.Errorf("other marks: %v", err)
 	}
 }
 

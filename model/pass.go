@@ -8,6 +8,7 @@ import (
 	"fovea/imageproc"
 	"fovea/internal/kernel"
 	"fovea/tensor"
+	"fovea/tokenizer"
 )
 
 // Sample is what a network can be given.
@@ -65,6 +66,18 @@ func (in Inputs) PutTexts(ids [][]int32, pad int32, l int) {
 	}
 	in.Put("input_ids", rows, len(ids), l)
 	in.Put("attention_mask", mask, len(ids), l)
+}
+
+// PutWords stores texts, if there are any, as PutTexts does, with the pieces that the tokenizer puts around each, cut to most ids.
+func (in Inputs) PutWords(texts []string, words tokenizer.Tokenizer, most int, pad int32, l int) {
+	if texts == nil {
+		return
+	}
+	ids := make([][]int32, len(texts))
+	for i, text := range texts {
+		ids[i] = Cut(words.EncodeSpecial(text), most)
+	}
+	in.PutTexts(ids, pad, l)
 }
 
 // Texts are the rows of input_ids as far as attention_mask goes; without one, all of them.

@@ -77,13 +77,7 @@ func (m *Model) Process(s model.Sample) (model.Inputs, error) {
 			return nil, fmt.Errorf("clip: %w", err)
 		}
 	}
-	if s.Texts != nil {
-		ids := make([][]int32, len(s.Texts))
-		for i, text := range s.Texts {
-			ids[i] = model.Cut(m.words.EncodeSpecial(text), m.Config.Text.MaxLen)
-		}
-		in.PutTexts(ids, m.Config.Text.EOS, 0)
-	}
+	in.PutWords(s.Texts, m.words, m.Config.Text.MaxLen, m.Config.Text.EOS, 0)
 	return in, nil
 }
 

@@ -86,13 +86,7 @@ func (m *Model) Process(s model.Sample) (model.Inputs, error) {
 			return nil, fmt.Errorf("clipseg: %w", err)
 		}
 	}
-	if s.Texts != nil {
-		ids := make([][]int32, len(s.Texts))
-		for i, text := range s.Texts {
-			ids[i] = model.Cut(m.words.EncodeSpecial(text), m.CLIP.Config.Text.MaxLen)
-		}
-		in.PutTexts(ids, m.CLIP.Config.Text.EOS, 0)
-	}
+	in.PutWords(s.Texts, m.words, m.CLIP.Config.Text.MaxLen, m.CLIP.Config.Text.EOS, 0)
 	return in, nil
 }
 

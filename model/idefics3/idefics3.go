@@ -198,13 +198,9 @@ func (m *Model) ids(grids [][2]int, question string) ([]int32, error) {
 
 // talk is the prompt of a question that goes on from what was said before.
 func (m *Model) talk(grids [][2]int, before []chat.Message, question string) ([]int32, error) {
-	text, err := m.template.Render(chat.Continue(before, len(grids), question))
+	parts, err := m.template.Around(before, len(grids), question, m.marks.image)
 	if err != nil {
 		return nil, err
-	}
-	parts := strings.SplitN(text, m.marks.image, len(grids)+1)
-	if len(parts) != len(grids)+1 {
-		return nil, fmt.Errorf("idefics3: the chat template shows %d of %d pictures", len(parts)-1, len(grids))
 	}
 	var b strings.Builder
 	tokens := strings.Repeat(m.marks.image, m.length())

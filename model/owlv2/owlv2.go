@@ -86,13 +86,7 @@ func (m *Model) Process(s model.Sample) (model.Inputs, error) {
 			return nil, fmt.Errorf("owlv2: %w", err)
 		}
 	}
-	if s.Texts != nil {
-		ids := make([][]int32, len(s.Texts))
-		for i, text := range s.Texts {
-			ids[i] = model.Cut(m.words.EncodeSpecial(text), m.CLIP.Config.Text.MaxLen)
-		}
-		in.PutTexts(ids, 0, m.CLIP.Config.Text.MaxLen)
-	}
+	in.PutWords(s.Texts, m.words, m.CLIP.Config.Text.MaxLen, 0, m.CLIP.Config.Text.MaxLen)
 	return in, nil
 }
 

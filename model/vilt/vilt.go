@@ -105,13 +105,7 @@ func (m *Model) Process(s model.Sample) (model.Inputs, error) {
 			return nil, fmt.Errorf("vilt: %w", err)
 		}
 	}
-	if s.Texts != nil {
-		ids := make([][]int32, len(s.Texts))
-		for i, text := range s.Texts {
-			ids[i] = model.Cut(m.words.EncodeSpecial(text), m.Config.MaxLen)
-		}
-		in.PutTexts(ids, 0, 0)
-	}
+	in.PutWords(s.Texts, m.words, m.Config.MaxLen, 0, 0)
 	return in, nil
 }
 
