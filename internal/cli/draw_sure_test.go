@@ -22,3 +22,24 @@ func TestSureClass(t *testing.T) {
 		t.Error("what is likely is not drawn")
 	}
 }
+
+// TestSureWords: a description whose words are likely on average is told with the other answers, a guess only by itself.
+func TestSureWords(t *testing.T) {
+	const text = "a cat on a mat" // five words and the end
+	for _, c := range []struct {
+		score float64
+		guess bool
+	}{{.5 * .5 * .5 * .5 * .5 * .5, false}, {.015, true}, {0, false}} {
+		if got := guessed(&fovea.Caption{Text: text, Score: c.score}); got != c.guess {
+			t.Errorf("%g: a guess: %v", c.score, got)
+		}
+	}
+	img := imageproc.NewRGB(256, 48)
+	drawn := func(score float64, classes []fovea.Class) int {
+		return render(&item{img: img, res: &fovea.Result{Width: 256, Height: 48, Caption: &fovea.Caption{Text: text, Score: score}, Classes: classes}}).H
+	}
+	cat := []fovea.Class{{Label: "cat", Score: .1}}
+	if sure, guess, alone := drawn(.9, cat), drawn(.001, cat), drawn(.001, nil); guess >= sure || alone != sure {
+		t.Errorf("heights %d, %d and %d with a likely description, a guess, and a guess by itself", sure, guess, alone)
+	}
+}

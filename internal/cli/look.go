@@ -94,20 +94,22 @@ func drawnName(name string) string {
 func (a *app) printLook(it *item) {
 	r, s := it.res, a.outStyle
 	a.title(it)
-	if r.Caption != nil {
+	if r.Caption != nil && !guessed(r.Caption) {
 		a.paragraph("caption", printable(r.Caption.Text))
 	}
 	a.printAnswers(r)
-	var best []string
-	for _, c := range r.Classes[:min(3, len(r.Classes))] {
-		if c.Score >= .01 {
-			best = append(best, printable(c.Label)+s.paint(dim, percent(c.Score)))
+	if best := r.Classes[:min(3, len(r.Classes))]; len(best) > 0 && best[0].Score >= leastClass {
+		var names []string
+		for _, c := range best {
+			if c.Score >= .01 {
+				names = append(names, printable(c.Label)+s.paint(dim, percent(c.Score)))
+			}
 		}
+		if best[0].Score < sureClass {
+			names[0] = "perhaps " + names[0]
+		}
+		a.row("class", strings.Join(names, "   "))
 	}
-	if len(best) > 0 && r.Classes[0].Score < sureClass {
-		best[0] = "perhaps " + best[0]
-	}
-	a.row("class", strings.Join(best, "   "))
 	a.printObjects(it)
 	a.printPeople(it)
 }

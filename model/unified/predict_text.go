@@ -2,6 +2,7 @@ package unified
 
 import (
 	"math"
+	"slices"
 	"sort"
 	"strings"
 
@@ -72,7 +73,7 @@ func (r *Runner) Caption(p *Picture, step func(text string)) (caption string, sc
 // write continues each group word by word (greedily) until it ends or has limit words more.
 func (r *Runner) write(p *Picture, groups []task.Group, limit int, step func(string)) ([]string, []float64) {
 	m, t := r.m, r.t
-	end := m.Vocab.Special(task.EndPiece)
+	end, commas := m.Vocab.Special(task.EndPiece), m.Vocab.Word(",")
 	ids := make([][]int32, len(groups))
 	logp := make([]float64, len(groups))
 	open := make([]int, len(groups))
@@ -96,6 +97,7 @@ func (r *Runner) write(p *Picture, groups []task.Group, limit int, step func(str
 		for k, i := range open {
 			row := logits.Data[k*v : (k+1)*v]
 			m.forbidSpecials(row, end, n == 0)
+			forbidEcho(row, ids[i], commas)
 			best := 0
 			for j, l := range row {
 				if l > row[best] {
@@ -130,6 +132,22 @@ func (m *Model) forbidSpecials(row []float32, end int32, first bool) {
 	for _, s := range task.Specials() {
 		if id := m.Vocab.Special(s); id != end || first {
 			row[id] = inf
+		}
+	}
+}
+
+// longestEcho is the most words that forbidEcho looks for.
+const longestEcho = 6
+
+// forbidEcho keeps a text from saying the same words twice in a row, "with a table with a table", which is where the likeliest word after
+// the likeliest word ends up when a model is at a loss. What the pieces in lists divide may repeat itself: there may be two red rings.
+func forbidEcho(row []float32, ids, lists []int32) {
+	for n := 1; n <= longestEcho && 2*n-1 <= len(ids); n++ {
+		last := ids[len(ids)-n+1:] // the n-1 words before the next one
+		next := ids[len(ids)-n]    // which would make them an echo of those before
+		list := slices.ContainsFunc(ids[len(ids)-n:], func(id int32) bool { return slices.Contains(lists, id) })
+		if !list && slices.Equal(last, ids[len(ids)-2*n+1:len(ids)-n]) {
+			row[next] = float32(math.Inf(-1))
 		}
 	}
 }
