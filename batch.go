@@ -47,7 +47,7 @@ func (p *Predictor) EncodeAll(ctx context.Context, imgs []image.Image) (out []*E
 				return badInput("image.shape", fmt.Errorf("fovea: %w", err))
 			}
 			for k, v := range views {
-				e := &Encoded{w: pics[k].W, h: pics[k].H, owner: p}
+				e := &Encoded{w: pics[k].W, h: pics[k].H, n: 1, owner: p}
 				e.kept, e.bytes = b.Keep(v)
 				out[at[k]] = e
 			}

@@ -16,7 +16,8 @@ import (
 // Encoded is a picture that a Predictor has encoded: any number of requests can be put to it, each for a small part of
 // what encoding costs, at any time and from any goroutine. It needs no closing.
 type Encoded struct {
-	w, h  int
+	w, h  int // of the first
+	n     int // pictures
 	bytes int64
 	owner *Predictor
 	img   *imageproc.RGB // for models whose views cannot be kept
@@ -40,24 +41,32 @@ type keeper interface {
 	Resume(kept any) model.View
 }
 
-// Encode runs a picture through the model once, for DoEncoded.
-func (p *Predictor) Encode(ctx context.Context, img image.Image) (*Encoded, error) {
-	q := Request{Image: img}
+// Encode runs a picture through the model once, for DoEncoded; with others beside it, for questions about all of them (see
+// Request.Beside).
+func (p *Predictor) Encode(ctx context.Context, img image.Image, beside ...image.Image) (*Encoded, error) {
+	q := Request{Image: img, Beside: beside, Tasks: task.SetOf(task.Ask)}
 	if img == nil {
 		return nil, badInput("image.empty", fmt.Errorf("fovea: no picture is given"))
+	}
+	if err := q.together(len(beside), &p.card); err != nil {
+		return nil, err
 	}
 	pic, err := q.picture()
 	if err != nil {
 		return nil, err
 	}
-	e := &Encoded{w: pic.W, h: pic.H, owner: p}
+	others, err := q.beside()
+	if err != nil {
+		return nil, err
+	}
+	e := &Encoded{w: pic.W, h: pic.H, n: 1 + len(others), owner: p}
 	err = p.with(ctx, func(run model.Runner) error {
 		k, ok := run.(keeper)
-		if !ok {
+		if !ok { // models that look at several pictures keep what they saw
 			e.img, e.bytes = pic, int64(len(pic.Pix))
 			return nil
 		}
-		view, err := encodePicture(run, pic)
+		view, err := encodePictures(run, pic, others)
 		if err != nil {
 			return err
 		}
@@ -83,12 +92,15 @@ func (p *Predictor) DoEncoded(ctx context.Context, e *Encoded, r Request) (*Resu
 		return nil, badInput("request.tiles", errors.New("fovea: tiles want the picture itself, not one that was encoded as a whole"))
 	}
 	if len(r.Beside) > 0 {
-		return nil, badInput("request.pictures", errors.New("fovea: a question about several pictures wants the pictures themselves, not one that was encoded"))
+		return nil, badInput("request.pictures", errors.New("fovea: a question about several pictures wants all of them encoded together"))
+	}
+	if err := r.together(e.n-1, &p.card); err != nil {
+		return nil, err
 	}
 	if r.Views > 1 {
 		return nil, badInput("request.views", errors.New("fovea: views want the picture itself, not one that was encoded"))
 	}
-	out := &Result{Image: r.Path, Width: e.w, Height: e.h, Model: p.card.Name, Tasks: r.Tasks, polygons: r.Polygons}
+	out := &Result{Image: r.Path, Width: e.w, Height: e.h, Model: p.card.Name, Tasks: r.Tasks}
 	if r.Tasks&task.SetOf(task.Ask, task.Caption) != 0 {
 		r.Step = interruptible(ctx, r.Step)
 	}

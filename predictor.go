@@ -98,7 +98,7 @@ func (p *Predictor) Do(ctx context.Context, r Request) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Result{Image: r.Path, Width: img.W, Height: img.H, Model: p.card.Name, Tasks: r.Tasks, polygons: r.Polygons}
+	out := &Result{Image: r.Path, Width: img.W, Height: img.H, Model: p.card.Name, Tasks: r.Tasks}
 	start := time.Now()
 	err = p.with(ctx, func(run model.Runner) error {
 		start = time.Now() // waiting for a runner is not the model's time
@@ -249,6 +249,11 @@ func (r *Result) answer(ctx context.Context, v model.View, q *Request, card *mod
 		case task.Segment:
 			if err := r.segment(v, q); err != nil {
 				return err
+			}
+			if q.Polygons && !q.Semantic {
+				if err := r.outline(ctx); err != nil {
+					return err
+				}
 			}
 		case task.Pose:
 			if z, ok := v.(model.Zoomer); ok && !q.NoZoom {

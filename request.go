@@ -2,6 +2,7 @@ package fovea
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"image"
 	"math"
@@ -18,7 +19,7 @@ type Request struct {
 	Image image.Image
 	Path  string // also names the picture in the result
 	// Beside are further pictures that the questions are about: Image is the first, these follow. For Ask alone, of models whose
-	// Card.Together says so; not with DoEncoded.
+	// Card.Together says so. DoEncoded takes pictures that were encoded together instead.
 	Beside []image.Image
 	// Tasks says what to do; every part of a Result that belongs to one of them is filled.
 	Tasks task.Set
@@ -46,7 +47,7 @@ type Request struct {
 	Semantic bool     // Segment: a label for each pixel instead of a mask for each object
 	Panoptic bool     // Segment: no pixel is in two masks; Overlap is then the least share of its mask that must be left to an object
 	Stuff    []string // Panoptic: labels that have one object each, such as sky
-	Polygons bool     // Segment: outlines beside the run lengths in JSON
+	Polygons bool     // Segment: outlines of the masks, too (Object.Polygons); of MaxCorners corners at most
 
 	// Writing says how Ask and Caption write, for models that write token by token with a choice; zero fields mean the model's
 	// own way, which is the same every time.
@@ -125,15 +126,8 @@ func (r *Request) check(card *model.Card) error {
 	if r.Flip && !(card.Flips && r.Tasks.Has(task.Pose)) {
 		return bad("request.flip", "people in the mirror are for poses, of ViTPose; the model %q does without", card.Name)
 	}
-	if n := len(r.Beside); n > 0 {
-		switch {
-		case !card.Together:
-			return bad("request.pictures", "the model %q answers about one picture at a time", card.Name)
-		case r.Tasks != task.SetOf(task.Ask):
-			return bad("request.pictures", "several pictures at once are for questions alone; leave the other tasks out")
-		case n >= MaxTogether:
-			return bad("request.pictures", "more than %d pictures for one question", MaxTogether)
-		}
+	if err := r.together(len(r.Beside), card); err != nil {
+		return err
 	}
 	if err := r.checkViews(); err != nil {
 		return err
@@ -145,6 +139,24 @@ func (r *Request) check(card *model.Card) error {
 		r.Threshold = cmp.Or(card.Threshold, DefaultThreshold)
 	}
 	return nil
+}
+
+// together says what is wrong with a request about a picture and n others.
+func (r *Request) together(n int, card *model.Card) error {
+	var err error
+	switch {
+	case n == 0:
+		return nil
+	case !card.Together:
+		err = fmt.Errorf("fovea: the model %q answers about one picture at a time", card.Name)
+	case r.Tasks != task.SetOf(task.Ask):
+		err = errors.New("fovea: several pictures at once are for questions alone; leave the other tasks out")
+	case n >= MaxTogether:
+		err = fmt.Errorf("fovea: more than %d pictures for one question", MaxTogether)
+	default:
+		return nil
+	}
+	return badInput("request.pictures", err)
 }
 
 // checkTexts refuses lists and texts that are too long, and texts without a word.

@@ -57,8 +57,6 @@ type Result struct {
 	Answers  []Answer  // Ask: in the order of the questions
 	Caption  *Caption  // Caption
 	Vector   []float32 // Match: a unit vector in the joint space of pictures and texts
-
-	polygons bool
 }
 
 // wire is the JSON of a result, in the order of its fields.
@@ -138,7 +136,7 @@ func (r *Result) MarshalJSON() ([]byte, error) {
 	if r.Objects != nil && r.Semantic == nil {
 		w.Objects = []objectWire{}
 		for _, o := range r.Objects {
-			w.Objects = append(w.Objects, r.object(o))
+			w.Objects = append(w.Objects, object(o))
 		}
 	}
 	if r.Spots != nil {
@@ -183,7 +181,7 @@ func (w *wire) answers(r *Result) {
 	}
 }
 
-func (r *Result) object(o Object) objectWire {
+func object(o Object) objectWire {
 	w := objectWire{Label: o.Label, Score: score(o.Score), Box: corners(o.Box)}
 	if o.Mask == nil {
 		return w
@@ -191,12 +189,7 @@ func (r *Result) object(o Object) objectWire {
 	area := o.Mask.Area()
 	w.Area = &area
 	w.Mask = &maskWire{[2]int{o.Mask.H, o.Mask.W}, o.Mask.Compress()}
-	if r.polygons {
-		w.Polygons = [][]float64{}
-		if p, err := o.Mask.Polygons(); err == nil && area > 0 {
-			w.Polygons = p
-		}
-	}
+	w.Polygons = o.Polygons
 	return w
 }
 

@@ -133,6 +133,15 @@ func TestTogether(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	both, err := p.Encode(ctx, b, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if r, err := p.DoEncoded(ctx, both, req(nil)); err != nil || r.Answers[0].Answer != ask(b, a) {
+			t.Errorf("two that were encoded together: %+v, %v, want %q", r, err, ask(b, a))
+		}
+	}
 	vilt, err := Open(ctx, filepath.Join("testdata", "fixtures", "parity", "vilt"))
 	if err != nil {
 		t.Fatal(err)
@@ -147,12 +156,15 @@ func TestTogether(t *testing.T) {
 		do   func() (*Result, error)
 		code string
 	}{
-		"of a model that cannot": {func() (*Result, error) { r := req(a, b); r.Writing = Writing{}; return vilt.Do(ctx, r) }, "request.pictures"},
-		"of an encoded picture":  {func() (*Result, error) { return p.DoEncoded(ctx, encoded, req(a, b)) }, "request.pictures"},
-		"with another task":      {func() (*Result, error) { return p.Do(ctx, caption) }, "request.pictures"},
-		"of too many":            {func() (*Result, error) { return p.Do(ctx, many) }, "request.pictures"},
-		"of one that is missing": {func() (*Result, error) { return p.Do(ctx, hole) }, "image.empty"},
-		"of a mirror image":      {func() (*Result, error) { r := req(a); r.Flip = true; return p.Do(ctx, r) }, "request.flip"},
+		"of a model that cannot":                               {func() (*Result, error) { r := req(a, b); r.Writing = Writing{}; return vilt.Do(ctx, r) }, "request.pictures"},
+		"of an encoded picture":                                {func() (*Result, error) { return p.DoEncoded(ctx, encoded, req(a, b)) }, "request.pictures"},
+		"of pictures that are encoded for a model that cannot": {func() (*Result, error) { _, err := vilt.Encode(ctx, a, b); return nil, err }, "request.pictures"},
+		"with another task of encoded pictures":                {func() (*Result, error) { r := caption; r.Beside = nil; return p.DoEncoded(ctx, both, r) }, "request.pictures"},
+		"of a picture that is missing beside another":          {func() (*Result, error) { _, err := p.Encode(ctx, a, nil); return nil, err }, "image.empty"},
+		"with another task":                                    {func() (*Result, error) { return p.Do(ctx, caption) }, "request.pictures"},
+		"of too many":                                          {func() (*Result, error) { return p.Do(ctx, many) }, "request.pictures"},
+		"of one that is missing":                               {func() (*Result, error) { return p.Do(ctx, hole) }, "image.empty"},
+		"of a mirror image":                                    {func() (*Result, error) { r := req(a); r.Flip = true; return p.Do(ctx, r) }, "request.flip"},
 	} {
 		if _, err := c.do(); Code(err) != c.code {
 			t.Errorf("a question %s: %v, want %s", name, err, c.code)

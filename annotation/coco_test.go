@@ -93,6 +93,16 @@ func TestRLEEqualsPycocotools(t *testing.T) {
 	}
 }
 
+// outlines are the polygons of a mask.
+func outlines(t testing.TB, b *Bitmap) [][]float64 {
+	t.Helper()
+	p, err := b.RLE().Polygons()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 func TestPolygonsOfBitmap(t *testing.T) {
 	ring := &Bitmap{5, 5, []uint8{
 		0, 0, 0, 0, 0,
@@ -102,10 +112,10 @@ func TestPolygonsOfBitmap(t *testing.T) {
 		0, 0, 0, 0, 0,
 	}}
 	want := [][]float64{{1, 1, 2, 1, 2, 3, 3, 3, 3, 2, 2, 2, 2, 1, 4, 1, 4, 4, 1, 4}}
-	if got := ring.Polygons(); !reflect.DeepEqual(got, want) {
+	if got := outlines(t, ring); !reflect.DeepEqual(got, want) {
 		t.Errorf("ring: %v, want %v", got, want)
 	}
-	if got := NewBitmap(3, 2).Polygons(); len(got) != 0 {
+	if got := outlines(t, NewBitmap(3, 2)); len(got) != 0 {
 		t.Errorf("an empty mask has polygons %v", got)
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -117,12 +127,12 @@ func TestPolygonsOfBitmap(t *testing.T) {
 				b.Pix[k] = 1
 			}
 		}
-		r, err := PolygonRLE(b.H, b.W, b.Polygons()...)
+		r, err := PolygonRLE(b.H, b.W, outlines(t, b)...)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !reflect.DeepEqual(r.Counts, b.RLE().Counts) {
-			t.Fatalf("mask %v: polygons %v draw %v, want %v", b, b.Polygons(), r.Counts, b.RLE().Counts)
+			t.Fatalf("mask %v: polygons %v draw %v, want %v", b, outlines(t, b), r.Counts, b.RLE().Counts)
 		}
 	}
 }
@@ -210,7 +220,7 @@ func FuzzPolygonRLE(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := PolygonRLE(bm.H, bm.W, bm.Polygons()...)
+		again, err := PolygonRLE(bm.H, bm.W, outlines(t, bm)...)
 		if err != nil || again.Area() != r.Area() || r.Area() > 0 && again.IoU(r, false) != 1 {
 			t.Fatalf("%v traced and drawn again: %v, %v", r, again, err)
 		}

@@ -7,7 +7,7 @@ import (
 	"sort"
 )
 
-// Polygons traces the mask's outline: one polygon x0, y0, x1, y1, … in pixels for each part whose pixels hang together
+// Polygons traces the outline of a mask: one polygon x0, y0, x1, y1, … in pixels for each part whose pixels hang together
 // by their sides, corners on the corners of pixels, clockwise on the screen. PolygonRLE of the result is the mask again.
 //
 //	· · · · ·        A hole is joined to the outline around it by a cut of no width, as COCO's polygons know no holes:
@@ -17,13 +17,21 @@ import (
 //	· · · · ·
 //
 // The outline is followed along the cracks between pixels (Rosenfeld & Kak 1982, ch. 11.2).
-func (b *Bitmap) Polygons() [][]float64 {
-	t := tracer{Bitmap: b, seen: make([]int32, b.W*b.H)}
-	for y := range b.H {
-		for x := range b.W {
-			if t.in(x, y) && !t.in(x, y-1) && t.seen[y*b.W+x] == 0 {
-				t.follow(x, y)
-			}
+//
+// It takes memory and time for the outline alone, not for the pixels. Runs that do not fill H·W pixels exactly are an error.
+func (r RLE) Polygons() ([][]float64, error) {
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	t := newTracer(r)
+	order := make([]int, len(t.spans))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(t.spans[a].y0, t.spans[b].y0) }) // those of a row are in order
+	for _, i := range order {
+		if t.spans[i].seen == 0 {
+			t.follow(int(t.spans[i].x), int(t.spans[i].y0))
 		}
 	}
 	// Loops are found in raster order, so a hole's cut upwards ends on a loop that is already known.
@@ -41,36 +49,6 @@ func (b *Bitmap) Polygons() [][]float64 {
 			out = append(out, corners(t.emit(nil, i, t.loops[i].from)))
 		}
 	}
-	return out
-}
-
-// Polygons is that of the mask as a Bitmap. It takes memory for the part of the picture that the mask is in alone: a small thing in a
-// picture of 64 megapixels costs little. Runs that do not fill H·W pixels exactly are an error.
-func (r RLE) Polygons() ([][]float64, error) {
-	if err := r.check(); err != nil {
-		return nil, err
-	}
-	box := r.Bounds()
-	if box.Empty() {
-		return nil, nil
-	}
-	x0, y0 := int(box.X0), int(box.Y0)
-	part := NewBitmap(int(box.W()), int(box.H()))
-	at := 0
-	for k, c := range r.Counts {
-		if k%2 == 1 {
-			for i := at; i < at+int(c); i++ {
-				part.Pix[(i%r.H-y0)*part.W+i/r.H-x0] = 1
-			}
-		}
-		at += int(c)
-	}
-	out := part.Polygons()
-	for _, p := range out {
-		for i := range p {
-			p[i] += [2]float64{box.X0, box.Y0}[i%2]
-		}
-	}
 	return out, nil
 }
 
@@ -86,27 +64,70 @@ type loop struct {
 // cut says that, at one point of a loop, the outline makes a detour to another loop and enters that at a point.
 type cut struct{ at, loop, enter int }
 
-type tracer struct {
-	*Bitmap
-	points []point
-	loops  []loop
-	seen   []int32 // for each pixel, 1 + the index of the point where the outline starts along its upper side, or 0
+// span is pixels (x, y0) … (x, y1−1) of a mask, with none above or below.
+type span struct {
+	x, y0, y1 int32
+	seen      int32 // 1 + the index of the point where the outline starts along its upper side, or 0
 }
 
-func (t *tracer) in(x, y int) bool {
-	return x >= 0 && y >= 0 && x < t.W && y < t.H && t.Pix[y*t.W+x] != 0
+// tracer holds a mask as spans, column by column and downwards: those of column x are spans[first[x]:first[x+1]].
+type tracer struct {
+	spans  []span
+	first  []int32
+	points []point
+	loops  []loop
 }
+
+func newTracer(r RLE) *tracer {
+	t := &tracer{first: make([]int32, r.W+1)}
+	at := 0
+	for i, c := range r.Counts {
+		end := at + int(c)
+		for i%2 == 1 && at < end {
+			x, y := at/r.H, at%r.H
+			n := min(end-at, r.H-y)
+			if k := len(t.spans) - 1; k >= 0 && int(t.spans[k].x) == x && int(t.spans[k].y1) == y { // after a run of no 0s
+				t.spans[k].y1 += int32(n)
+			} else {
+				t.spans = append(t.spans, span{x: int32(x), y0: int32(y), y1: int32(y + n)})
+			}
+			t.first[x+1] = int32(len(t.spans))
+			at += n
+		}
+		at = end
+	}
+	for x := range r.W {
+		t.first[x+1] = max(t.first[x+1], t.first[x]) // columns without any
+	}
+	return t
+}
+
+// at is the span that a pixel is in, nil outside the mask.
+func (t *tracer) at(x, y int) *span {
+	if x < 0 || x+1 >= len(t.first) {
+		return nil
+	}
+	column := t.spans[t.first[x]:t.first[x+1]]
+	i := sort.Search(len(column), func(i int) bool { return int(column[i].y1) > y })
+	if i == len(column) || int(column[i].y0) > y {
+		return nil
+	}
+	return &column[i]
+}
+
+func (t *tracer) in(x, y int) bool { return t.at(x, y) != nil }
 
 // follow walks around the outline that starts along the upper side of pixel (x, y).
 func (t *tracer) follow(x, y int) {
 	l := loop{from: len(t.points)}
 	area := 0
 	for dx, dy := 1, 0; ; {
-		if dx == 1 {
-			if t.seen[y*t.W+x] != 0 {
+		if dx == 1 { // along an upper side
+			s := t.at(x, y)
+			if s.seen != 0 {
 				break // round
 			}
-			t.seen[y*t.W+x] = int32(len(t.points)) + 1
+			s.seen = int32(len(t.points)) + 1
 		}
 		t.points = append(t.points, point{int32(x), int32(y)})
 		x, y = x+dx, y+dy
@@ -139,11 +160,8 @@ func (t *tracer) cut(i int) {
 			enter, top = next, q.y
 		}
 	}
-	x, y := int(t.points[enter].x), int(t.points[enter].y)
-	for t.in(x, y-1) {
-		y--
-	}
-	at := int(t.seen[y*t.W+x]) - 1
+	// Above a hole's upper side there is mask.
+	at := int(t.at(int(t.points[enter].x), int(t.points[enter].y)-1).seen) - 1
 	parent := sort.Search(len(t.loops), func(j int) bool { return t.loops[j].to > at })
 	t.loops[parent].cuts = append(t.loops[parent].cuts, cut{at, i, enter})
 }

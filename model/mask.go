@@ -2,6 +2,7 @@ package model
 
 import (
 	"math"
+	"sort"
 
 	"fovea/annotation"
 )
@@ -18,14 +19,19 @@ func (a Axis) To(x float64) float64 { return a.Scale*x + a.Shift }
 
 // MaskRLE turns mask logits over a side × side map of the model's input, positive inside, into a mask of w × h pixels:
 // logits are interpolated bilinearly at the pixels' centres, as ×4 upsampling would, and the mask is cut to the pixels
-// that box touches (pixels of the picture). It works column by column and needs no memory but the run lengths.
+// that box touches (pixels of the picture). It works column by column, with a few steps for each cell of the map, and needs no memory but
+// the run lengths.
 func MaskRLE(logits []float32, side int, f Frame, w, h int, box annotation.Box) annotation.RLE {
 	x0, x1 := pixels(box.X0, box.X1, w)
 	y0, y1 := pixels(box.Y0, box.Y1, h)
 	rows := make([]tap, y1-y0)
+	var cells []int // rows at which others begin to lie between the same two cells of the map
 	for y := range rows {
-		rows[y] = f.Y.tap(y0+y, side)
+		if rows[y] = f.Y.tap(y0+y, side); y == 0 || rows[y].i != rows[y-1].i {
+			cells = append(cells, y)
+		}
 	}
+	cells = append(cells, len(rows))
 	run := runs{}
 	column := make([]float32, side) // logits along the column of pixels, at the map's rows
 	for x := x0; x < x1; x++ {
@@ -35,8 +41,19 @@ func MaskRLE(logits []float32, side int, f Frame, w, h int, box annotation.Box) 
 			column[j] = line[t.i] + t.w*(line[t.j]-line[t.i])
 		}
 		run.to(x*h + y0)
-		for _, t := range rows {
-			run.pixel(column[t.i]+t.w*(column[t.j]-column[t.i]) > 0)
+		inside := func(y int) bool {
+			t := rows[y]
+			return column[t.i]+t.w*(column[t.j]-column[t.i]) > 0
+		}
+		for k, from := range cells[:len(cells)-1] {
+			// Between two cells the logits only rise or only fall, also as they are rounded: there is one turn at most.
+			to, first := cells[k+1], inside(from)
+			turn := to - from
+			if inside(to-1) != first {
+				turn = sort.Search(turn, func(n int) bool { return inside(from+n) != first })
+			}
+			run.pixels(first, turn)
+			run.pixels(!first, to-from-turn)
 		}
 	}
 	run.to(w * h)
@@ -80,10 +97,12 @@ func (r *runs) to(at int) {
 	}
 }
 
-func (r *runs) pixel(inside bool) {
-	r.turn(inside)
-	r.n++
-	r.at++
+// pixels adds n pixels.
+func (r *runs) pixels(inside bool, n int) {
+	if n > 0 {
+		r.turn(inside)
+		r.n, r.at = r.n+n, r.at+n
+	}
 }
 
 func (r *runs) turn(inside bool) {

@@ -109,6 +109,8 @@ type Object struct {
 	Score float64        // probability in [0, 1]
 	Box   annotation.Box // pixels of the picture
 	Mask  *annotation.RLE
+	// Polygons are the outlines of Mask, when they were asked for: x0, y0, x1, y1, … in pixels each, see annotation.RLE.Polygons.
+	Polygons [][]float64
 }
 
 // Answer is the answer to a question.

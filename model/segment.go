@@ -75,7 +75,7 @@ type Strokes struct{ r runs }
 // Add puts pixel number at = x·height + y inside; numbers ascend.
 func (s *Strokes) Add(at int) {
 	s.r.to(at)
-	s.r.pixel(true)
+	s.r.pixels(true, 1)
 }
 
 // Mask is what was collected, of a picture of w × h pixels. Nothing can be added after it.

@@ -169,7 +169,7 @@ func (c *call) moondreamFind(q *moondreamRequest, t task.Task, most int, pointin
 	if err != nil {
 		return nil, err
 	}
-	return c.s.askSingle(c.r.Context(), &question{model: q.Model, pictures: pics, req: fovea.Request{Tasks: task.SetOf(t), Query: []string{q.Object}, Max: most, Pointing: pointing}})
+	return c.s.askSingle(c.r.Context(), &question{model: q.Model, pictures: pics, req: fovea.Request{Tasks: task.SetOf(t), Query: []string{q.Object}, Max: most, Pointing: pointing, Polygons: true}})
 }
 
 // region is a box in fractions of the picture.
@@ -226,7 +226,7 @@ func (c *call) moondreamSegment(q *moondreamRequest) error {
 	if len(r.Objects) > 0 {
 		o := &r.Objects[0]
 		b := regionOf(r, o)
-		path, box = svgPath(o.Mask, o.Box), &b
+		path, box = svgPath(o.Polygons, o.Box), &b
 	}
 	if !q.Stream {
 		return c.reply(http.StatusOK, map[string]any{"path": path, "bbox": box})
@@ -241,10 +241,9 @@ func (c *call) moondreamSegment(q *moondreamRequest) error {
 	return nil
 }
 
-// svgPath is a mask's outlines as an SVG path in fractions of a box.
-func svgPath(m *annotation.RLE, box annotation.Box) string {
-	polygons, err := m.Polygons()
-	if err != nil || box.Empty() {
+// svgPath is outlines as an SVG path in fractions of a box.
+func svgPath(polygons [][]float64, box annotation.Box) string {
+	if box.Empty() {
 		return ""
 	}
 	var parts []string

@@ -181,7 +181,7 @@ func (c *call) roboflowInfer(t task.Task, body []byte) error {
 	if len(q.Image.list) == 0 {
 		return bad("image", "image is missing")
 	}
-	ask := &question{model: name, req: fovea.Request{Tasks: task.SetOf(t), Overlap: q.IoU, Top: -1}}
+	ask := &question{model: name, req: fovea.Request{Tasks: task.SetOf(t), Overlap: q.IoU, Top: -1, Polygons: true}}
 	if v := q.Confidence.value; v != nil {
 		ask.req.Threshold = threshold(*v)
 	}
@@ -290,7 +290,7 @@ func (w *roboflowWriter) result(t task.Task, r *fovea.Result, least *float64) an
 	for _, o := range r.Objects {
 		b := w.box(o.Label, o.Score, o.Box)
 		if t == task.Segment {
-			if b.Points = outline(o.Mask); len(b.Points) == 0 {
+			if b.Points = longest(o.Polygons); len(b.Points) == 0 {
 				continue // an object of which no pixel was found
 			}
 		}
@@ -307,12 +307,8 @@ func (w *roboflowWriter) result(t task.Task, r *fovea.Result, least *float64) an
 	return v
 }
 
-// outline is the longest outline of a mask.
-func outline(m *annotation.RLE) (out []roboflowPoint) {
-	polygons, err := m.Polygons()
-	if err != nil {
-		return nil
-	}
+// longest is the longest outline of a mask.
+func longest(polygons [][]float64) (out []roboflowPoint) {
 	var longest []float64
 	for _, p := range polygons {
 		if len(p) > len(longest) {
