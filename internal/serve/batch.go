@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"fovea"
-	"fovea/imageproc"
 )
 
 // batch is jobs that go through a model together: their pictures are decoded, a runner encodes them and does the jobs.
@@ -113,7 +112,7 @@ type shot struct {
 	ctx  context.Context // of a job that asks about it, for traces
 	slot *cached         // its place in the cache
 	mine bool            // this batch is to fill the place
-	img  *imageproc.RGB
+	imgs []image.Image   // one, or several that are looked at together
 	err  error
 	cost time.Duration // of encoding it, until a job has been charged with that
 }
@@ -164,7 +163,7 @@ func (s *Server) decode(m *served, b *batch) {
 				}
 			}()
 			start := time.Now()
-			if x.img, x.err = x.pic.decode(s.limits); x.err == nil {
+			if x.imgs, x.err = x.pic.all(s.limits); x.err == nil {
 				s.stage(x.ctx, "decode", start, time.Now())
 			}
 		})
@@ -184,10 +183,17 @@ func (s *Server) encode(m *served, b *batch) {
 	var imgs []image.Image
 	for _, x := range b.shots {
 		switch {
-		case x.mine && x.err != nil:
+		case !x.mine:
+		case x.err != nil:
 			s.cache.fill(x.slot, nil, x.err)
-		case x.mine:
-			todo, imgs = append(todo, x), append(imgs, x.img)
+		case len(x.imgs) > 1:
+			start := time.Now()
+			encoded, err := m.p.Encode(s.life, x.imgs[0], x.imgs[1:]...)
+			end := time.Now()
+			s.metrics.batch.Observe(float64(len(x.imgs)))
+			s.encoded(x, start, end, end.Sub(start), encoded, err)
+		default:
+			todo, imgs = append(todo, x), append(imgs, x.imgs[0])
 		}
 	}
 	if len(todo) == 0 {
@@ -198,10 +204,15 @@ func (s *Server) encode(m *served, b *batch) {
 	end := time.Now()
 	s.metrics.batch.Observe(float64(len(todo)))
 	for i, x := range todo {
-		x.img, x.cost = nil, end.Sub(start)/time.Duration(len(todo))
-		s.stage(x.ctx, "encode", start, end)
-		s.cache.fill(x.slot, encoded[i], errs[i])
+		s.encoded(x, start, end, end.Sub(start)/time.Duration(len(todo)), encoded[i], errs[i])
 	}
+}
+
+// encoded keeps what became of a picture.
+func (s *Server) encoded(x *shot, start, end time.Time, cost time.Duration, enc *fovea.Encoded, err error) {
+	x.imgs, x.cost = nil, cost
+	s.stage(x.ctx, "encode", start, end)
+	s.cache.fill(x.slot, enc, err)
 }
 
 // waits reports that other batches are encoding pictures of this one.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"fovea"
+	"fovea/model"
 	"fovea/task"
 )
 
@@ -28,9 +29,10 @@ type message struct {
 	images     []string
 }
 
-// converse reads a conversation: the question is the last message of the user, the pictures are those of it or, if it has none, of the
-// last that had some, and what was said before goes to models that can read it. A picture that was shown before stands in its place.
-func (ch *chat) converse(said []message) (images []string, asked bool, err error) {
+// converse reads a conversation: the question is the last message of the user, and what was said before goes to models that can read
+// it. The pictures are those of that message or, if it has none, of the last that had some; a model that reads conversations and
+// looks at several pictures gets all of them. A picture that was shown before stands in its place.
+func (ch *chat) converse(said []message, card *model.Card) (images []string, asked bool, err error) {
 	last, shown, total := -1, -1, 0
 	for i, m := range said {
 		if total += len(m.images); m.role != "user" {
@@ -43,22 +45,21 @@ func (ch *chat) converse(said []message) (images []string, asked bool, err error
 	if err := checkCount(total); err != nil || last < 0 {
 		return nil, false, err
 	}
-	if ch.prompt = said[last].text; shown >= 0 {
-		images = said[shown].images
-	}
-	for i, m := range said[:last] {
+	ch.prompt = said[last].text
+	for i, m := range said[:last+1] {
 		role := m.role
 		if role == "developer" {
 			role = "system"
 		}
 		var parts []fovea.Part
-		if i == shown {
-			parts = append(parts, fovea.Part{Image: true})
+		if i == shown || role == "user" && card.Talks && card.Together {
+			images = append(images, m.images...)
+			parts = slices.Repeat([]fovea.Part{{Image: true}}, len(m.images))
 		}
 		if m.text != "" {
 			parts = append(parts, fovea.Part{Text: m.text})
 		}
-		if len(parts) > 0 && (role == "system" || role == "user" || role == "assistant") {
+		if i < last && len(parts) > 0 && (role == "system" || role == "user" || role == "assistant") {
 			ch.writing.Before = append(ch.writing.Before, fovea.Message{Role: role, Parts: parts})
 		}
 	}
@@ -88,6 +89,9 @@ type chatReply struct {
 // noPicture answers prompts without a picture: the model has nothing to look at.
 const noPicture = "I answer questions about pictures. Please send one with your question."
 
+// describeAll is what several pictures without a question are asked.
+const describeAll = "Describe the images."
+
 // maxStops and maxWords bound what clients may set.
 const (
 	maxStops = 16
@@ -112,6 +116,9 @@ func (c *call) answer(ch *chat, say func(piece string) error) (*chatReply, error
 		return r, r.finish(ch, noPicture, &deltas{}, say)
 	}
 	writes := m.p.Card().Writes
+	if m.p.Card().Together && len(ch.pictures) > 1 {
+		ch.pictures = []*picture{gather(ch.pictures)}
+	}
 	if ch.form != nil && len(ch.pictures) > 1 {
 		return nil, bad("messages", "an answer in a form is about one picture, and there are %d", len(ch.pictures))
 	}
@@ -124,7 +131,12 @@ func (c *call) answer(ch *chat, say func(piece string) error) (*chatReply, error
 		return r, say(text)
 	}
 	q := &question{model: ch.model, pictures: ch.pictures, req: fovea.Request{Tasks: task.SetOf(task.Ask), Questions: []string{ch.prompt}}}
-	if describes(ch.prompt) {
+	switch {
+	case ch.pictures[0].count() > 1:
+		if ch.prompt == "" {
+			q.req.Questions[0] = describeAll
+		}
+	case describes(ch.prompt):
 		q.req.Tasks, q.req.Questions = task.SetOf(task.Caption), nil
 	}
 	if writes {
@@ -138,13 +150,16 @@ func (c *call) answer(ch *chat, say func(piece string) error) (*chatReply, error
 			}
 		}
 	}
-	d := deltas{verbatim: ch.form != nil}
+	d := deltas{verbatim: writes}
 	q.step = func(i int, text string) error {
 		if i > 0 { // how the answer about the picture before has ended is not known here: the rest comes at once
 			return nil
 		}
 		if !d.verbatim {
-			text, _ = ch.limit(numbered(ch, i, tidy(text)), false)
+			text = tidy(text)
+		}
+		if ch.form == nil {
+			text, _ = ch.limit(numbered(ch, i, text), false)
 		}
 		if more := d.next(text); more != "" {
 			return say(more)
@@ -167,7 +182,7 @@ func (c *call) answer(ch *chat, say func(piece string) error) (*chatReply, error
 
 // finish says what has not been said yet.
 func (r *chatReply) finish(ch *chat, text string, d *deltas, say func(string) error) error {
-	if r.text = text; !d.verbatim {
+	if r.text = text; ch.form == nil {
 		r.text, r.cut = ch.limit(text, true)
 	}
 	r.answer = len(task.Split(r.text))

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"image"
 	"net/http"
 	"net/url"
 	"strings"
@@ -25,6 +26,26 @@ type picture struct {
 	rgb    *imageproc.RGB
 	pixels int64
 	key    [sha256.Size]byte // of the content
+	parts  []*picture        // several, about all of which a question is; they have what stands above
+}
+
+// gather makes one of several pictures.
+func gather(parts []*picture) *picture {
+	p, sum := &picture{name: parts[0].name, parts: parts}, sha256.New()
+	for _, part := range parts {
+		p.pixels += part.pixels
+		sum.Write(part.key[:])
+	}
+	sum.Sum(p.key[:0])
+	return p
+}
+
+// count is how many pictures it is; nil, for work without one, is as much.
+func (p *picture) count() int {
+	if p == nil {
+		return 1
+	}
+	return max(len(p.parts), 1)
 }
 
 // checkCount refuses requests with too many pictures, before any of them is looked at.
@@ -89,6 +110,22 @@ func (s *Server) ingestPixels(name string, w, h int, pix []byte) (*picture, erro
 	p := &picture{name: name, rgb: &imageproc.RGB{W: w, H: h, Pix: pix}, pixels: int64(w) * int64(h)}
 	sum.Sum(p.key[:0])
 	return p, nil
+}
+
+// all decodes a picture, or those it is made of.
+func (p *picture) all(lim imageproc.Limits) (out []image.Image, err error) {
+	parts := p.parts
+	if parts == nil {
+		parts = []*picture{p}
+	}
+	for _, part := range parts {
+		img, err := part.decode(lim)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, img)
+	}
+	return out, nil
 }
 
 // decode is the picture's pixels, upright.

@@ -225,7 +225,11 @@ func (s *Server) embedTexts(ctx context.Context, model string, texts []string, e
 
 // nativeStream sends the words of an answer as the model finds them, and then the result.
 func (c *call) nativeStream(ask *question) error {
-	d := deltas{verbatim: ask.req.Writing.Schema != nil}
+	m, err := c.s.model(ask.model)
+	if err != nil {
+		return err
+	}
+	d := deltas{verbatim: m.p.Card().Writes}
 	ask.step = func(_ int, text string) error {
 		if more := d.next(text); more != "" {
 			if c.status == 0 {

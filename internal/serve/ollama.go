@@ -161,12 +161,16 @@ func (c *call) ollamaChat(body []byte) error {
 	if err := decode(body, &q); err != nil {
 		return err
 	}
-	ch := &chat{model: q.Model}
+	m, err := c.s.model(q.Model)
+	if err != nil {
+		return err
+	}
+	ch, card := &chat{model: q.Model}, m.p.Card()
 	said := make([]message, len(q.Messages))
 	for i, m := range q.Messages {
 		said[i] = message{m.Role, m.Content, m.Images}
 	}
-	refs, asked, err := ch.converse(said)
+	refs, asked, err := ch.converse(said, &card)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"fovea"
+	"fovea/model"
 	"fovea/task"
 )
 
@@ -179,11 +180,11 @@ func (c *call) openAIChat(body []byte) error {
 	if err := decode(body, &q); err != nil {
 		return err
 	}
-	ch, err := c.readOpenAI(&q)
+	m, err := c.s.model(q.Model)
 	if err != nil {
 		return err
 	}
-	m, err := c.s.model(ch.model)
+	ch, err := c.readOpenAI(&q, m.p.Card())
 	if err != nil {
 		return err
 	}
@@ -198,7 +199,7 @@ func (c *call) openAIChat(body []byte) error {
 	return w.whole(r)
 }
 
-func (c *call) readOpenAI(q *openAIRequest) (*chat, error) {
+func (c *call) readOpenAI(q *openAIRequest, card model.Card) (*chat, error) {
 	if len(q.Messages) == 0 {
 		return nil, bad("messages", "messages is empty")
 	}
@@ -241,7 +242,7 @@ func (c *call) readOpenAI(q *openAIRequest) (*chat, error) {
 	for i, m := range q.Messages {
 		said[i] = message{m.Role, m.Content.text, m.Content.images}
 	}
-	refs, asked, err := ch.converse(said)
+	refs, asked, err := ch.converse(said, &card)
 	switch {
 	case err != nil:
 		return nil, err

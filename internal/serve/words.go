@@ -13,7 +13,7 @@ import (
 // deltas turns a text that grows into the pieces that clients put together.
 type deltas struct {
 	sent     string
-	verbatim bool // the text is no prose
+	verbatim bool // the text grows as it will be in the end
 }
 
 // next is what text adds to what was sent; nothing when it adds nothing yet: a letter that is not complete, or a beginning
