@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"math"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -15,7 +16,8 @@ import (
 // But a queue that stays long helps nobody: the model is no faster for it, and everyone waits for its whole length. So when the
 // wait has been long for a while the door is strained, and lets in only those who need not wait long, until nobody had to be
 // turned away for a while (a queue that absorbs bursts but does not stand: Nichols and Jacobson, "Controlling queue delay",
-// 2012). Others stay at the door for a moment, most of them before their bodies are read, as the wait may become short, and are then told when to come back. That moment
+// 2012). Not long means: the answer is to be there within twice the time of an idle server. Runners that share memory and processors
+// with others, and with a flood, are slower than one alone, so both costs are learnt, and what the load takes is no longer there for waiting. Others stay at the door for a moment, most of them before their bodies are read, as the wait may become short, and are then told when to come back. That moment
 // also slows down clients that ask again at once. With maxWait, this is the longest wait at all times instead.
 type door struct {
 	places  int
@@ -24,34 +26,44 @@ type door struct {
 	now     func() time.Time
 
 	mu       sync.Mutex
-	taken    int                       // places
-	pending  int                       // pictures of the requests that were let in, each once
-	asked    map[[sha256.Size]byte]int // requests about each of them
-	working  map[int]atWork            // batches that have a runner
-	batches  int
-	cost     time.Duration // of a picture with a runner, a moving average
-	long     time.Time     // the wait has been long since then; zero: it is short
-	strained time.Time     // until then
-	turn     time.Time     // for which the one who was turned away last was told to come back
+	taken    int // places
+	pending  int // pictures of the requests that were let in, each once, until a runner is done with it
+	asked    map[[sha256.Size]byte]interest
+	working  map[*atWork]bool // batches that have a runner
+	cost     time.Duration    // of a picture with a runner, a moving average
+	idle     time.Duration    // that of a picture while no other was at work
+	long     time.Time        // the wait has been long since then; zero: it is short
+	strained time.Time        // until then
+	turn     time.Time        // for which the one who was turned away last was told to come back
+}
+
+// interest is in a picture that was let in.
+type interest struct {
+	requests int
+	done     bool // by a runner; further questions cost little
 }
 
 // atWork is a batch that has a runner.
 type atWork struct {
 	since    time.Time
 	pictures int
+	alone    bool // no other was at work so far
 }
 
 func newDoor(places, workers int, maxWait time.Duration) *door {
-	return &door{places: places, workers: workers, maxWait: maxWait, now: time.Now, asked: map[[sha256.Size]byte]int{}, working: map[int]atWork{}}
+	return &door{places: places, workers: workers, maxWait: maxWait, now: time.Now, asked: map[[sha256.Size]byte]interest{}, working: map[*atWork]bool{}}
 }
 
 const (
-	brief    = .8                    // a wait of this share of an answer's cost is not long
-	burst    = 1.5                   // times that cost is the longest wait
-	standing = 2                     // times that cost a long wait is a burst's
-	calm     = 5 * time.Second       // without anybody turned away ends a strain
-	hold     = 25 * time.Millisecond // at the door
-	knocks   = 5 * time.Millisecond  // apart
+	promise   = 2                     // times what an idle server takes is what those take at most who are let in under strain
+	spread    = .2                    // of an answer's cost, by which answers and forecasts differ
+	slowest   = 1.5                   // times as long an answer takes beside others, at most; more is another kind of request
+	burst     = 1.                    // times an answer's cost is the longest wait
+	standing  = 2                     // times that cost a long wait is a burst's
+	calm      = 5 * time.Second       // without anybody turned away ends a strain
+	holdMost  = 30 * time.Millisecond // at the door
+	holdLeast = 10 * time.Millisecond // likewise: sooner, a flood would only come back sooner
+	knocks    = 5 * time.Millisecond  // apart
 
 	soonest = time.Second // that clients are asked to come back; sooner, they would meet those who were let in instead
 	latest  = 30 * time.Second
@@ -172,7 +184,7 @@ func (d *door) judge(now time.Time, held time.Duration) verdict {
 	switch {
 	case d.letsIn(now, held):
 		return comesIn
-	case held >= hold:
+	case held >= min(max(d.short(), holdLeast), holdMost):
 		return goesAway
 	}
 	return waitsOn
@@ -197,7 +209,7 @@ func (d *door) turnAway() error {
 
 // letsIn decides about the next request, which has been at the door for so long.
 func (d *door) letsIn(now time.Time, age time.Duration) bool {
-	wait, short := d.expected(now), time.Duration(brief*float64(d.cost))
+	wait, short := d.expected(now), d.short()
 	switch {
 	case wait <= short:
 		d.long = time.Time{}
@@ -211,6 +223,12 @@ func (d *door) letsIn(now time.Time, age time.Duration) bool {
 		return wait == 0 || wait+age <= short
 	}
 	return wait <= time.Duration(burst*float64(d.cost))
+}
+
+// short is the longest wait after which an answer is still there in time.
+func (d *door) short() time.Duration {
+	idle := min(max(d.idle, time.Duration(float64(d.cost)/slowest)), d.cost) // it may have been long ago
+	return max(time.Duration((promise-spread)*float64(idle))-d.cost, 0)
 }
 
 // refuse is the answer to a request that is turned away. Those who are told to come back are told different times, as far
@@ -241,13 +259,13 @@ func (d *door) count(p *picture, change int) {
 		d.pending += change
 		return
 	}
-	before := d.asked[p.key]
-	after := before + change
-	if d.asked[p.key] = after; after == 0 {
-		delete(d.asked, p.key)
+	of, had := d.asked[p.key]
+	of.requests += change
+	if !had || of.requests == 0 && !of.done {
+		d.pending += change * p.count()
 	}
-	if before == 0 || after == 0 {
-		d.pending += change
+	if d.asked[p.key] = of; of.requests == 0 {
+		delete(d.asked, p.key)
 	}
 }
 
@@ -258,16 +276,27 @@ func (d *door) occupied() int {
 	return d.taken
 }
 
-// expected is how long the next request will wait for a runner: what is left to do, shared among the runners.
+// expected is how long the next request will wait for a runner: those that wait get the runners in turn, as these are done with what they
+// are at. One that has taken longer than usual is about to be.
 func (d *door) expected(now time.Time) time.Duration {
 	if d.pending < d.workers {
 		return 0
 	}
-	left := time.Duration(d.pending) * d.cost
-	for _, b := range d.working {
-		left -= min(now.Sub(b.since), time.Duration(b.pictures)*d.cost)
+	free, waiting := make([]time.Duration, 0, d.workers), d.pending
+	for b := range d.working {
+		free = append(free, max(time.Duration(b.pictures)*d.cost-now.Sub(b.since), d.cost/20))
+		waiting -= b.pictures
 	}
-	return max(left, 0) / time.Duration(d.workers)
+	for len(free) < d.workers {
+		free = append(free, 0)
+	}
+	for slices.Sort(free); waiting > 0; waiting-- {
+		at, _ := slices.BinarySearch(free[1:], free[0]+d.cost)
+		first := free[0]
+		copy(free, free[1:at+1])
+		free[at] = first + d.cost
+	}
+	return free[0]
 }
 
 // wait is expected for those who only look.
@@ -289,36 +318,60 @@ func (d *door) isStrained() bool {
 func (d *door) begin(jobs []*job) (end func()) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	start := d.now()
-	d.batches++
-	id, n := d.batches, distinct(jobs)
-	d.working[id] = atWork{start, n}
+	b := &atWork{since: d.now(), pictures: distinct(jobs), alone: len(d.working) == 0}
+	for other := range d.working {
+		other.alone = false
+	}
+	d.working[b] = true
 	return func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		delete(d.working, id)
-		if jobs[0].pic != nil {
-			d.learn(d.now().Sub(start) / time.Duration(n))
+		delete(d.working, b)
+		for _, j := range jobs {
+			d.finish(j.pic)
 		}
+		if jobs[0].pic != nil {
+			d.learn(d.now().Sub(b.since)/time.Duration(b.pictures), b.alone)
+		}
+	}
+}
+
+// finish notes that a runner is done with a picture: who comes next need not wait until its answer has been sent.
+func (d *door) finish(p *picture) {
+	if p == nil {
+		return
+	}
+	if of, ok := d.asked[p.key]; ok && !of.done {
+		of.done = true
+		d.asked[p.key] = of
+		d.pending -= p.count()
 	}
 }
 
 // distinct is the number of pictures that jobs ask about, or 1.
-func distinct(jobs []*job) int {
+func distinct(jobs []*job) (n int) {
 	seen := map[[sha256.Size]byte]bool{}
 	for _, j := range jobs {
-		if j.pic != nil {
+		if j.pic != nil && !seen[j.pic.key] {
 			seen[j.pic.key] = true
+			n += j.pic.count()
 		}
 	}
-	return max(len(seen), 1)
+	return max(n, 1)
 }
 
-// learn takes a picture's cost into the average.
-func (d *door) learn(cost time.Duration) {
-	const weight = .1
-	if d.cost == 0 {
-		d.cost = cost
+// learn takes a picture's cost into the averages.
+func (d *door) learn(cost time.Duration, alone bool) {
+	average(&d.cost, cost)
+	if alone || d.idle == 0 {
+		average(&d.idle, cost)
 	}
-	d.cost += time.Duration(math.Round(weight * float64(cost-d.cost)))
+}
+
+func average(mean *time.Duration, next time.Duration) {
+	const weight = .1
+	if *mean == 0 {
+		*mean = next
+	}
+	*mean += time.Duration(math.Round(weight * float64(next-*mean)))
 }

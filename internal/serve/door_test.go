@@ -16,6 +16,7 @@ type simulation struct {
 	q       *queue
 	now     time.Time
 	service func() time.Duration // of one request
+	slow    float64              // how much longer one takes that begins beside another
 
 	timers  []timer
 	free    int    // runners
@@ -40,7 +41,7 @@ type request struct {
 }
 
 func simulate(places, workers int, maxWait time.Duration, service func() time.Duration) *simulation {
-	s := &simulation{q: newQueue(places, workers, maxWait), now: time.Unix(0, 0), service: service, free: workers, began: map[*job]*request{}}
+	s := &simulation{q: newQueue(places, workers, maxWait), now: time.Unix(0, 0), service: service, slow: 1, free: workers, began: map[*job]*request{}}
 	s.q.now = func() time.Time { return s.now }
 	return s
 }
@@ -121,6 +122,9 @@ func (s *simulation) turn() {
 		for range jobs {
 			took += s.service()
 		}
+		if s.free < s.q.workers-1 {
+			took = time.Duration(s.slow * float64(took))
+		}
 		s.after(took, func() {
 			end()
 			s.free++
@@ -176,9 +180,11 @@ func alone(service func() time.Duration) time.Duration {
 // is turned away knows at once; and while too much comes the runners are busy.
 func TestOverloadInTheory(t *testing.T) {
 	const length, workers = 60 * time.Second, 2
-	for _, load := range []float64{.2, .5, .8, 1, 2, 10} {
+	for _, c := range [][2]float64{{.2, 1}, {.5, 1}, {.8, 1}, {1, 1}, {2, 1}, {10, 1}, {.5, 1.3}, {1, 1.3}, {10, 1.3}} {
+		load, slow := c[0], c[1]
 		rng := rand.New(rand.NewPCG(7, 7))
 		s := simulate(16+workers, workers, 0, varying(rng))
+		s.slow = slow
 		most := 2 * alone(s.service)
 		var arrive func()
 		arrive = func() {
@@ -189,7 +195,7 @@ func TestOverloadInTheory(t *testing.T) {
 		s.run(length)
 		used := s.busy.Seconds() / length.Seconds() / workers
 		p99 := percentile(s.latency, .99)
-		t.Logf("load %g: %d answered, p50 %v, p99 %v; %d refused, p99 %v; %.0f %% busy", load, len(s.latency), percentile(s.latency, .5), p99, len(s.refusal), percentile(s.refusal, .99), 100*used)
+		t.Logf("load %g, beside others %g times as long: %d answered, p50 %v, p99 %v; %d refused, p99 %v; %.0f %% busy", load, slow, len(s.latency), percentile(s.latency, .5), p99, len(s.refusal), percentile(s.refusal, .99), 100*used)
 		switch {
 		case load < .5 && len(s.refusal) > 0:
 			t.Errorf("load %g: %d were refused", load, len(s.refusal))

@@ -71,7 +71,7 @@ func TestOutside(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		v := visitOf(ctx)
-		if held := v.held >= hold; held != test.held {
+		if held := v.held >= holdLeast; held != test.held {
 			t.Errorf("%s: held for %v", name, v.held)
 		}
 		if !test.held {
