@@ -5034,7 +5034,7 @@ row285:
 
 tail283:
 	ADDQ       $0x00000008, DI
-	JZ         end284
+	JZ         out284
 	LEAQ       tailAVX2<>+0(SB), R8
 	SHLQ       $0x02, DI
 	SUBQ       DI, R8
@@ -5061,7 +5061,7 @@ row286:
 	VADDPS      Y0, Y2, Y2
 	VMASKMOVPS  Y2, Y3, (DX)
 
-end284:
+out284:
 	VZEROUPPER
 	RET
 
@@ -5107,7 +5107,7 @@ row290:
 
 tail288:
 	ADDQ       $0x00000008, DI
-	JZ         end289
+	JZ         out289
 	LEAQ       tailAVX2<>+0(SB), R8
 	SHLQ       $0x02, DI
 	SUBQ       DI, R8
@@ -5130,7 +5130,7 @@ row291:
 	DECQ        DX
 	JNZ         row291
 
-end289:
+out289:
 	VZEROUPPER
 	RET
 
@@ -5181,7 +5181,7 @@ row295:
 
 tail293:
 	ADDQ       $0x00000008, R8
-	JZ         end294
+	JZ         out294
 	LEAQ       tailAVX2<>+0(SB), R9
 	SHLQ       $0x02, R8
 	SUBQ       R8, R9
@@ -5207,7 +5207,7 @@ row296:
 	DECQ        BX
 	JNZ         row296
 
-end294:
+out294:
 	VZEROUPPER
 	RET
 
@@ -5268,7 +5268,7 @@ row300:
 
 tail298:
 	ADDQ       $0x00000008, R9
-	JZ         end299
+	JZ         out299
 	LEAQ       tailAVX2<>+0(SB), R10
 	SHLQ       $0x02, R9
 	SUBQ       R9, R10
@@ -5302,7 +5302,7 @@ row301:
 	VADDPS      Y0, Y2, Y2
 	VMASKMOVPS  Y2, Y5, (SI)
 
-end299:
+out299:
 	VZEROUPPER
 	RET
 
@@ -5365,7 +5365,7 @@ row305:
 
 tail303:
 	ADDQ       $0x00000008, R10
-	JZ         end304
+	JZ         out304
 	LEAQ       tailAVX2<>+0(SB), R11
 	SHLQ       $0x02, R10
 	SUBQ       R10, R11
@@ -5397,7 +5397,7 @@ row306:
 	DECQ        SI
 	JNZ         row306
 
-end304:
+out304:
 	VZEROUPPER
 	RET
 
@@ -5461,7 +5461,7 @@ row310:
 
 tail308:
 	ADDQ       $0x00000008, R10
-	JZ         end309
+	JZ         out309
 	LEAQ       tailAVX2<>+0(SB), R11
 	SHLQ       $0x02, R10
 	SUBQ       R10, R11
@@ -5495,7 +5495,7 @@ row311:
 	DECQ        SI
 	JNZ         row311
 
-end309:
+out309:
 	VZEROUPPER
 	RET
 
@@ -5672,7 +5672,7 @@ loop323:
 
 tail324:
 	ADDQ       $0x00000008, DI
-	JZ         next325
+	JZ         out325
 	LEAQ       tailAVX2<>+0(SB), R8
 	SHLQ       $0x02, DI
 	SUBQ       DI, R8
@@ -5696,7 +5696,7 @@ tail324:
 	LEAQ       (AX)(DI*4), AX
 	LEAQ       (BX)(DI*4), BX
 
-next325:
+out325:
 	ADDQ CX, DX
 	ADDQ CX, AX
 	DECQ SI
@@ -5762,7 +5762,7 @@ loop327:
 
 tail328:
 	ADDQ       $0x00000008, R10
-	JZ         next329
+	JZ         out329
 	LEAQ       tailAVX2<>+0(SB), R11
 	SHLQ       $0x02, R10
 	SUBQ       R10, R11
@@ -5801,7 +5801,7 @@ tail328:
 	LEAQ       (DI)(R10*4), DI
 	LEAQ       (R8)(R10*4), R8
 
-next329:
+out329:
 	ADDQ CX, DX
 	ADDQ CX, BX
 	ADDQ CX, SI
@@ -5873,7 +5873,7 @@ loop331:
 
 tail332:
 	ADDQ       $0x00000008, R10
-	JZ         next333
+	JZ         out333
 	LEAQ       tailAVX2<>+0(SB), R11
 	SHLQ       $0x02, R10
 	SUBQ       R10, R11
@@ -5920,7 +5920,7 @@ tail332:
 	LEAQ       (DI)(R10*4), DI
 	LEAQ       (R8)(R10*4), R8
 
-next333:
+out333:
 	ADDQ CX, DX
 	ADDQ CX, BX
 	ADDQ CX, SI
@@ -6050,7 +6050,7 @@ loop335:
 
 tail336:
 	ADDQ       $0x00000008, R10
-	JZ         next337
+	JZ         out337
 	LEAQ       tailAVX2<>+0(SB), R11
 	SHLQ       $0x02, R10
 	SUBQ       R10, R11
@@ -6148,7 +6148,7 @@ tail336:
 	VMASKMOVPS Y3, Y0, (BX)(AX*2)
 	VMASKMOVPS Y2, Y0, (BX)(CX*1)
 
-next337:
+out337:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*2), BX
 	MOVQ BX, (SP)
@@ -6230,7 +6230,7 @@ loop339:
 
 tail340:
 	ADDQ       $0x00000008, R8
-	JZ         next341
+	JZ         out341
 	LEAQ       tailAVX2<>+0(SB), R9
 	SHLQ       $0x02, R8
 	SUBQ       R8, R9
@@ -6272,7 +6272,7 @@ tail340:
 	VMASKMOVPS Y3, Y0, (BX)(AX*2)
 	VMASKMOVPS Y6, Y0, (BX)(CX*1)
 
-next341:
+out341:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*2), BX
 	MOVQ BX, (SP)
@@ -6362,7 +6362,7 @@ loop343:
 
 tail344:
 	ADDQ       $0x00000008, R8
-	JZ         next345
+	JZ         out345
 	LEAQ       tailAVX2<>+0(SB), R9
 	SHLQ       $0x02, R8
 	SUBQ       R8, R9
@@ -6416,7 +6416,7 @@ tail344:
 	VMASKMOVPS Y5, Y0, (SI)
 	VMASKMOVPS Y6, Y0, (SI)(DX*1)
 
-next345:
+out345:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*2), BX
 	MOVQ BX, (SP)
@@ -6510,7 +6510,7 @@ loop347:
 
 tail348:
 	ADDQ       $0x00000008, R8
-	JZ         next349
+	JZ         out349
 	LEAQ       tailAVX2<>+0(SB), R9
 	SHLQ       $0x02, R8
 	SUBQ       R8, R9
@@ -6572,7 +6572,7 @@ tail348:
 	VADDPS     Y1, Y6, Y6
 	VMASKMOVPS Y6, Y0, (SI)(DX*1)
 
-next349:
+out349:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*2), BX
 	MOVQ BX, (SP)

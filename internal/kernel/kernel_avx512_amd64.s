@@ -5402,7 +5402,7 @@ row285:
 
 tail283:
 	ADDQ      $0x00000010, DI
-	JZ        end284
+	JZ        out284
 	MOVL      $0xffffffff, R8
 	BZHIL     DI, R8, R8
 	KMOVW     R8, K1
@@ -5427,7 +5427,7 @@ row286:
 	VADDPS      Z0, Z2, Z2
 	VMOVUPS     Z2, K1, (DX)
 
-end284:
+out284:
 	VZEROUPPER
 	RET
 
@@ -5473,7 +5473,7 @@ row290:
 
 tail288:
 	ADDQ      $0x00000010, DI
-	JZ        end289
+	JZ        out289
 	MOVL      $0xffffffff, R8
 	BZHIL     DI, R8, R8
 	KMOVW     R8, K1
@@ -5494,7 +5494,7 @@ row291:
 	DECQ        DX
 	JNZ         row291
 
-end289:
+out289:
 	VZEROUPPER
 	RET
 
@@ -5545,7 +5545,7 @@ row295:
 
 tail293:
 	ADDQ      $0x00000010, R8
-	JZ        end294
+	JZ        out294
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
@@ -5569,7 +5569,7 @@ row296:
 	DECQ        BX
 	JNZ         row296
 
-end294:
+out294:
 	VZEROUPPER
 	RET
 
@@ -5630,7 +5630,7 @@ row300:
 
 tail298:
 	ADDQ      $0x00000010, R9
-	JZ        end299
+	JZ        out299
 	MOVL      $0xffffffff, R10
 	BZHIL     R9, R10, R10
 	KMOVW     R10, K1
@@ -5662,7 +5662,7 @@ row301:
 	VADDPS      Z0, Z2, Z2
 	VMOVUPS     Z2, K1, (SI)
 
-end299:
+out299:
 	VZEROUPPER
 	RET
 
@@ -5725,7 +5725,7 @@ row305:
 
 tail303:
 	ADDQ      $0x00000010, R10
-	JZ        end304
+	JZ        out304
 	MOVL      $0xffffffff, R11
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
@@ -5755,7 +5755,7 @@ row306:
 	DECQ        SI
 	JNZ         row306
 
-end304:
+out304:
 	VZEROUPPER
 	RET
 
@@ -5819,7 +5819,7 @@ row310:
 
 tail308:
 	ADDQ      $0x00000010, R10
-	JZ        end309
+	JZ        out309
 	MOVL      $0xffffffff, R11
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
@@ -5851,7 +5851,7 @@ row311:
 	DECQ        SI
 	JNZ         row311
 
-end309:
+out309:
 	VZEROUPPER
 	RET
 
@@ -6024,7 +6024,7 @@ loop323:
 
 tail324:
 	ADDQ      $0x00000010, DI
-	JZ        next325
+	JZ        out325
 	MOVL      $0xffffffff, R8
 	BZHIL     DI, R8, R8
 	KMOVW     R8, K1
@@ -6046,7 +6046,7 @@ tail324:
 	LEAQ      (AX)(DI*4), AX
 	LEAQ      (BX)(DI*4), BX
 
-next325:
+out325:
 	ADDQ CX, DX
 	ADDQ CX, AX
 	DECQ SI
@@ -6112,7 +6112,7 @@ loop327:
 
 tail328:
 	ADDQ      $0x00000010, R10
-	JZ        next329
+	JZ        out329
 	MOVL      $0xffffffff, R11
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
@@ -6149,7 +6149,7 @@ tail328:
 	LEAQ      (DI)(R10*4), DI
 	LEAQ      (R8)(R10*4), R8
 
-next329:
+out329:
 	ADDQ CX, DX
 	ADDQ CX, BX
 	ADDQ CX, SI
@@ -6221,7 +6221,7 @@ loop331:
 
 tail332:
 	ADDQ      $0x00000010, R10
-	JZ        next333
+	JZ        out333
 	MOVL      $0xffffffff, R11
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
@@ -6266,7 +6266,7 @@ tail332:
 	LEAQ      (DI)(R10*4), DI
 	LEAQ      (R8)(R10*4), R8
 
-next333:
+out333:
 	ADDQ CX, DX
 	ADDQ CX, BX
 	ADDQ CX, SI
@@ -6396,7 +6396,7 @@ loop335:
 
 tail336:
 	ADDQ      $0x00000010, R10
-	JZ        next337
+	JZ        out337
 	MOVL      $0xffffffff, R11
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
@@ -6492,7 +6492,7 @@ tail336:
 	VMOVUPS   Z2, K1, (BX)(AX*2)
 	VMOVUPS   Z1, K1, (BX)(CX*1)
 
-next337:
+out337:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*2), BX
 	MOVQ BX, (SP)
@@ -6574,7 +6574,7 @@ loop339:
 
 tail340:
 	ADDQ      $0x00000010, R8
-	JZ        next341
+	JZ        out341
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
@@ -6614,7 +6614,7 @@ tail340:
 	VMOVUPS   Z2, K1, (BX)(AX*2)
 	VMOVUPS   Z5, K1, (BX)(CX*1)
 
-next341:
+out341:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*2), BX
 	MOVQ BX, (SP)
@@ -6704,7 +6704,7 @@ loop343:
 
 tail344:
 	ADDQ      $0x00000010, R8
-	JZ        next345
+	JZ        out345
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
@@ -6756,7 +6756,7 @@ tail344:
 	VMOVUPS   Z4, K1, (SI)
 	VMOVUPS   Z5, K1, (SI)(DX*1)
 
-next345:
+out345:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*2), BX
 	MOVQ BX, (SP)
@@ -6850,7 +6850,7 @@ loop347:
 
 tail348:
 	ADDQ      $0x00000010, R8
-	JZ        next349
+	JZ        out349
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
@@ -6910,7 +6910,7 @@ tail348:
 	VADDPS    Z0, Z5, Z5
 	VMOVUPS   Z5, K1, (SI)(DX*1)
 
-next349:
+out349:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*2), BX
 	MOVQ BX, (SP)

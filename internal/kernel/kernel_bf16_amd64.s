@@ -383,7 +383,7 @@ loop10:
 
 tail11:
 	ADDQ      $0x00000010, R10
-	JZ        next12
+	JZ        out12
 	MOVL      $0xffffffff, R11
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
@@ -495,7 +495,7 @@ tail11:
 	LONG $0x487ef262; WORD $0xc172 // VCVTNEPS2BF16 [1 0]
 	VMOVDQU16 Y0, K1, (BX)(CX*1)
 
-next12:
+out12:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*2), BX
 	MOVQ BX, (SP)
@@ -701,7 +701,7 @@ loop14:
 
 tail15:
 	ADDQ      $0x00000010, R10
-	JZ        next16
+	JZ        out16
 	MOVL      $0xffffffff, R11
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
@@ -877,7 +877,7 @@ tail15:
 	VPERMW    Z1, Z0, Z1
 	VMOVUPS   Z1, K1, (BX)(CX*1)
 
-next16:
+out16:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*4), BX
 	MOVQ BX, (SP)
@@ -1011,7 +1011,7 @@ loop18:
 
 tail19:
 	ADDQ      $0x00000010, R8
-	JZ        next20
+	JZ        out20
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
@@ -1101,7 +1101,7 @@ tail19:
 	VPERMW    Z1, Z0, Z1
 	VMOVUPS   Z1, K1, (BX)(CX*1)
 
-next20:
+out20:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*4), BX
 	MOVQ BX, (SP)

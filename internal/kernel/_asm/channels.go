@@ -34,22 +34,30 @@ func (g *gen) channels(rows, once []string, before, row, after func(at func(name
 		g.JNZ(ref(loop))
 		after(at, m)
 	}
-	left := g.intParam("c")
-	loop, tail, end := g.label("loop"), g.label("tail"), g.label("end")
+	g.registers(g.intParam("c"), register, func() {
+		for _, name := range append(append([]string(nil), rows...), once...) {
+			g.ADDQ(operand.U32(4*g.lanes), base[name])
+		}
+	}, func() {})
+}
+
+// registers emits step for each register of left elements, with on after it, and then step with a mask for those that do not fill one,
+// with end after it, where left is how many they are.
+func (g *gen) registers(left gp, step func(m *mask), on, end func()) {
+	loop, tail, out := g.label("loop"), g.label("tail"), g.label("out")
 	g.SUBQ(operand.U32(g.lanes), left)
 	g.JLT(ref(tail))
 	g.Label(loop)
-	register(nil)
-	for _, name := range append(append([]string(nil), rows...), once...) {
-		g.ADDQ(operand.U32(4*g.lanes), base[name])
-	}
+	step(nil)
+	on()
 	g.SUBQ(operand.U32(g.lanes), left)
 	g.JGE(ref(loop))
 	g.Label(tail)
 	g.ADDQ(operand.U32(g.lanes), left)
-	g.JZ(ref(end))
-	register(g.tailMask(left))
-	g.Label(end)
+	g.JZ(ref(out))
+	step(g.tailMask(left))
+	end()
+	g.Label(out)
 }
 
 func noRows(func(string) mem, *mask) {}
@@ -176,7 +184,7 @@ func (g *gen) pool(wide, narrow []string, step func(wide func(name string, i int
 		all = append(all, at[name])
 	}
 	left := g.intParam("n")
-	window, loop, tail, next := g.label("window"), g.label("loop"), g.label("tail"), g.label("next")
+	window := g.label("window")
 	register := func(m *mask) {
 		step(func(name string, i int) mem {
 			p := first[name]
@@ -191,23 +199,15 @@ func (g *gen) pool(wide, narrow []string, step func(wide func(name string, i int
 	}
 	g.Label(window)
 	channels := g.intParam("c")
-	g.SUBQ(operand.U32(g.lanes), channels)
-	g.JLT(ref(tail))
-	g.Label(loop)
-	register(nil)
-	for _, p := range all {
-		g.ADDQ(operand.U32(4*g.lanes), p)
-	}
-	g.SUBQ(operand.U32(g.lanes), channels)
-	g.JGE(ref(loop))
-	g.Label(tail)
-	g.ADDQ(operand.U32(g.lanes), channels)
-	g.JZ(ref(next))
-	register(g.tailMask(channels))
-	for _, p := range all {
-		g.LEAQ(mem{Base: p, Index: channels, Scale: 4}, p)
-	}
-	g.Label(next)
+	g.registers(channels, register, func() {
+		for _, p := range all {
+			g.ADDQ(operand.U32(4*g.lanes), p)
+		}
+	}, func() {
+		for _, p := range all {
+			g.LEAQ(mem{Base: p, Index: channels, Scale: 4}, p)
+		}
+	})
 	for _, p := range all[:two] { // over the window's other column
 		g.ADDQ(size, p)
 	}

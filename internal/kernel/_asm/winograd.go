@@ -63,26 +63,16 @@ func (g *gen) winograd(near, far string, lines, pairs int, half bool, step func(
 			return mem{Base: group, Index: ds, Scale: uint8(part % 4)}
 		}, m)
 	}
-	loop, tail, next := g.label("loop"), g.label("tail"), g.label("next")
-	g.SUBQ(operand.U32(g.lanes), channels)
-	g.JLT(ref(tail))
-	g.Label(loop)
-	register(nil)
-	for _, p := range at {
-		g.ADDQ(operand.U32(4*g.lanes), p)
-	}
-	if half {
-		g.ADDQ(operand.U32(2*g.lanes), to)
-	} else {
-		g.ADDQ(operand.U32(4*g.lanes), to)
-	}
-	g.SUBQ(operand.U32(g.lanes), channels)
-	g.JGE(ref(loop))
-	g.Label(tail)
-	g.ADDQ(operand.U32(g.lanes), channels)
-	g.JZ(ref(next))
-	register(g.tailMask(channels))
-	g.Label(next)
+	g.registers(channels, register, func() {
+		for _, p := range at {
+			g.ADDQ(operand.U32(4*g.lanes), p)
+		}
+		if half {
+			g.ADDQ(operand.U32(2*g.lanes), to)
+		} else {
+			g.ADDQ(operand.U32(4*g.lanes), to)
+		}
+	}, func() {})
 	t = g.GP64()
 	g.MOVQ(nearAt, t)
 	g.LEAQ(mem{Base: t, Index: cs, Scale: uint8(2 * pairs)}, t)
