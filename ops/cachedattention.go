@@ -2,12 +2,13 @@ package ops
 
 import (
 	"math"
+	"slices"
 
 	"fovea/internal/kernel"
 )
 
 // Past is a stretch of keys and values, [N, G·K] each, of a text that is being read or written: as float32 or as bfloat16, which
-// is widened head by head when it is looked at.
+// several queries at once widen head by head.
 type Past struct {
 	K, V         []float32
 	HalfK, HalfV []uint16
@@ -53,6 +54,9 @@ func CachedAttention(q *Value, heads, groups int, scale, limit float32, runs []R
 			n += p.len() / (groups * kd)
 		}
 		c := cached{q, y, r, heads, groups, kd, n - r.Rows, scale, limit}
+		if r.Rows == 1 && c.row() {
+			continue
+		}
 		for from := 0; from < r.Rows; from += queryRows {
 			c.rows(from, min(from+queryRows, r.Rows))
 		}
@@ -67,6 +71,27 @@ type cached struct {
 	heads, groups, kd int
 	before            int // tokens before the run
 	scale, limit      float32
+}
+
+// row computes a run of one query whose text is held in two bytes, and reports whether it is one.
+func (c *cached) row() bool {
+	if !kernel.AttendsRow(c.kd) || slices.ContainsFunc(c.r.Text, func(p Past) bool { return p.HalfK == nil }) {
+		return false
+	}
+	d, w := c.heads*c.kd, c.groups*c.kd
+	lo, hi := c.r.sees(c.before)
+	var stretches [4]kernel.Stretch // more of them are a list on the heap
+	text, at := stretches[:0], 0
+	for _, p := range c.r.Text {
+		n := p.len() / w
+		if a, b := max(lo, at)-at, min(hi, at+n)-at; a < b {
+			text = append(text, kernel.Stretch{K: p.HalfK[a*w : b*w], V: p.HalfV[a*w : b*w]})
+		}
+		at += n
+	}
+	row := c.r.Row * d
+	kernel.AttendRow(c.q.Tape().Work, kernel.RowAttention{Q: c.q.Data[row : row+d], Y: c.y.Data[row : row+d], Heads: c.heads, Groups: c.groups, K: c.kd, Scale: c.scale, Limit: c.limit}, text)
+	return true
 }
 
 // rows computes queries [from, to) of the run. The heads of a group are stacked, head after head, when there is one query.

@@ -108,3 +108,38 @@ func TestCachedAttention(t *testing.T) {
 		})
 	}
 }
+
+// TestCachedAttentionHalf: a text in two bytes is looked at as the same one in four, by one query, which goes another way, and by two.
+func TestCachedAttentionHalf(t *testing.T) {
+	for _, c := range []struct {
+		stretches            []int
+		rows, prefix, window int
+		limit                float32
+	}{
+		{stretches: []int{9, 1}, rows: 1},
+		{stretches: []int{40, 30, 2, 1, 1, 1}, rows: 1, limit: 2},
+		{stretches: []int{40, 30, 2}, rows: 1, window: 5},
+		{stretches: []int{40, 30, 2}, rows: 1, window: 1},
+		{stretches: []int{8}, rows: 1, prefix: 3, window: 2},
+		{stretches: []int{9, 2}, rows: 2, window: 3},
+	} {
+		t.Run(fmt.Sprint(c), func(t *testing.T) {
+			const heads, groups, kd = 6, 2, 32
+			rng := rand.New(rand.NewPCG(3, 4))
+			half := Run{Row: 1, Rows: c.rows, Prefix: c.prefix, Window: c.window}
+			full := half
+			for _, n := range c.stretches {
+				p := Past{HalfK: make([]uint16, n*groups*kd), HalfV: make([]uint16, n*groups*kd)}
+				wide := Past{K: param(rng, n, groups*kd).Data, V: param(rng, n, groups*kd).Data}
+				kernel.ToBF16(p.HalfK, wide.K)
+				kernel.ToBF16(p.HalfV, wide.V)
+				kernel.FromBF16(wide.K, p.HalfK)
+				kernel.FromBF16(wide.V, p.HalfV)
+				half.Text, full.Text = append(half.Text, p), append(full.Text, wide)
+			}
+			tape := autograd.NewTape(kernel.NewWork(nil), 0, false)
+			q := tape.Input(param(rng, c.rows+1, heads*kd).Data, c.rows+1, heads*kd)
+			near(t, CachedAttention(q, heads, groups, .2, c.limit, []Run{half}).Data[heads*kd:], CachedAttention(q, heads, groups, .2, c.limit, []Run{full}).Data[heads*kd:])
+		})
+	}
+}

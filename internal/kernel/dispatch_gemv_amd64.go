@@ -107,3 +107,34 @@ func gemvBF16(m int, y []float32, x []float32, w []uint16, n, k, ldw, ldy, ldx i
 	}
 	gemvGeneric(m, y, x, Rows{BF16: w}, n, k, ldw, ldy, ldx)
 }
+
+// mixBF16 mixes for m rows.
+func mixBF16(m int, y, s []float32, v []uint16, n, k, ldv, ldy, lds int) {
+	if useAVX512 {
+		switch m {
+		case 1:
+			mixBF161AVX512(y, s, v, n, k, ldv, ldy, lds)
+		case 2:
+			mixBF162AVX512(y, s, v, n, k, ldv, ldy, lds)
+		case 3:
+			mixBF163AVX512(y, s, v, n, k, ldv, ldy, lds)
+		case 4:
+			mixBF164AVX512(y, s, v, n, k, ldv, ldy, lds)
+		}
+		return
+	}
+	if useAVX2 {
+		switch m {
+		case 1:
+			mixBF161AVX2(y, s, v, n, k, ldv, ldy, lds)
+		case 2:
+			mixBF162AVX2(y, s, v, n, k, ldv, ldy, lds)
+		case 3:
+			mixBF163AVX2(y, s, v, n, k, ldv, ldy, lds)
+		case 4:
+			mixBF164AVX2(y, s, v, n, k, ldv, ldy, lds)
+		}
+		return
+	}
+	mixBF16Generic(m, y, s, v, n, k, ldv, ldy, lds)
+}

@@ -218,3 +218,15 @@ func gemvGeneric(m int, y, x []float32, r Rows, n, k, ldw, ldy, ldx int) {
 		}
 	}
 }
+
+// mixBF16Generic adds Σ s[j·lds+t]·v[t·ldv+l] over t < n to y[j·ldy+l], m rows j, l < k.
+func mixBF16Generic(m int, y, s []float32, v []uint16, n, k, ldv, ldy, lds int) {
+	for j := range m {
+		row := y[j*ldy : j*ldy+k]
+		for t, p := range s[j*lds : j*lds+n] {
+			for l, b := range v[t*ldv : t*ldv+k] {
+				row[l] += p * math.Float32frombits(uint32(b)<<16)
+			}
+		}
+	}
+}

@@ -1253,3 +1253,391 @@ out56:
 	JNZ          row54
 	VZEROUPPER
 	RET
+
+// func mixBF161AVX2(y []float32, s []float32, v []uint16, n int, k int, ldv int, ldy int, lds int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·mixBF161AVX2(SB), NOSPLIT, $0-112
+	MOVQ y_base+0(FP), AX
+	MOVQ s_base+24(FP), CX
+	MOVQ v_base+48(FP), DX
+	MOVQ n+72(FP), BX
+	MOVQ k+80(FP), SI
+	MOVQ ldv+88(FP), DI
+	MOVQ ldy+96(FP), R8
+	MOVQ lds+104(FP), R9
+	SHLQ $0x02, R8
+	SHLQ $0x02, R9
+	ADDQ DI, DI
+
+block57:
+	CMPQ    SI, $0x00000010
+	JLT     out59
+	MOVQ    AX, R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	XORQ    R8, R8
+	MOVQ    DX, R9
+
+loop58:
+	VPMOVZXWD    (R9), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VPMOVZXWD    16(R9), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS (CX)(R8*4), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         DI, R9
+	INCQ         R8
+	CMPQ         R8, BX
+	JLT          loop58
+	MOVQ         AX, R8
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 32(R8)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x00000010, SI
+	JMP          block57
+
+out59:
+block60:
+	CMPQ    SI, $0x00000008
+	JLT     out62
+	MOVQ    AX, R8
+	VMOVUPS (R8), Y0
+	XORQ    R8, R8
+	MOVQ    DX, R9
+
+loop61:
+	VPMOVZXWD    (R9), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VBROADCASTSS (CX)(R8*4), Y2
+	VFMADD231PS  Y1, Y2, Y0
+	ADDQ         DI, R9
+	INCQ         R8
+	CMPQ         R8, BX
+	JLT          loop61
+	MOVQ         AX, R8
+	VMOVUPS      Y0, (R8)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000010, DX
+	SUBQ         $0x00000008, SI
+	JMP          block60
+
+out62:
+	VZEROUPPER
+	RET
+
+// func mixBF162AVX2(y []float32, s []float32, v []uint16, n int, k int, ldv int, ldy int, lds int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·mixBF162AVX2(SB), NOSPLIT, $0-112
+	MOVQ y_base+0(FP), AX
+	MOVQ s_base+24(FP), CX
+	MOVQ v_base+48(FP), DX
+	MOVQ n+72(FP), BX
+	MOVQ k+80(FP), SI
+	MOVQ ldv+88(FP), DI
+	MOVQ ldy+96(FP), R8
+	MOVQ lds+104(FP), R9
+	SHLQ $0x02, R8
+	SHLQ $0x02, R9
+	ADDQ DI, DI
+	LEAQ (CX)(R9*1), R9
+
+block63:
+	CMPQ    SI, $0x00000010
+	JLT     out65
+	MOVQ    AX, R10
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+	ADDQ    R8, R10
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y3
+	XORQ    R10, R10
+	MOVQ    DX, R11
+
+loop64:
+	VPMOVZXWD    (R11), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VPMOVZXWD    16(R11), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VBROADCASTSS (CX)(R10*4), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (R9)(R10*4), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	ADDQ         DI, R11
+	INCQ         R10
+	CMPQ         R10, BX
+	JLT          loop64
+	MOVQ         AX, R10
+	VMOVUPS      Y0, (R10)
+	VMOVUPS      Y1, 32(R10)
+	ADDQ         R8, R10
+	VMOVUPS      Y2, (R10)
+	VMOVUPS      Y3, 32(R10)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x00000010, SI
+	JMP          block63
+
+out65:
+block66:
+	CMPQ    SI, $0x00000008
+	JLT     out68
+	MOVQ    AX, R10
+	VMOVUPS (R10), Y0
+	ADDQ    R8, R10
+	VMOVUPS (R10), Y1
+	XORQ    R10, R10
+	MOVQ    DX, R11
+
+loop67:
+	VPMOVZXWD    (R11), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VBROADCASTSS (CX)(R10*4), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS (R9)(R10*4), Y3
+	VFMADD231PS  Y2, Y3, Y1
+	ADDQ         DI, R11
+	INCQ         R10
+	CMPQ         R10, BX
+	JLT          loop67
+	MOVQ         AX, R10
+	VMOVUPS      Y0, (R10)
+	ADDQ         R8, R10
+	VMOVUPS      Y1, (R10)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000010, DX
+	SUBQ         $0x00000008, SI
+	JMP          block66
+
+out68:
+	VZEROUPPER
+	RET
+
+// func mixBF163AVX2(y []float32, s []float32, v []uint16, n int, k int, ldv int, ldy int, lds int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·mixBF163AVX2(SB), NOSPLIT, $0-112
+	MOVQ y_base+0(FP), AX
+	MOVQ s_base+24(FP), CX
+	MOVQ v_base+48(FP), DX
+	MOVQ n+72(FP), BX
+	MOVQ k+80(FP), SI
+	MOVQ ldv+88(FP), DI
+	MOVQ ldy+96(FP), R8
+	MOVQ lds+104(FP), R9
+	SHLQ $0x02, R8
+	SHLQ $0x02, R9
+	ADDQ DI, DI
+	LEAQ (CX)(R9*1), R10
+	LEAQ (R10)(R9*1), R9
+
+block69:
+	CMPQ    SI, $0x00000010
+	JLT     out71
+	MOVQ    AX, R11
+	VMOVUPS (R11), Y0
+	VMOVUPS 32(R11), Y1
+	ADDQ    R8, R11
+	VMOVUPS (R11), Y2
+	VMOVUPS 32(R11), Y3
+	ADDQ    R8, R11
+	VMOVUPS (R11), Y4
+	VMOVUPS 32(R11), Y5
+	XORQ    R11, R11
+	MOVQ    DX, R12
+
+loop70:
+	VPMOVZXWD    (R12), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VPMOVZXWD    16(R12), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VBROADCASTSS (CX)(R11*4), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS (R10)(R11*4), Y8
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS (R9)(R11*4), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	ADDQ         DI, R12
+	INCQ         R11
+	CMPQ         R11, BX
+	JLT          loop70
+	MOVQ         AX, R11
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y1, 32(R11)
+	ADDQ         R8, R11
+	VMOVUPS      Y2, (R11)
+	VMOVUPS      Y3, 32(R11)
+	ADDQ         R8, R11
+	VMOVUPS      Y4, (R11)
+	VMOVUPS      Y5, 32(R11)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x00000010, SI
+	JMP          block69
+
+out71:
+block72:
+	CMPQ    SI, $0x00000008
+	JLT     out74
+	MOVQ    AX, R11
+	VMOVUPS (R11), Y0
+	ADDQ    R8, R11
+	VMOVUPS (R11), Y1
+	ADDQ    R8, R11
+	VMOVUPS (R11), Y2
+	XORQ    R11, R11
+	MOVQ    DX, R12
+
+loop73:
+	VPMOVZXWD    (R12), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VBROADCASTSS (CX)(R11*4), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS (R10)(R11*4), Y4
+	VFMADD231PS  Y3, Y4, Y1
+	VBROADCASTSS (R9)(R11*4), Y4
+	VFMADD231PS  Y3, Y4, Y2
+	ADDQ         DI, R12
+	INCQ         R11
+	CMPQ         R11, BX
+	JLT          loop73
+	MOVQ         AX, R11
+	VMOVUPS      Y0, (R11)
+	ADDQ         R8, R11
+	VMOVUPS      Y1, (R11)
+	ADDQ         R8, R11
+	VMOVUPS      Y2, (R11)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000010, DX
+	SUBQ         $0x00000008, SI
+	JMP          block72
+
+out74:
+	VZEROUPPER
+	RET
+
+// func mixBF164AVX2(y []float32, s []float32, v []uint16, n int, k int, ldv int, ldy int, lds int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·mixBF164AVX2(SB), NOSPLIT, $0-112
+	MOVQ y_base+0(FP), AX
+	MOVQ s_base+24(FP), CX
+	MOVQ v_base+48(FP), DX
+	MOVQ n+72(FP), BX
+	MOVQ k+80(FP), SI
+	MOVQ ldv+88(FP), DI
+	MOVQ ldy+96(FP), R8
+	MOVQ lds+104(FP), R9
+	SHLQ $0x02, R8
+	SHLQ $0x02, R9
+	ADDQ DI, DI
+	LEAQ (CX)(R9*1), R10
+	LEAQ (R10)(R9*1), R11
+	LEAQ (R11)(R9*1), R9
+
+block75:
+	CMPQ    SI, $0x00000010
+	JLT     out77
+	MOVQ    AX, R12
+	VMOVUPS (R12), Y0
+	VMOVUPS 32(R12), Y1
+	ADDQ    R8, R12
+	VMOVUPS (R12), Y2
+	VMOVUPS 32(R12), Y3
+	ADDQ    R8, R12
+	VMOVUPS (R12), Y4
+	VMOVUPS 32(R12), Y5
+	ADDQ    R8, R12
+	VMOVUPS (R12), Y6
+	VMOVUPS 32(R12), Y7
+	XORQ    R12, R12
+	MOVQ    DX, R13
+
+loop76:
+	VPMOVZXWD    (R13), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VPMOVZXWD    16(R13), Y9
+	VPSLLD       $0x10, Y9, Y9
+	VBROADCASTSS (CX)(R12*4), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (R10)(R12*4), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS (R11)(R12*4), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS (R9)(R12*4), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         DI, R13
+	INCQ         R12
+	CMPQ         R12, BX
+	JLT          loop76
+	MOVQ         AX, R12
+	VMOVUPS      Y0, (R12)
+	VMOVUPS      Y1, 32(R12)
+	ADDQ         R8, R12
+	VMOVUPS      Y2, (R12)
+	VMOVUPS      Y3, 32(R12)
+	ADDQ         R8, R12
+	VMOVUPS      Y4, (R12)
+	VMOVUPS      Y5, 32(R12)
+	ADDQ         R8, R12
+	VMOVUPS      Y6, (R12)
+	VMOVUPS      Y7, 32(R12)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x00000010, SI
+	JMP          block75
+
+out77:
+block78:
+	CMPQ    SI, $0x00000008
+	JLT     out80
+	MOVQ    AX, R12
+	VMOVUPS (R12), Y0
+	ADDQ    R8, R12
+	VMOVUPS (R12), Y1
+	ADDQ    R8, R12
+	VMOVUPS (R12), Y2
+	ADDQ    R8, R12
+	VMOVUPS (R12), Y3
+	XORQ    R12, R12
+	MOVQ    DX, R13
+
+loop79:
+	VPMOVZXWD    (R13), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VBROADCASTSS (CX)(R12*4), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS (R10)(R12*4), Y5
+	VFMADD231PS  Y4, Y5, Y1
+	VBROADCASTSS (R11)(R12*4), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS (R9)(R12*4), Y5
+	VFMADD231PS  Y4, Y5, Y3
+	ADDQ         DI, R13
+	INCQ         R12
+	CMPQ         R12, BX
+	JLT          loop79
+	MOVQ         AX, R12
+	VMOVUPS      Y0, (R12)
+	ADDQ         R8, R12
+	VMOVUPS      Y1, (R12)
+	ADDQ         R8, R12
+	VMOVUPS      Y2, (R12)
+	ADDQ         R8, R12
+	VMOVUPS      Y3, (R12)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000010, DX
+	SUBQ         $0x00000008, SI
+	JMP          block78
+
+out80:
+	VZEROUPPER
+	RET

@@ -42,3 +42,15 @@ func gemvBF163AVX512(y []float32, x []float32, w []uint16, n int, k int, ldw int
 
 //go:noescape
 func gemvBF164AVX512(y []float32, x []float32, w []uint16, n int, k int, ldw int, ldy int, ldx int)
+
+//go:noescape
+func mixBF161AVX512(y []float32, s []float32, v []uint16, n int, k int, ldv int, ldy int, lds int)
+
+//go:noescape
+func mixBF162AVX512(y []float32, s []float32, v []uint16, n int, k int, ldv int, ldy int, lds int)
+
+//go:noescape
+func mixBF163AVX512(y []float32, s []float32, v []uint16, n int, k int, ldv int, ldy int, lds int)
+
+//go:noescape
+func mixBF164AVX512(y []float32, s []float32, v []uint16, n int, k int, ldv int, ldy int, lds int)

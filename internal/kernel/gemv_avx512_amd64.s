@@ -1048,3 +1048,391 @@ out50:
 	JNZ           row48
 	VZEROUPPER
 	RET
+
+// func mixBF161AVX512(y []float32, s []float32, v []uint16, n int, k int, ldv int, ldy int, lds int)
+// Requires: AVX, AVX512F
+TEXT ·mixBF161AVX512(SB), NOSPLIT, $0-112
+	MOVQ y_base+0(FP), AX
+	MOVQ s_base+24(FP), CX
+	MOVQ v_base+48(FP), DX
+	MOVQ n+72(FP), BX
+	MOVQ k+80(FP), SI
+	MOVQ ldv+88(FP), DI
+	MOVQ ldy+96(FP), R8
+	MOVQ lds+104(FP), R9
+	SHLQ $0x02, R8
+	SHLQ $0x02, R9
+	ADDQ DI, DI
+
+block51:
+	CMPQ    SI, $0x00000020
+	JLT     out53
+	MOVQ    AX, R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	XORQ    R8, R8
+	MOVQ    DX, R9
+
+loop52:
+	VPMOVZXWD    (R9), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VPMOVZXWD    32(R9), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VBROADCASTSS (CX)(R8*4), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VFMADD231PS  Z3, Z4, Z1
+	ADDQ         DI, R9
+	INCQ         R8
+	CMPQ         R8, BX
+	JLT          loop52
+	MOVQ         AX, R8
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x00000020, SI
+	JMP          block51
+
+out53:
+block54:
+	CMPQ    SI, $0x00000010
+	JLT     out56
+	MOVQ    AX, R8
+	VMOVUPS (R8), Z0
+	XORQ    R8, R8
+	MOVQ    DX, R9
+
+loop55:
+	VPMOVZXWD    (R9), Z1
+	VPSLLD       $0x10, Z1, Z1
+	VBROADCASTSS (CX)(R8*4), Z2
+	VFMADD231PS  Z1, Z2, Z0
+	ADDQ         DI, R9
+	INCQ         R8
+	CMPQ         R8, BX
+	JLT          loop55
+	MOVQ         AX, R8
+	VMOVUPS      Z0, (R8)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x00000010, SI
+	JMP          block54
+
+out56:
+	VZEROUPPER
+	RET
+
+// func mixBF162AVX512(y []float32, s []float32, v []uint16, n int, k int, ldv int, ldy int, lds int)
+// Requires: AVX, AVX512F
+TEXT ·mixBF162AVX512(SB), NOSPLIT, $0-112
+	MOVQ y_base+0(FP), AX
+	MOVQ s_base+24(FP), CX
+	MOVQ v_base+48(FP), DX
+	MOVQ n+72(FP), BX
+	MOVQ k+80(FP), SI
+	MOVQ ldv+88(FP), DI
+	MOVQ ldy+96(FP), R8
+	MOVQ lds+104(FP), R9
+	SHLQ $0x02, R8
+	SHLQ $0x02, R9
+	ADDQ DI, DI
+	LEAQ (CX)(R9*1), R9
+
+block57:
+	CMPQ    SI, $0x00000020
+	JLT     out59
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	ADDQ    R8, R10
+	VMOVUPS (R10), Z2
+	VMOVUPS 64(R10), Z3
+	XORQ    R10, R10
+	MOVQ    DX, R11
+
+loop58:
+	VPMOVZXWD    (R11), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VPMOVZXWD    32(R11), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VBROADCASTSS (CX)(R10*4), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS (R9)(R10*4), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	ADDQ         DI, R11
+	INCQ         R10
+	CMPQ         R10, BX
+	JLT          loop58
+	MOVQ         AX, R10
+	VMOVUPS      Z0, (R10)
+	VMOVUPS      Z1, 64(R10)
+	ADDQ         R8, R10
+	VMOVUPS      Z2, (R10)
+	VMOVUPS      Z3, 64(R10)
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x00000020, SI
+	JMP          block57
+
+out59:
+block60:
+	CMPQ    SI, $0x00000010
+	JLT     out62
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	ADDQ    R8, R10
+	VMOVUPS (R10), Z1
+	XORQ    R10, R10
+	MOVQ    DX, R11
+
+loop61:
+	VPMOVZXWD    (R11), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VBROADCASTSS (CX)(R10*4), Z3
+	VFMADD231PS  Z2, Z3, Z0
+	VBROADCASTSS (R9)(R10*4), Z3
+	VFMADD231PS  Z2, Z3, Z1
+	ADDQ         DI, R11
+	INCQ         R10
+	CMPQ         R10, BX
+	JLT          loop61
+	MOVQ         AX, R10
+	VMOVUPS      Z0, (R10)
+	ADDQ         R8, R10
+	VMOVUPS      Z1, (R10)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x00000010, SI
+	JMP          block60
+
+out62:
+	VZEROUPPER
+	RET
+
+// func mixBF163AVX512(y []float32, s []float32, v []uint16, n int, k int, ldv int, ldy int, lds int)
+// Requires: AVX, AVX512F
+TEXT ·mixBF163AVX512(SB), NOSPLIT, $0-112
+	MOVQ y_base+0(FP), AX
+	MOVQ s_base+24(FP), CX
+	MOVQ v_base+48(FP), DX
+	MOVQ n+72(FP), BX
+	MOVQ k+80(FP), SI
+	MOVQ ldv+88(FP), DI
+	MOVQ ldy+96(FP), R8
+	MOVQ lds+104(FP), R9
+	SHLQ $0x02, R8
+	SHLQ $0x02, R9
+	ADDQ DI, DI
+	LEAQ (CX)(R9*1), R10
+	LEAQ (R10)(R9*1), R9
+
+block63:
+	CMPQ    SI, $0x00000020
+	JLT     out65
+	MOVQ    AX, R11
+	VMOVUPS (R11), Z0
+	VMOVUPS 64(R11), Z1
+	ADDQ    R8, R11
+	VMOVUPS (R11), Z2
+	VMOVUPS 64(R11), Z3
+	ADDQ    R8, R11
+	VMOVUPS (R11), Z4
+	VMOVUPS 64(R11), Z5
+	XORQ    R11, R11
+	MOVQ    DX, R12
+
+loop64:
+	VPMOVZXWD    (R12), Z6
+	VPSLLD       $0x10, Z6, Z6
+	VPMOVZXWD    32(R12), Z7
+	VPSLLD       $0x10, Z7, Z7
+	VBROADCASTSS (CX)(R11*4), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS (R10)(R11*4), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS (R9)(R11*4), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	ADDQ         DI, R12
+	INCQ         R11
+	CMPQ         R11, BX
+	JLT          loop64
+	MOVQ         AX, R11
+	VMOVUPS      Z0, (R11)
+	VMOVUPS      Z1, 64(R11)
+	ADDQ         R8, R11
+	VMOVUPS      Z2, (R11)
+	VMOVUPS      Z3, 64(R11)
+	ADDQ         R8, R11
+	VMOVUPS      Z4, (R11)
+	VMOVUPS      Z5, 64(R11)
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x00000020, SI
+	JMP          block63
+
+out65:
+block66:
+	CMPQ    SI, $0x00000010
+	JLT     out68
+	MOVQ    AX, R11
+	VMOVUPS (R11), Z0
+	ADDQ    R8, R11
+	VMOVUPS (R11), Z1
+	ADDQ    R8, R11
+	VMOVUPS (R11), Z2
+	XORQ    R11, R11
+	MOVQ    DX, R12
+
+loop67:
+	VPMOVZXWD    (R12), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VBROADCASTSS (CX)(R11*4), Z4
+	VFMADD231PS  Z3, Z4, Z0
+	VBROADCASTSS (R10)(R11*4), Z4
+	VFMADD231PS  Z3, Z4, Z1
+	VBROADCASTSS (R9)(R11*4), Z4
+	VFMADD231PS  Z3, Z4, Z2
+	ADDQ         DI, R12
+	INCQ         R11
+	CMPQ         R11, BX
+	JLT          loop67
+	MOVQ         AX, R11
+	VMOVUPS      Z0, (R11)
+	ADDQ         R8, R11
+	VMOVUPS      Z1, (R11)
+	ADDQ         R8, R11
+	VMOVUPS      Z2, (R11)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x00000010, SI
+	JMP          block66
+
+out68:
+	VZEROUPPER
+	RET
+
+// func mixBF164AVX512(y []float32, s []float32, v []uint16, n int, k int, ldv int, ldy int, lds int)
+// Requires: AVX, AVX512F
+TEXT ·mixBF164AVX512(SB), NOSPLIT, $0-112
+	MOVQ y_base+0(FP), AX
+	MOVQ s_base+24(FP), CX
+	MOVQ v_base+48(FP), DX
+	MOVQ n+72(FP), BX
+	MOVQ k+80(FP), SI
+	MOVQ ldv+88(FP), DI
+	MOVQ ldy+96(FP), R8
+	MOVQ lds+104(FP), R9
+	SHLQ $0x02, R8
+	SHLQ $0x02, R9
+	ADDQ DI, DI
+	LEAQ (CX)(R9*1), R10
+	LEAQ (R10)(R9*1), R11
+	LEAQ (R11)(R9*1), R9
+
+block69:
+	CMPQ    SI, $0x00000020
+	JLT     out71
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	VMOVUPS 64(R12), Z1
+	ADDQ    R8, R12
+	VMOVUPS (R12), Z2
+	VMOVUPS 64(R12), Z3
+	ADDQ    R8, R12
+	VMOVUPS (R12), Z4
+	VMOVUPS 64(R12), Z5
+	ADDQ    R8, R12
+	VMOVUPS (R12), Z6
+	VMOVUPS 64(R12), Z7
+	XORQ    R12, R12
+	MOVQ    DX, R13
+
+loop70:
+	VPMOVZXWD    (R13), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VPMOVZXWD    32(R13), Z9
+	VPSLLD       $0x10, Z9, Z9
+	VBROADCASTSS (CX)(R12*4), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS (R10)(R12*4), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS (R11)(R12*4), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS (R9)(R12*4), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
+	ADDQ         DI, R13
+	INCQ         R12
+	CMPQ         R12, BX
+	JLT          loop70
+	MOVQ         AX, R12
+	VMOVUPS      Z0, (R12)
+	VMOVUPS      Z1, 64(R12)
+	ADDQ         R8, R12
+	VMOVUPS      Z2, (R12)
+	VMOVUPS      Z3, 64(R12)
+	ADDQ         R8, R12
+	VMOVUPS      Z4, (R12)
+	VMOVUPS      Z5, 64(R12)
+	ADDQ         R8, R12
+	VMOVUPS      Z6, (R12)
+	VMOVUPS      Z7, 64(R12)
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x00000020, SI
+	JMP          block69
+
+out71:
+block72:
+	CMPQ    SI, $0x00000010
+	JLT     out74
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	ADDQ    R8, R12
+	VMOVUPS (R12), Z1
+	ADDQ    R8, R12
+	VMOVUPS (R12), Z2
+	ADDQ    R8, R12
+	VMOVUPS (R12), Z3
+	XORQ    R12, R12
+	MOVQ    DX, R13
+
+loop73:
+	VPMOVZXWD    (R13), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VBROADCASTSS (CX)(R12*4), Z5
+	VFMADD231PS  Z4, Z5, Z0
+	VBROADCASTSS (R10)(R12*4), Z5
+	VFMADD231PS  Z4, Z5, Z1
+	VBROADCASTSS (R11)(R12*4), Z5
+	VFMADD231PS  Z4, Z5, Z2
+	VBROADCASTSS (R9)(R12*4), Z5
+	VFMADD231PS  Z4, Z5, Z3
+	ADDQ         DI, R13
+	INCQ         R12
+	CMPQ         R12, BX
+	JLT          loop73
+	MOVQ         AX, R12
+	VMOVUPS      Z0, (R12)
+	ADDQ         R8, R12
+	VMOVUPS      Z1, (R12)
+	ADDQ         R8, R12
+	VMOVUPS      Z2, (R12)
+	ADDQ         R8, R12
+	VMOVUPS      Z3, (R12)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x00000010, SI
+	JMP          block72
+
+out74:
+	VZEROUPPER
+	RET

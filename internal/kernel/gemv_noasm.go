@@ -17,6 +17,10 @@ func gemvBF16(m int, y, x []float32, w []uint16, n, k, ldw, ldy, ldx int) {
 	gemvGeneric(m, y, x, Rows{BF16: w}, n, k, ldw, ldy, ldx)
 }
 
+func mixBF16(m int, y, s []float32, v []uint16, n, k, ldv, ldy, lds int) {
+	mixBF16Generic(m, y, s, v, n, k, ldv, ldy, lds)
+}
+
 func quantize(dst []int8, x []float32) { quantizeGeneric(dst, x, len(x)) }
 
 func roundInt8(dst []int8, x []float32, inverse float32) { roundInt8Generic(dst, x, inverse) }

@@ -12,6 +12,7 @@ type Work struct {
 
 	few    few       // product of few rows under way, see MulRows
 	quant  quantized // see MulInt8
+	glance glance    // see AttendRow
 	forked forked    // see fork
 	share  func(i int)
 

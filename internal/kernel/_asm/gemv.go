@@ -40,6 +40,9 @@ func gemvFiles(files map[string][]byte) {
 					emit(kernel{l.kernel(m), rowsParams("float32", l.elem), "", func(g *gen) { g.gemvRows(m, l) }})
 				}
 			}
+			for m := 1; m <= fewPass; m++ {
+				emit(kernel{fmt.Sprintf("mixBF16%d", m), mixParams, "", func(g *gen) { g.mixRows(m) }})
+			}
 		}
 		f, err := g.Result()
 		if err != nil {
@@ -68,16 +71,24 @@ func dispatchRows() []byte {
 	for _, l := range layouts {
 		params := rowsParams("float32", l.elem)
 		fmt.Fprintf(&b, "\n// gemv%s multiplies m rows.\nfunc gemv%s(m int, %s) {\n", l.name, l.name, params)
-		for _, s := range sets {
-			fmt.Fprintf(&b, "if use%s {\nswitch m {\n", s.title)
-			for m := 1; m <= fewPass; m++ {
-				fmt.Fprintf(&b, "case %d:\n%s\n", m, kernel{params: params}.call(l.kernel(m)+s.title))
-			}
-			b.WriteString("}\nreturn\n}\n")
-		}
+		dispatchHeights(&b, params, l.kernel)
 		fmt.Fprintf(&b, "gemvGeneric(m, y, x, Rows{%s: w}, n, k, ldw, ldy, ldx)\n}\n", l.name)
 	}
+	fmt.Fprintf(&b, "\n// mixBF16 mixes for m rows.\nfunc mixBF16(m int, %s) {\n", mixParams)
+	dispatchHeights(&b, mixParams, func(m int) string { return fmt.Sprintf("mixBF16%d", m) })
+	b.WriteString("mixBF16Generic(m, y, s, v, n, k, ldv, ldy, lds)\n}\n")
 	return gofmt(b.Bytes())
+}
+
+// dispatchHeights writes calls of the kernel for m rows, where there is one.
+func dispatchHeights(b *bytes.Buffer, params string, name func(m int) string) {
+	for _, s := range sets {
+		fmt.Fprintf(b, "if use%s {\nswitch m {\n", s.title)
+		for m := 1; m <= fewPass; m++ {
+			fmt.Fprintf(b, "case %d:\n%s\n", m, kernel{params: params}.call(name(m)+s.title))
+		}
+		b.WriteString("}\nreturn\n}\n")
+	}
 }
 
 // layout is how a row-major matrix holds its weights. load returns the weights of one step, each register to be multiplied by
@@ -185,6 +196,86 @@ func (g *gen) gemvRows(m int, f layout) {
 	g.LEAQ(mem{Base: w, Index: ldw, Scale: uint8(f.size)}, w)
 	g.DECQ(n)
 	g.JNZ(ref(row))
+}
+
+const mixParams = "y, s []float32, v []uint16, n, k, ldv, ldy, lds int"
+
+// mixRows adds Σ s[j·lds+t]·v[t·ldv+l] over t < n to y[j·ldy+l], for m rows j and l < k, two registers of l at a time, then one. k is a
+// multiple of the lanes, and neither it nor n is 0.
+func (g *gen) mixRows(m int) {
+	y, s, v := g.list("y").base, g.list("s").base, g.list("v").base
+	n, k, ldv, ldy, lds := g.arg("n"), g.arg("k"), g.arg("ldv"), g.arg("ldy"), g.arg("lds")
+	for _, ld := range []gp{ldy, lds} {
+		g.SHLQ(imm(2), ld)
+	}
+	g.ADDQ(ldv, ldv)
+	rows := func(first, ld gp) []gp {
+		at := []gp{first}
+		for range m - 1 {
+			next := g.GP64()
+			g.LEAQ(mem{Base: at[len(at)-1], Index: ld, Scale: 1}, next)
+			at = append(at, next)
+		}
+		return at
+	}
+	ss := rows(s, lds)
+	i, from, to := g.GP64(), g.GP64(), g.GP64()
+	for _, u := range []int{2, 1} {
+		block, loop, out := g.label("block"), g.label("loop"), g.label("out")
+		g.Label(block)
+		g.CMPQ(k, operand.U32(u*g.lanes))
+		g.JLT(ref(out))
+		g.MOVQ(y, to)
+		sums := make([][]vec, m)
+		for j := range sums {
+			for r := range u {
+				sums[j] = append(sums[j], g.load(mem{Base: to, Disp: 4 * r * g.lanes}, nil))
+			}
+			if j < m-1 {
+				g.ADDQ(ldy, to)
+			}
+		}
+		g.XORQ(i, i)
+		g.MOVQ(v, from)
+		g.Label(loop)
+		var weights []vec
+		for r := range u {
+			weights = append(weights, g.bf16(mem{Base: from, Disp: 2 * r * g.lanes}))
+		}
+		for j := range m {
+			t := g.vec()
+			g.VBROADCASTSS(mem{Base: ss[j], Index: i, Scale: 4}, t)
+			for r := range u {
+				g.VFMADD231PS(weights[r], t, sums[j][r])
+			}
+		}
+		g.ADDQ(ldv, from)
+		g.INCQ(i)
+		g.CMPQ(i, n)
+		g.JLT(ref(loop))
+		g.MOVQ(y, to)
+		for j := range sums {
+			for r := range u {
+				g.store(sums[j][r], mem{Base: to, Disp: 4 * r * g.lanes}, nil)
+			}
+			if j < m-1 {
+				g.ADDQ(ldy, to)
+			}
+		}
+		g.ADDQ(operand.U32(4*u*g.lanes), y)
+		g.ADDQ(operand.U32(2*u*g.lanes), v)
+		g.SUBQ(operand.U32(u*g.lanes), k)
+		g.JMP(ref(block))
+		g.Label(out)
+	}
+}
+
+// bf16 returns bfloat16 in memory, one for each lane, as float32.
+func (g *gen) bf16(at mem) vec {
+	t := g.vec()
+	g.VPMOVZXWD(at, t)
+	g.VPSLLD(imm(16), t, t)
+	return t
 }
 
 // arg loads an int parameter.
