@@ -47,9 +47,6 @@ func (x *fixture) lessons(t *testing.T, net model.Learner) (out []*model.Prepare
 	for _, l := range all {
 		p, err := net.Prepare(l)
 		if err != nil {
-			if strings.Contains(err.Error(), "NaFlex") {
-				t.Skip(err)
-			}
 			t.Fatal(err)
 		}
 		out = append(out, p)

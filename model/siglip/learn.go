@@ -1,8 +1,6 @@
 package siglip
 
 import (
-	"errors"
-
 	"fovea/autograd"
 	"fovea/model"
 	"fovea/ops"
@@ -14,16 +12,16 @@ func (m *Model) Teaches() task.Set { return task.SetOf(task.Match) }
 
 // Prepare implements model.Learner.
 func (m *Model) Prepare(l model.Lesson) (*model.Prepared, error) {
-	if m.Flex != nil {
-		return nil, errors.New("siglip: a NaFlex model, which takes pictures in their own shape, cannot be trained here")
-	}
 	return model.Prepare(m, l, l.Answer, nil)
 }
 
 // Loss implements model.Learner: of every picture and every text of the batch the model is to say whether they belong together.
 func (m *Model) Loss(t *autograd.Tape, batch []*model.Prepared) *autograd.Value {
 	in := model.Inputs{}
-	for _, name := range []string{"pixel_values", "input_ids"} {
+	for _, name := range []string{"pixel_values", "pixel_attention_mask", "spatial_shapes", "input_ids"} {
+		if batch[0].Inputs[name] == nil { // the two in the middle are NaFlex's
+			continue
+		}
 		x := model.Batched(t, name, batch)
 		in.Put(name, x.Data, x.Shape...)
 	}
