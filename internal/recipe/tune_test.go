@@ -97,6 +97,7 @@ func TestTuningOverfits(t *testing.T) {
 		{"florence2", "ask", 200, "lr: 3e-3, replicas: 2", "s answers exact", .05},
 		{"clip", "match", 120, "lr: 2e-3", "s retrieval t2i_R@1", .05},
 		{"siglip", "match", 200, "lr: 2e-3", "s retrieval t2i_R@1", .15},
+		{"siglip2_naflex", "match", 300, "lr: 5e-3", "s retrieval t2i_R@1", .15},
 		{"smolvlm", "ask", 150, "lr: 2e-2, lora: 8", "", 1.5},
 	} {
 		t.Run(x.from+" "+x.keys, func(t *testing.T) {
