@@ -27,8 +27,8 @@ type evalOptions struct {
 	model, data string
 	names       string
 	tasks       []string
-	limit, size int
-	views       int
+	limit, skip int
+	size, views int
 }
 
 func (a *app) eval() *cobra.Command {
@@ -47,6 +47,7 @@ func (a *app) eval() *cobra.Command {
 	f.StringVar(&o.split, "split", "", "the part of the data set: val, test, … (default the only one, or train)")
 	f.StringArrayVar(&o.tasks, "task", []string{"all"}, "measure these tasks: classify, detect, segment, pose, ask, caption, match, all")
 	f.IntVar(&o.limit, "limit", 0, "use the first so many pictures (default all; of scenes 500)")
+	f.IntVar(&o.skip, "skip", 0, "leave out the first so many pictures of the data set, which were trained on; --limit counts from there")
 	f.IntVar(&o.size, "size", 0, "draw scenes of so many pixels a side (default as the model's pictures)")
 	f.IntVar(&o.views, "views", 1, viewsHelp)
 	f.StringVar(&o.names, "names", "", "a file of lines `CLASS TAB NAME` that give classes of the data set, and of a published model, other names")
@@ -70,6 +71,8 @@ func (a *app) runEval(ctx context.Context, o *evalOptions) error {
 		return usage("", "--size is %d, want 32 … %d, of scenes", o.size, maxSceneSize)
 	case o.views < 1 || o.views > imageproc.MaxViews:
 		return usage("", "--views is %d, want 1 … %d", o.views, imageproc.MaxViews)
+	case o.skip < 0 || o.skip > 0 && o.data == "scenes":
+		return usage("", "--skip is %d, want a number of pictures of a data set", o.skip)
 	case o.limit < 0 || o.limit > maxScenes:
 		return usage("", "--limit is %d, want at least 1", o.limit)
 	}
@@ -155,7 +158,13 @@ func (a *app) measured(ctx context.Context, o *evalOptions, names dataset.Names,
 // source opens the data set. Scenes are drawn at the size of the model's pictures, side, unless another is asked for.
 func (o *evalOptions) source(side int) (dataset.Source, error) {
 	if o.data != "scenes" {
-		return o.open(o.data)
+		src, err := o.open(o.data)
+		if err == nil && o.skip > 0 {
+			if src, err = dataset.Part(src, o.skip, 0); err != nil {
+				err = usage("", "--skip: %s", strings.TrimPrefix(err.Error(), "dataset: "))
+			}
+		}
+		return src, err
 	}
 	n := o.limit
 	if n == 0 {

@@ -3,8 +3,10 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"fovea/imageproc"
@@ -71,5 +73,19 @@ func TestEvalPublished(t *testing.T) {
 				t.Errorf("%s, %v; want %s in [0, 1]", b, err, c.metric)
 			}
 		})
+	}
+}
+
+// TestEvalSkip: pictures that were trained on are left out; leaving out all is an error.
+func TestEvalSkip(t *testing.T) {
+	data := labelled(t)
+	args := []string{"eval", "--model", filepath.Join(parityRoot(), "vit"), "--data", data, "--split", "val", "--task", "classify", "--skip"}
+	if got := string(command(t, append(args, "1")...)["images"]); got != "1" {
+		t.Errorf("%s pictures after the first of two", got)
+	}
+	for _, n := range []string{"2", "-1"} {
+		if code := Run(t.Context(), append(args, n), strings.NewReader(""), io.Discard, io.Discard); code != exitUsage {
+			t.Errorf("--skip %s: code %d", n, code)
+		}
 	}
 }
