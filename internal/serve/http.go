@@ -43,6 +43,7 @@ type call struct {
 	sent    int64
 	held    int64      // bytes of its body
 	read    bool       // its body has been read to the end
+	cancel  func()     // ends the time that its answer may take; nil before that has begun
 	code    string     // of the fault
 	model   string     // for the log
 	span    trace.Span // nil for what needs no trace
@@ -263,6 +264,9 @@ func (c *call) end() {
 		}
 	}
 	s.held.Add(-c.held)
+	if c.cancel != nil {
+		c.cancel()
+	}
 	c.endSpan()
 	took := time.Since(c.start)
 	s.metrics.active.Dec()
@@ -335,6 +339,8 @@ func (c *call) receive() ([]byte, error) {
 	}
 	c.read = true
 	_ = c.control.SetReadDeadline(time.Time{})
+	ctx, cancel := context.WithTimeout(c.r.Context(), s.cfg.Timeout)
+	c.r, c.cancel = c.r.WithContext(ctx), cancel
 	s.stage(c.r.Context(), "read", at, time.Now())
 	return b, nil
 }

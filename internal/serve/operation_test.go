@@ -261,3 +261,22 @@ func TestModelThatFails(t *testing.T) {
 		t.Error("two models of one name")
 	}
 }
+
+// The time of an answer begins when its request has been read, and ends it between two words.
+func TestTimeLimit(t *testing.T) {
+	_, url, gate := startSlow(t, 1, func(c *Config) { c.Timeout = time.Millisecond })
+	end := make(chan struct{})
+	defer close(end)
+	go func() {
+		for {
+			time.Sleep(20 * time.Millisecond) // a word
+			select {
+			case gate <- struct{}{}:
+			case <-end:
+				return
+			}
+		}
+	}()
+	jpg, _ := photo()
+	send(t, http.MethodPost, url+"/v1/caption", "", jpg).want(t, http.StatusServiceUnavailable, "error.code", "server.timeout")
+}
