@@ -122,8 +122,21 @@ var layouts = []layout{
 	}},
 }
 
-// prefetched is how far ahead of its use a weight is asked for, in bytes: the processor's own prefetching ends with the page.
-const prefetched = 2048
+// How far ahead of their use weights are asked for, in bytes, into the first and the second level of cache: the processor's own
+// prefetching ends with the page, and memory takes longer than the kilobyte that fits the first level beside all else.
+const (
+	soon  = 1024
+	later = 6144
+)
+
+// ahead asks for the weights that come after those at a place.
+func (g *gen) ahead(at mem) {
+	near, far := at, at
+	near.Disp += soon
+	far.Disp += later
+	g.PREFETCHT0(near)
+	g.PREFETCHT1(far)
+}
 
 // gemvRows sets y[j·ldy+i] = Σ w[i·ldw+l]·x[j·ldx+l] for l < k, m rows j and n rows i. k is a multiple of the elements of a
 // step, and neither it nor n is 0.
@@ -164,10 +177,8 @@ func (g *gen) gemvRows(m int, f layout) {
 		g.Label(loop)
 		for v := range u {
 			at := mem{Base: w, Index: i, Scale: uint8(f.size), Disp: v * step * f.size}
-			ahead := at
-			ahead.Disp += prefetched
 			if (v*step*f.size)%64 == 0 {
-				g.PREFETCHT0(ahead)
+				g.ahead(at)
 			}
 			for r, t := range f.load(g, at, fixed) {
 				for j := range m {

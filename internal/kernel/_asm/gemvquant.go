@@ -58,7 +58,7 @@ func (g *gen) gemvInt8(m int) {
 	g.MOVQ(k, lane)
 	step := 4 * g.lanes
 	block := func(r int) {
-		g.PREFETCHT0(mem{Base: w, Index: i, Scale: 1, Disp: prefetched})
+		g.ahead(mem{Base: w, Index: i, Scale: 1})
 		weights := g.load(mem{Base: w, Index: i, Scale: 1}, nil)
 		if g.lanes == 16 {
 			g.VPXORD(offset, weights, weights) // plus 128: without sign
@@ -155,7 +155,7 @@ func (g *gen) gemvInt4(m int) {
 		for c := range 4 {
 			at := mem{Base: w, Disp: 32 + 64*c + 32*h}
 			if h == 0 {
-				g.PREFETCHT0(mem{Base: w, Disp: 32 + 64*c + prefetched})
+				g.ahead(mem{Base: w, Disp: 32 + 64*c})
 			}
 			weights, a, b := g.load(at, nil), g.vec(), g.vec()
 			if g.lanes == 16 {
