@@ -40,10 +40,27 @@ func GemmBF16(w *Work, c, a Mat, b []uint16, ep Epilogue) {
 		w.multiply("GemmBF16", c, a, n, ep)
 		return
 	}
-	// Some columns at a time, so that the second-level cache still has their weights when they are multiplied by.
+	w.widened(c, a, b, fromBF16, widenedFloats, ep)
+}
+
+// GemmF16 is GemmBF16 by binary16, which is rounded to bfloat16. It reports false, and does nothing, on processors that multiply
+// bfloat16 no faster than float32, where weights are better widened and stay what they are.
+func GemmF16(w *Work, c, a Mat, b []uint16, ep Epilogue) bool {
+	same("GemmF16", len(b), c.Cols*a.Cols)
+	if _, ok := bf16Shape(); !ok {
+		return false
+	}
+	w.widened(c, a, b, fromF16, roundedFloats, ep)
+	return true
+}
+
+// widened multiplies by the transpose of a matrix b of two bytes an element, some columns at a time, which are widened, at most so many
+// elements, and rounded to bfloat16.
+func (w *Work) widened(c, a Mat, b []uint16, widen func(dst []float32, src []uint16), most int, ep Epilogue) {
+	n, k := c.Cols, a.Cols
 	was := w.bf16
 	w.bf16 = true
-	step := max(widenedFloats/max(k, 1), 1)
+	step := max(most/max(k, 1), 1)
 	for j := 0; j < n; j += step {
 		end := min(j+step, n)
 		part := ep
@@ -54,14 +71,19 @@ func GemmBF16(w *Work, c, a Mat, b []uint16, ep Epilogue) {
 			part.Residual = ep.Residual.Slice(0, c.Rows, j, end)
 		}
 		wide := grow(&w.wide, (end-j)*k)
-		fromBF16(wide, b[j*k:end*k])
+		widen(wide, b[j*k:end*k])
 		Gemm(w, c.Slice(0, c.Rows, j, end), a, M(wide, end-j, k).T(), part)
 	}
 	w.bf16 = was
 }
 
-// widenedFloats bounds the weights that GemmBF16 widens at a time: 256 KiB.
-const widenedFloats = 64 << 10
+const (
+	// widenedFloats bounds the weights that GemmBF16 widens at a time: 256 KiB, so that the second-level cache still has them when they are
+	// multiplied by.
+	widenedFloats = 64 << 10
+	// roundedFloats are those of GemmF16: 4 MiB, as the other side is rounded anew for each part.
+	roundedFloats = 1 << 20
+)
 
 func packPairs(w []uint16, n, k int, s tileShape) *Packed {
 	units := ceilDiv(k, 2)

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -192,6 +193,46 @@ func TestPackedFits(t *testing.T) {
 		for i, v := range x.Data {
 			if v != y.Data[i] {
 				t.Fatalf("element %d is %g, want %g", i, v, y.Data[i])
+			}
+		}
+	})
+}
+
+// TestGemmF16: the product by binary16 is that by the bfloat16 that it rounds to, in several parts, and where no instruction makes it
+// faster nothing is done.
+func TestGemmF16(t *testing.T) {
+	eachBF16(t, func(t *testing.T) {
+		const m, k = 30, 1024
+		for _, n := range []int{1, 40, roundedFloats/k + 9} {
+			a, ep := random(0, m, k, 1), Epilogue{Beta: 1, Bias: noise(n, 1, 3), Residual: random(1, m, n, 4)}
+			half, wide := make([]uint16, n*k), M(make([]float32, n*k), n, k)
+			for i := range half {
+				half[i] = uint16(0x2c00 + 0x8000*(i%2) + i*7919%0x1400) // sizes 1/16 … 2, both signs
+				wide.Data[i] = Float16(half[i])
+			}
+			start := noise(m*n, 1, 9)
+			y, tol := want(M(start, m, n), bf16(a), bf16(wide.T()), ep)
+			c := M(append([]float32(nil), start...), m, n)
+			w := NewWork(nil)
+			if _, ok := bf16Shape(); GemmF16(w, c, a, half, ep) != ok {
+				t.Fatalf("reports %v", !ok)
+			} else if !ok {
+				if !slices.Equal(c.Data, start) {
+					t.Fatal("did something")
+				}
+				return
+			}
+			for i, v := range c.Data {
+				if !(math.Abs(float64(v)-y[i]) <= tol[i]) {
+					t.Fatalf("%d columns: c[%d, %d] = %g, want %g ± %.1e", n, i/n, i%n, v, y[i], tol[i])
+				}
+			}
+			f := func() { GemmF16(w, c, a, half, Epilogue{}) }
+			if n := testing.AllocsPerRun(3, f); n != 0 {
+				t.Errorf("%g allocations", n)
+			}
+			if w.bf16 {
+				t.Error("other products are rounded from now on")
 			}
 		}
 	})
