@@ -1,0 +1,5 @@
+//go:build !race
+
+package unified
+
+const raced = false
