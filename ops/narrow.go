@@ -12,8 +12,8 @@ import (
 	"fovea/internal/memory"
 )
 
-// Narrow is a matrix [Out, In] of weights that take two bytes each, one, or half of one. Many rows are multiplied by bfloat16 and
-// by bytes as such, rounded to them themselves; else weights become float32 panel by panel, when they are multiplied by.
+// Narrow is a matrix [Out, In] of weights that take two bytes each, one, or half of one. Many rows are multiplied by bfloat16, by
+// binary16 rounded to it where that is faster, and by bytes as such, rounded to them themselves; else weights become float32 panel by panel, when they are multiplied by.
 type Narrow struct {
 	Out, In int
 

@@ -48,8 +48,8 @@ type Model struct {
 	Grow bool `yaml:"grow" json:"grow"`
 	// Backbone is a file that configs/lite0.py writes: pretrained convolutions in place of the model's own stem.
 	Backbone string `yaml:"backbone" json:"backbone,omitempty"`
-	// BackboneRate is the share of the learning rate, in [0, 1], at which pretrained convolutions learn; nil: a default. With few
-	// pictures 0, which leaves them as they are, is better than any other.
+	// BackboneRate is the share of the learning rate, in [0, 1], at which pretrained convolutions learn; nil: a default. 0
+	// leaves them as they are, which suits few pictures.
 	BackboneRate *float64 `yaml:"backbone_rate" json:"backbone_rate,omitempty"`
 	Vocab        string   `yaml:"vocab" json:"vocab"` // tokenizer.json; default: the shipped one
 }
