@@ -1,6 +1,7 @@
 package augment
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -82,6 +83,42 @@ func TestSpeaksOfColor(t *testing.T) {
 		if got := speaksOfColor(&c.p); got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
+	}
+}
+
+func TestDropWords(t *testing.T) {
+	const text = "a man in a red  hat"
+	rng := rand.New(rand.NewPCG(1, 2))
+	if got := DropWords(rng, text, 0); got != text {
+		t.Errorf("nothing dropped: %q", got)
+	}
+	if a, b := rng.Uint64(), rand.New(rand.NewPCG(1, 2)).Uint64(); a != b {
+		t.Error("a share of 0 draws a number, so that older runs would go on differently")
+	}
+	kept, words := 0, strings.Fields(text)
+	for range 2000 {
+		got := strings.Fields(DropWords(rng, text, .4))
+		kept += len(got)
+		at := 0
+		for _, w := range got { // in their order
+			for at < len(words) && words[at] != w {
+				at++
+			}
+			at++
+		}
+		if at > len(words) || len(got) == 0 {
+			t.Fatalf("%q of %q", got, text)
+		}
+	}
+	// Standard error .005; the one word that is always kept adds less than .001.
+	if share := float64(kept) / float64(2000*len(words)); share < .58 || share > .62 {
+		t.Errorf("%.3f of the words stay, want .6", share)
+	}
+	if got := DropWords(rng, text, 1); len(strings.Fields(got)) != 1 {
+		t.Errorf("all dropped: %q, want one word", got)
+	}
+	if got := DropWords(rng, " ", .5); got != "" {
+		t.Errorf("of nothing: %q", got)
 	}
 }
 

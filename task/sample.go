@@ -57,6 +57,7 @@ type Builder struct {
 	People    int // at most so many people asked for their joints
 	// CaptionShare and MatchShare are the shares of captioned pictures that are asked for their caption and matched with it.
 	CaptionShare, MatchShare float64
+	DropWords                float64 // share of the words that a caption loses before it is matched (augment.DropWords)
 	Joints                   []int32 // names of the joints in COCO17's order
 	Tasks                    Set
 }
@@ -100,7 +101,7 @@ func (b *Builder) Build(img *imageproc.RGB, p *annotation.Picture, has Has, src 
 			s.Groups = append(s.Groups, CaptionExample(b.Vocab, p.Captions[rng.IntN(n)]))
 		}
 		if src.Tasks.Has(Match) && rng.Float64() < b.MatchShare {
-			s.Groups = append(s.Groups, MatchPrompt(b.Vocab, p.Captions[rng.IntN(n)]))
+			s.Groups = append(s.Groups, MatchPrompt(b.Vocab, augment.DropWords(rng, p.Captions[rng.IntN(n)], b.DropWords)))
 		}
 	}
 	return s
