@@ -6,7 +6,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 
 	"go.yaml.in/yaml/v4"
 
@@ -100,13 +102,16 @@ type Train struct {
 	Precision   string  `yaml:"precision" json:"precision"` // f32, or bf16: products of rounded operands
 	LoRA        int     `yaml:"lora" json:"lora,omitempty"` // rank of adapters, which are trained in place of the blocks; 0: all weights are
 	Smooth      float64 `yaml:"label_smoothing" json:"label_smoothing"`
-	Seed        uint64  `yaml:"seed" json:"seed"`
-	EvalEvery   int     `yaml:"eval_every" json:"eval_every"`         // epochs
-	Snapshot    float64 `yaml:"snapshot_minutes" json:"-"`            // between snapshots
-	Questions   int     `yaml:"questions" json:"questions"`           // asked of a picture in a step, at most
-	People      int     `yaml:"people" json:"people"`                 // asked for their joints, at most
-	Captions    float64 `yaml:"caption_share" json:"caption_share"`   // of captioned pictures
-	Matches     float64 `yaml:"matching_share" json:"matching_share"` // of captioned pictures
+	Drop        float64 `yaml:"dropout" json:"dropout,omitempty"` // of a picture's and a text's features before they are matched
+	// Weights are of parts of the loss, by their names, in place of the defaults (unified.DefaultWeights).
+	Weights   map[string]float64 `yaml:"loss_weights" json:"loss_weights,omitempty"`
+	Seed      uint64             `yaml:"seed" json:"seed"`
+	EvalEvery int                `yaml:"eval_every" json:"eval_every"`         // epochs
+	Snapshot  float64            `yaml:"snapshot_minutes" json:"-"`            // between snapshots
+	Questions int                `yaml:"questions" json:"questions"`           // asked of a picture in a step, at most
+	People    int                `yaml:"people" json:"people"`                 // asked for their joints, at most
+	Captions  float64            `yaml:"caption_share" json:"caption_share"`   // of captioned pictures
+	Matches   float64            `yaml:"matching_share" json:"matching_share"` // of captioned pictures
 }
 
 // Default is what keys that are not given are set to.
@@ -199,9 +204,25 @@ func (c *Config) Check() error {
 	bad(t.LoRA >= 0 && t.LoRA <= 1024, "train.lora: rank %d, want 0 … 1024; 8 is usual", t.LoRA)
 	bad(t.LoRA == 0 || c.Model.From != "", "train.lora: adapters suit a trained model; name it in model.from")
 	bad(t.Smooth >= 0 && t.Smooth < 1, "train.label_smoothing: %g, want [0, 1)", t.Smooth)
+	bad(t.Drop >= 0 && t.Drop < 1, "train.dropout: %g, want a share in [0, 1)", t.Drop)
+	if _, err := t.weights(); err != nil {
+		errs = append(errs, err)
+	}
 	bad(t.Captions >= 0 && t.Captions <= 1 && t.Matches >= 0 && t.Matches <= 1, "train.caption_share and matching_share are shares, in [0, 1]")
 	errs = append(errs, c.Augment.Check())
 	return errors.Join(errs...)
+}
+
+// weights are those of the loss's parts.
+func (t *Train) weights() (unified.Weights, error) {
+	w := unified.DefaultWeights
+	w.Smooth, w.Drop = float32(t.Smooth), float32(t.Drop)
+	for _, part := range slices.Sorted(maps.Keys(t.Weights)) {
+		if err := w.Set(part, t.Weights[part]); err != nil {
+			return w, fmt.Errorf("train.loss_weights: %w", err)
+		}
+	}
+	return w, nil
 }
 
 // Tasks is one task, a list of them, or all.

@@ -25,8 +25,8 @@ func newObjective(m *unified.Model, w unified.Weights, replicas int) *objective 
 func (o *objective) Params() []*autograd.Param { return o.m.Params() }
 
 // Loss implements train.Objective.
-func (o *objective) Loss(t *autograd.Tape, samples []*task.Sample, _ *rand.Rand) (*autograd.Value, []train.Part) {
-	loss, parts := o.m.Loss(t, samples, o.weights, &o.scratch[t.Replica])
+func (o *objective) Loss(t *autograd.Tape, samples []*task.Sample, rng *rand.Rand) (*autograd.Value, []train.Part) {
+	loss, parts := o.m.Loss(t, samples, o.weights, rng, &o.scratch[t.Replica])
 	out := o.parts[t.Replica][:0]
 	for _, p := range parts {
 		out = append(out, train.Part{Name: p.Name, Value: p.Value, Weight: p.Weight})

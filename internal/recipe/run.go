@@ -93,8 +93,10 @@ func Open(c *Config, o Options) (*Run, error) {
 		return nil, err
 	}
 	t := c.Train
-	w := unified.DefaultWeights
-	w.Smooth = float32(t.Smooth)
+	w, err := t.weights()
+	if err != nil {
+		return nil, err
+	}
 	r.Loop = &train.Loop[*task.Sample]{
 		Objective: newObjective(r.Model, w, t.Replicas),
 		Optimizer: opt,

@@ -1,21 +1,61 @@
 package unified
 
 import (
+	"fmt"
+	"maps"
 	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
 
 	"fovea/autograd"
 	"fovea/ops"
 	"fovea/task"
 )
 
-// Weights of the loss's parts, as RECIPE-style experiments set them; a part that is not named counts 1.
+// Weights are what the parts of the loss count.
 type Weights struct {
 	Class, Coord, GIoU, Mask, JointHeat, JointCoord, JointL1, Seen, Ask, Caption, Mention, Classify, Match, Pixel, Dice float32
 	Smooth                                                                                                              float32 // label smoothing of words and classes
+	// Drop is the share of the features, [0, 1), that a picture and a text lose before they are placed in the joint space (dropout:
+	// Srivastava et al. 2014). A few hundred captions are else known by features that say nothing of other pictures.
+	Drop float32
 }
 
 // DefaultWeights are those that the shipped model was trained with.
 var DefaultWeights = Weights{Class: 1, Coord: .5, GIoU: 1, Mask: 1, JointHeat: 1, JointCoord: .5, JointL1: 5, Seen: .2, Ask: 2, Caption: .5, Mention: 1, Classify: .5, Match: .2, Pixel: 1, Dice: 1}
+
+// byPart finds the weight of a part of the loss by its name.
+var byPart = map[string]func(*Weights) *float32{
+	"object.class": func(w *Weights) *float32 { return &w.Class },
+	"object.box":   func(w *Weights) *float32 { return &w.Coord },
+	"object.giou":  func(w *Weights) *float32 { return &w.GIoU },
+	"object.mask":  func(w *Weights) *float32 { return &w.Mask },
+	"pose.heat":    func(w *Weights) *float32 { return &w.JointHeat },
+	"pose.coord":   func(w *Weights) *float32 { return &w.JointCoord },
+	"pose.l1":      func(w *Weights) *float32 { return &w.JointL1 },
+	"pose.seen":    func(w *Weights) *float32 { return &w.Seen },
+	"ask.word":     func(w *Weights) *float32 { return &w.Ask },
+	"ask.mention":  func(w *Weights) *float32 { return &w.Mention },
+	"caption.word": func(w *Weights) *float32 { return &w.Caption },
+	"classify":     func(w *Weights) *float32 { return &w.Classify },
+	"match":        func(w *Weights) *float32 { return &w.Match },
+	"pixel.class":  func(w *Weights) *float32 { return &w.Pixel },
+	"pixel.dice":   func(w *Weights) *float32 { return &w.Dice },
+}
+
+// Set gives a part of the loss another weight, a finite number of at least 0. Parts are named as the loss names them ("match").
+func (w *Weights) Set(part string, weight float64) error {
+	at, ok := byPart[part]
+	if !ok {
+		return fmt.Errorf("unified: the loss has no part %q; there are %s", part, strings.Join(slices.Sorted(maps.Keys(byPart)), ", "))
+	}
+	if !(weight >= 0 && weight <= 1e6) {
+		return fmt.Errorf("unified: the weight of %s is %g, want a number in [0, 1e6]", part, weight)
+	}
+	*at(w) = float32(weight)
+	return nil
+}
 
 // coordSigma is the width of a coordinate's target in bins: neighbouring bins are nearly right.
 const coordSigma = 1.5
@@ -49,8 +89,8 @@ type lossScratch struct {
 }
 
 // Loss runs a batch of samples forward and returns the weighted sum of all parts of the loss. The result and its parts
-// are valid until the tape is reset.
-func (m *Model) Loss(t *autograd.Tape, samples []*task.Sample, w Weights, sc *Scratch) (*Value, []Part) {
+// are valid until the tape is reset. rng draws what Weights.Drop drops; without Drop it may be nil.
+func (m *Model) Loss(t *autograd.Tape, samples []*task.Sample, w Weights, rng *rand.Rand, sc *Scratch) (*Value, []Part) {
 	s := &sc.loss
 	s.terms, s.weights, s.parts, s.prompts = s.terms[:0], s.weights[:0], s.parts[:0], s.prompts[:0]
 	for i, smp := range samples {
@@ -67,7 +107,7 @@ func (m *Model) Loss(t *autograd.Tape, samples []*task.Sample, w Weights, sc *Sc
 		m.pointLoss(t, h, feat, w, s)
 		m.wordLoss(t, h, w, s)
 		m.classifyLoss(t, h, samples, w, s)
-		m.matchLoss(t, h, w, s)
+		m.matchLoss(t, h, w, rng, s)
 	}
 	return ops.Sum(t, s.terms, s.weights), s.parts
 }

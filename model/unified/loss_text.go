@@ -2,6 +2,7 @@ package unified
 
 import (
 	"math"
+	"math/rand/v2"
 
 	"fovea/autograd"
 	"fovea/ops"
@@ -170,7 +171,7 @@ func (m *Model) classifyLoss(t *autograd.Tape, h Hidden, samples []*task.Sample,
 
 // matchLoss places pictures and their captions close together in the joint space. Texts that are equal word for word fit
 // each other's pictures too.
-func (m *Model) matchLoss(t *autograd.Tape, h Hidden, w Weights, s *lossScratch) {
+func (m *Model) matchLoss(t *autograd.Tape, h Hidden, w Weights, rng *rand.Rand, s *lossScratch) {
 	last, image := s.refs[6][:0], s.refs[7][:0]
 	texts := s.ints[7][:0] // prompt of each text
 	for i, p := range s.prompts {
@@ -191,9 +192,24 @@ func (m *Model) matchLoss(t *autograd.Tape, h Hidden, w Weights, s *lossScratch)
 			s.same = append(s.same, samePieces(s.prompts[i].Pieces, s.prompts[j].Pieces))
 		}
 	}
-	img := ops.Gather(t, image, m.imageVector(h.Tokens))
-	txt := m.textVector(ops.Gather(t, last, h.Text))
+	img := ops.Gather(t, image, m.imageVector(dropout(ops.MeanRows(h.Tokens, m.Config.Patches()), w.Drop, rng)))
+	txt := m.textVector(dropout(ops.Gather(t, last, h.Text), w.Drop, rng))
 	s.add("match", ops.SigmoidMatch(img, txt, t.Use(m.Readout.Scale), t.Use(m.Readout.Offset), s.same), w.Match)
+}
+
+// dropout sets each number of x to 0 with probability share, and makes the others larger by as much as keeps their mean.
+func dropout(x *Value, share float32, rng *rand.Rand) *Value {
+	if share == 0 {
+		return x
+	}
+	keep := x.Tape().New(false, len(x.Data))
+	for i := range keep.Data {
+		keep.Data[i] = 0
+		if rng.Float32() >= share {
+			keep.Data[i] = 1 / (1 - share)
+		}
+	}
+	return ops.Mul(x, keep)
 }
 
 func samePieces(a, b []task.Piece) bool {

@@ -163,7 +163,7 @@ func tidy(s string) string {
 // ImageVector places the picture in the joint space of pictures and texts: a unit vector.
 func (r *Runner) ImageVector(p *Picture) []float32 {
 	r.t.Reset()
-	return append([]float32(nil), r.m.imageVector(r.tokens(p)).Data...)
+	return append([]float32(nil), r.m.imageVector(ops.MeanRows(r.tokens(p), r.m.Config.Patches())).Data...)
 }
 
 // TextVector places a text in the joint space.

@@ -86,10 +86,8 @@ func tableLogits(l *nn.Dense, x, table *Value) *Value {
 	return ops.Linear(x.Tape().View(y, len(y.Data)/d, d), table, nil)
 }
 
-// imageVector places pictures in the joint space: [B·P, D] → unit vectors [B, E].
-func (m *Model) imageVector(tokens *Value) *Value {
-	return ops.Normalize(m.Readout.Image.Forward(ops.MeanRows(tokens, m.Config.Patches())))
-}
+// imageVector places pictures in the joint space: means of their tokens [B, D] → unit vectors [B, E].
+func (m *Model) imageVector(mean *Value) *Value { return ops.Normalize(m.Readout.Image.Forward(mean)) }
 
 // textVector places texts in the joint space: final states of their last pieces [N, D] → unit vectors [N, E].
 func (m *Model) textVector(last *Value) *Value { return ops.Normalize(m.Readout.Text.Forward(last)) }

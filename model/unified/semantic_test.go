@@ -59,7 +59,7 @@ func TestLearnsPixels(t *testing.T) {
 	var sc Scratch
 	step := func() {
 		tape.Reset()
-		loss, parts := m.Loss(tape, batch, DefaultWeights, &sc)
+		loss, parts := m.Loss(tape, batch, DefaultWeights, nil, &sc)
 		tape.Backward(loss, 1)
 		if len(parts) != 2 || parts[0].Name != "pixel.class" || parts[1].Name != "pixel.dice" {
 			t.Errorf("parts %v", parts)

@@ -21,7 +21,7 @@ func TestSmoothsClasses(t *testing.T) {
 		w.Smooth, w.Classify = smooth, 1
 		tape := autograd.NewTape(kernel.NewWork(nil), 0, true)
 		var sc Scratch
-		_, parts := m.Loss(tape, []*task.Sample{{Image: img, Class: []task.Share{{Name: label, Weight: 1}}, ClassChoices: choices, Groups: []task.Group{g}}, other}, w, &sc)
+		_, parts := m.Loss(tape, []*task.Sample{{Image: img, Class: []task.Share{{Name: label, Weight: 1}}, ClassChoices: choices, Groups: []task.Group{g}}, other}, w, nil, &sc)
 		return float64(parts[0].Value)
 	}
 	// The other picture's half of the loss is the same for all labels, so that differences leave it out.

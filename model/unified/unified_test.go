@@ -130,7 +130,7 @@ func learnBatch(t *testing.T, m *Model, batch []*task.Sample, steps int) (first,
 			p.Replicate(1)
 			clear(p.Grads[0])
 		}
-		loss, parts := m.Loss(tape, batch, DefaultWeights, &sc)
+		loss, parts := m.Loss(tape, batch, DefaultWeights, nil, &sc)
 		tape.Backward(loss, 1)
 		if last = loss.Data[0]; step == 0 {
 			first = last
@@ -161,7 +161,7 @@ func BenchmarkStep(b *testing.B) {
 	var sc Scratch
 	for b.Loop() {
 		tape.Reset()
-		loss, _ := m.Loss(tape, batch, DefaultWeights, &sc)
+		loss, _ := m.Loss(tape, batch, DefaultWeights, nil, &sc)
 		tape.Backward(loss, 1)
 	}
 	b.ReportMetric(16*float64(b.N)/b.Elapsed().Seconds(), "pictures/s")
@@ -178,7 +178,7 @@ func TestStepAllocatesNothing(t *testing.T) {
 	var sc Scratch
 	step := func() {
 		tape.Reset()
-		loss, _ := m.Loss(tape, batch, DefaultWeights, &sc)
+		loss, _ := m.Loss(tape, batch, DefaultWeights, nil, &sc)
 		tape.Backward(loss, 1)
 	}
 	step()
