@@ -105,4 +105,3 @@ func TestDropout(t *testing.T) {
 		}
 	}
 }
-
