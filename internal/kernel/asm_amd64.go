@@ -27,6 +27,7 @@ var (
 	avx512Shape = tileShape{mr: 14, nr: 32, strip: 16, group: 1}
 	pairsShape  = tileShape{mr: 14, nr: 32, strip: 16, group: 2}
 	quadsShape  = tileShape{mr: 14, nr: 32, strip: 16, group: 4}
+	wordsShape  = tileShape{mr: 6, nr: 16, strip: 8, group: 2, words: true}
 )
 
 func gemmShape() tileShape {
@@ -53,15 +54,23 @@ func fewLanes() int {
 	return 1
 }
 
-// int8Shape is the shape for operands in quads of bytes, when there are instructions for them.
-func int8Shape() (s tileShape, ok bool) { return quadsShape, useAVX512 && hasVNNI }
+// int8Shape is the shape for operands of bytes, when there are instructions for them: in quads, or, with AVX2, in pairs of integers of 16
+// bits. AVX2's own product of bytes would add up two of them in 16 bits, which is too few.
+func int8Shape() (s tileShape, ok bool) {
+	if useAVX512 {
+		return quadsShape, hasVNNI
+	}
+	return wordsShape, useAVX2
+}
 
-// gemmTiles runs the micro-kernel for tiles of h rows of elements that each hold group factors.
-func gemmTiles(group, h int, g *gemmArgs) {
+// gemmTiles runs the micro-kernel of a shape for tiles of h rows.
+func gemmTiles(s *tileShape, h int, g *gemmArgs) {
 	switch {
-	case group == 2:
+	case s.words:
+		gemmTilesInt16(h, g)
+	case s.group == 2:
 		gemmTilesBF16(h, g)
-	case group == 4:
+	case s.group == 4:
 		gemmTilesVNNI(h, g)
 	case useAVX512:
 		gemmTilesAVX512(h, g)
@@ -101,16 +110,31 @@ func winogradGradTiles(dst, src []float32, ds, ld, rs, c, n int) {
 }
 
 func spread(x []float32) (lo, hi, zero float32) {
-	if useAVX512 && hasVNNI {
+	switch {
+	case useAVX512 && hasVNNI:
 		return spreadVNNI(x)
+	case useAVX2:
+		return spreadInt16(x)
 	}
 	return spreadGeneric(x)
 }
 
-func encodeRow(dst, x []float32, lo, inv float32) { encodeRowVNNI(dst, x, lo, inv) }
+// encodeRow rounds (x − lo)·inv to integers, in the groups of int8Shape. dst has a multiple of 16 bytes.
+func encodeRow(dst, x []float32, lo, inv float32) {
+	if useAVX512 {
+		encodeRowVNNI(dst, x, lo, inv)
+		return
+	}
+	encodeRowInt16(dst, x, lo, inv)
+}
 
+// decodeRow turns integers c into (step·scale)·c + lo·shift + bias, in place.
 func decodeRow(c, scale, shift, bias []float32, step, lo float32) {
-	decodeRowVNNI(c, scale, shift, bias, step, lo)
+	if useAVX512 {
+		decodeRowVNNI(c, scale, shift, bias, step, lo)
+		return
+	}
+	decodeRowInt16(c, scale, shift, bias, step, lo)
 }
 
 // pause tells the processor that this is a spin loop.

@@ -137,3 +137,38 @@ func gemmTilesVNNI(h int, g *gemmArgs) {
 		gemm14x2VNNI(g)
 	}
 }
+
+// gemmTilesInt16 runs the micro-kernel for tiles of h rows.
+func gemmTilesInt16(h int, g *gemmArgs) {
+	if g.cols <= 8 {
+		switch h {
+		case 1:
+			gemm1x1Int16(g)
+		case 2:
+			gemm2x1Int16(g)
+		case 3:
+			gemm3x1Int16(g)
+		case 4:
+			gemm4x1Int16(g)
+		case 5:
+			gemm5x1Int16(g)
+		case 6:
+			gemm6x1Int16(g)
+		}
+		return
+	}
+	switch h {
+	case 1:
+		gemm1x2Int16(g)
+	case 2:
+		gemm2x2Int16(g)
+	case 3:
+		gemm3x2Int16(g)
+	case 4:
+		gemm4x2Int16(g)
+	case 5:
+		gemm5x2Int16(g)
+	case 6:
+		gemm6x2Int16(g)
+	}
+}

@@ -81,7 +81,7 @@ func (w *Work) multiply(fn string, c, a Mat, n int, ep Epilogue) {
 		}
 		p.shape = p.packed.shape
 		if inner > 0 {
-			a = w.quantized(a, p.shape.group)
+			a = w.quantized(a, p.shape)
 		}
 	}
 	if p.packed == nil && (w.bf16 || p.half != nil) || p.packed != nil && p.packed.bf16 {
@@ -135,10 +135,14 @@ type product struct {
 // tileShape describes the micro-kernels of an implementation. A tile is at most mr rows by nr columns.
 type tileShape struct {
 	mr, nr int
-	strip  int // a packed strip of a is [k][strip], mr ≤ strip
-	group  int // factors, neighbours along k, that an element of 32 bits holds: one float32, two bfloat16 or four bytes
-	kc     int // elements of k in a block when a is packed in strips, 0 for kcMax
+	strip  int  // a packed strip of a is [k][strip], mr ≤ strip
+	group  int  // factors, neighbours along k, that an element of 32 bits holds: one float32, two of 16 bits or four bytes
+	words  bool // of 16 bits are integers, else bfloat16
+	kc     int  // elements of k in a block when a is packed in strips, 0 for kcMax
 }
+
+// pairs reports that factors are bfloat16.
+func (s *tileShape) pairs() bool { return s.group == 2 && !s.words }
 
 // Blocks, found by measuring on a Zen 3 core. A panel of b, kcMax·nr floats, streams from the second-level cache, one line
 // for six cycles of work: long panels save passes over c and let rows of a be read in long runs. mcMax·kcMax elements of a
@@ -181,7 +185,7 @@ func (p *product) split(workers int) {
 
 // packsA reports whether rows of a are copied before they are multiplied.
 func (p *product) packsA() bool {
-	return !p.ready && (p.shape.group == 2 || p.a.CS != 1 || p.collides())
+	return !p.ready && (p.shape.pairs() || p.a.CS != 1 || p.collides())
 } // patches have no CS
 
 // strips reports whether columns of a are what lies side by side, so that they are packed in strips as high as a tile.

@@ -64,7 +64,7 @@ func (p *product) rhs(buf *packBuf, pc, k, jc, je int) rhsPanels {
 		return rhsPanels{data: p.packed.data[(jc/nr*p.units+pc)*nr:], panel: p.units * nr, row: nr}
 	case p.patchesRight:
 		return p.patchPanels(buf, pc, k, jc, je)
-	case p.shape.group == 2 && !p.ready:
+	case p.shape.pairs() && !p.ready:
 		data := grow(&buf.b, panels*k*nr)
 		first := 0
 		if full := (je - jc) / nr; full > 1 && p.half == nil && p.b.CS == 1 {
@@ -137,7 +137,7 @@ func (p *product) block(buf *packBuf, b rhsPanels, i0, i1, pc, k, jc, je int) {
 		if tall > 0 {
 			g.a, g.c, g.tiles = a.data, c, tall
 			g.ts = a.tile(h + 1)
-			gemmTiles(p.shape.group, h+1, g)
+			gemmTiles(&p.shape, h+1, g)
 			if g.pfs > 0 {
 				g.pf = g.pf[min(tall*k*g.pfs, len(g.pf)):]
 			}
@@ -145,7 +145,7 @@ func (p *product) block(buf *packBuf, b rhsPanels, i0, i1, pc, k, jc, je int) {
 		if tall < tiles {
 			g.a, g.c, g.tiles = a.data[a.skip:], c[tall*(h+1)*p.c.RS:], tiles-tall
 			g.ts = a.tile(h)
-			gemmTiles(p.shape.group, h, g)
+			gemmTiles(&p.shape, h, g)
 		}
 	}
 	g.a, g.b, g.c, g.bias, g.pf = nil, nil, nil, nil, nil
@@ -207,7 +207,7 @@ func (p *product) lhs(buf *packBuf, g *gemmArgs, i0, i1, pc, k, h, tall int) lhs
 			if t < tall {
 				next++
 			}
-			if to := data[(t*k+r)*strip : (t*k+r+n)*strip]; p.shape.group == 2 {
+			if to := data[(t*k+r)*strip : (t*k+r+n)*strip]; p.shape.pairs() {
 				pairPanel(to, a.T(), pc+r, n, row, next, strip, &buf.pairs)
 			} else {
 				packPanel(to, a.T(), pc+r, n, row, next, strip)

@@ -11,8 +11,8 @@ import (
 //
 //	Σₖ x[k]·scale·q[k] ≈ step·scale·Σₖ u[k]·q[k] + lo·scale·Σₖ q[k]
 //
-// where the first sum is one of integers, which processors with VNNI add up exactly and four products at a time; elsewhere the
-// same integers are multiplied as float32. A row that is not finite gives a row of NaN. There is no Beta. k is at most
+// where the first sum is one of integers, which processors with VNNI add up exactly and four products at a time, those with AVX2
+// two at a time, from a copy of 16 bits a weight; elsewhere the same integers are multiplied as float32. A row that is not finite gives a row of NaN. There is no Beta. k is at most
 // MaxInt8: the sums have 32 bits.
 func PackInt8(q []int8, scale []float32, n, k int) *Packed {
 	same("PackInt8", len(q), n*k)
@@ -45,7 +45,7 @@ func (p *Packed) setInt8(q []int8, scale, shift []float32, k int, rows *[]float3
 	p.k, p.n, p.scale, p.shift = k, n, scale, shift
 	if s, ok := int8Shape(); ok {
 		p.shape = s
-		p.packQuads(q, rows)
+		p.packGroups(q, rows)
 		return
 	}
 	p.shape = gemmShape()
@@ -91,39 +91,48 @@ func GemmInt8(w *Work, c, a Mat, q []int8, scale, shift []float32, ep Epilogue) 
 // MaxInt8 is the largest k of PackInt8.
 const MaxInt8 = math.MaxInt32 / (255 * 128)
 
-// packQuads lays out quads of neighbours in the rows of q as the micro-kernels read them.
-func (p *Packed) packQuads(q []int8, scratch *[]float32) {
-	units, nr := ceilDiv(p.k, 4), p.shape.nr
+// packGroups lays out groups of neighbours in the rows of q as the micro-kernels read them.
+func (p *Packed) packGroups(q []int8, scratch *[]float32) {
+	units, nr := ceilDiv(p.k, p.shape.group), p.shape.nr
 	p.data = room(p.data, ceilDiv(p.n, nr)*units*nr)
 	if p.k == 0 {
 		return
 	}
 	rows := grow(scratch, nr*units)
 	clear(rows)
-	to := unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(rows))), 4*len(rows))
+	bytes := unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(rows))), 4*len(rows))
+	words := unsafe.Slice((*int16)(unsafe.Pointer(unsafe.SliceData(rows))), 2*len(rows))
 	for j := 0; j < p.n; j += nr {
 		cols := min(nr, p.n-j)
 		for c := range cols {
-			copy(to[c*4*units:], q[(j+c)*p.k:(j+c+1)*p.k])
+			row := q[(j+c)*p.k : (j+c+1)*p.k]
+			if !p.shape.words {
+				copy(bytes[c*4*units:], row)
+				continue
+			}
+			to := words[c*2*units:]
+			for i, v := range row {
+				to[i] = int16(v)
+			}
 		}
 		packCols(p.data[j*units:(j+nr)*units], rows, units, units, cols, nr)
 	}
 }
 
-// coded is a matrix whose rows were rounded to bytes: in quads of a row's neighbours, or one by one as float32.
+// coded is a matrix whose rows were rounded to bytes: in groups of a row's neighbours, or one by one as float32.
 type coded struct {
 	from     Mat
-	group    int
+	grouped  bool // as int8Shape says
 	data     []float32
 	rs       int
 	lo, step []float32 // of each row
 }
 
 // quantized rounds the rows of a.
-func (w *Work) quantized(a Mat, group int) Mat {
+func (w *Work) quantized(a Mat, s tileShape) Mat {
 	q := &w.coded
-	units := ceilDiv(a.Cols, group)
-	if q.rs = units; q.rs%256 == 0 {
+	units := ceilDiv(a.Cols, s.group)
+	if q.rs = ceilDiv(units, 4) * 4; q.rs%256 == 0 {
 		q.rs += 16 // rows a multiple of 1 KiB apart would share a few sets of the cache
 	}
 	if a.CS != 1 && a.Cols > 0 {
@@ -136,7 +145,7 @@ func (w *Work) quantized(a Mat, group int) Mat {
 		}
 		a = rows
 	}
-	q.from, q.group = a, group
+	q.from, q.grouped = a, s.group > 1
 	q.data, q.lo, q.step = grow(&w.rb, a.Rows*q.rs), grow(&q.lo, a.Rows), grow(&q.step, a.Rows)
 	w.fork(4*a.Cols, a.Rows, q)
 	q.from = Mat{}
@@ -158,7 +167,7 @@ func (q *coded) part(from, to int) {
 			step = 0
 		}
 		q.lo[i], q.step[i] = lo, step
-		if q.group == 4 {
+		if q.grouped {
 			encodeRow(out, x, lo, inv)
 		} else {
 			encodeRowGeneric(out, x, lo, inv)
@@ -174,7 +183,7 @@ func (p *product) decode(r0, r1, c0, c1 int) {
 		bias = bias[c0:c1]
 	}
 	for i := r0; i < r1; i++ {
-		if c := p.c.Row(i)[c0:c1]; p.shape.group == 4 {
+		if c := p.c.Row(i)[c0:c1]; q.grouped {
 			decodeRow(c, b.scale[c0:c1], b.shift[c0:c1], bias, q.step[i], q.lo[i])
 		} else {
 			decodeRowGeneric(c, b.scale[c0:c1], b.shift[c0:c1], bias, q.step[i], q.lo[i])

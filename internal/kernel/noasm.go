@@ -10,10 +10,10 @@ func int8Shape() (s tileShape, ok bool) { return tileShape{}, false }
 
 func spread(x []float32) (lo, hi, zero float32) { return spreadGeneric(x) }
 
-func encodeRow(_, _ []float32, _, _ float32) { panic("kernel: no quads of bytes without int8Shape") }
+func encodeRow(_, _ []float32, _, _ float32) { panic("kernel: no groups of bytes without int8Shape") }
 
 func decodeRow(_, _, _, _ []float32, _, _ float32) {
-	panic("kernel: no quads of bytes without int8Shape")
+	panic("kernel: no groups of bytes without int8Shape")
 }
 
 func pairRows(_, _ []float32, _, _, _, _ int) {

@@ -5,12 +5,14 @@ package kernel
 import "fovea/internal/cpu"
 
 // MultiplyAdds runs so many rounds of independent multiply-adds, the most that a core can do, and returns the number of
-// operations, two a multiply-add. group is the number of factors in 32 bits: 1 float32, 2 bfloat16, 4 bytes. It returns 0 where the
-// implementation in use has no such loop.
+// operations, two a multiply-add. group is the number of factors in 32 bits: 1 float32, 2 bfloat16, 4 bytes, which with AVX2 are
+// multiplied as 2 integers of 16 bits. It returns 0 where the implementation in use has no such loop.
 func MultiplyAdds(rounds, group int) float64 {
 	loop, lanes := peakAVX2, 8
 	switch active := cpu.Active("kernel"); {
 	case active == "avx2" && group == 1:
+	case active == "avx2" && group == 4:
+		loop, group = peakInt16, 2
 	case active == "avx512" && group == 1:
 		loop, lanes = peakAVX512, 16
 	case active == "avx512" && group == 2 && hasBF16:

@@ -9,7 +9,7 @@ func withoutPairs() (restore func()) {
 	return func() { hasBF16 = was }
 }
 
-// withoutQuads hides the instructions for products of bytes until restore is called.
+// withoutQuads hides the instructions of AVX-512 for products of bytes until restore is called.
 func withoutQuads() (restore func()) {
 	was := hasVNNI
 	hasVNNI = false

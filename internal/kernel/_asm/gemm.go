@@ -66,6 +66,9 @@ func (g *gen) gemmTile(h, v int) {
 		b[i] = g.vec()
 	}
 	x := []vec{g.vec(), g.vec()}
+	if g.factors == int16Pairs {
+		x[1] = x[0] // the other register holds products on their way to a sum
+	}
 
 	tile := fmt.Sprintf("tile%dx%d", h, v)
 	g.Label(tile)
@@ -157,6 +160,10 @@ func (g *gen) multiply(a, b, sum vec) {
 		g.VPDPWSSD(a, b, sum) // stands for VDPBF16PS, see raw.go
 	case int8Quads:
 		g.VPDPBUSD(b, a, sum) // a without sign
+	case int16Pairs:
+		t := g.vec()
+		g.VPMADDWD(a, b, t)
+		g.VPADDD(t, sum, sum)
 	default:
 		g.VFMADD231PS(a, b, sum)
 	}
@@ -164,7 +171,7 @@ func (g *gen) multiply(a, b, sum vec) {
 
 // plus is old + sum, as numbers of the set's sums.
 func (g *gen) plus(old operand.Op, sum vec) {
-	if g.factors == int8Quads {
+	if g.factors == int8Quads || g.factors == int16Pairs {
 		g.VPADDD(old, sum, sum)
 		return
 	}

@@ -183,11 +183,13 @@ func pairElements(g *gen) {
 	g.JNZ(ref("row"))
 }
 
-// vnniKernels quantise float32 for the product of bytes, and back.
-var vnniKernels = []kernel{
-	{"spread", "x []float32", "(lo, hi, zero float32)", spread},
-	{"encodeRow", "dst, x []float32, lo, inv float32", "", encodeRow},
-	{"decodeRow", "c, scale, shift, bias []float32, step, lo float32", "", decodeRow},
+// int8Kernels quantise float32 for the product of bytes, and back.
+func int8Kernels(encode func(g *gen)) []kernel {
+	return []kernel{
+		{"spread", "x []float32", "(lo, hi, zero float32)", spread},
+		{"encodeRow", "dst, x []float32, lo, inv float32", "", encode},
+		{"decodeRow", "c, scale, shift, bias []float32, step, lo float32", "", decodeRow},
+	}
 }
 
 // spread finds the least and the largest element, and adds up each times zero, which is NaN unless all are finite.
@@ -212,8 +214,8 @@ func spread(g *gen) {
 	g.result(g.fold(acc, g.VADDPS), g.ReturnIndex(2))
 }
 
-// encodeRow writes the bytes (x − lo)·inv, rounded to nearest, ties to even.
-func encodeRow(g *gen) {
+// encodeBytes writes the bytes (x − lo)·inv, rounded to nearest, ties to even.
+func encodeBytes(g *gen) {
 	dst, x, lo, inv := g.listOf("dst", 1), g.list("x"), g.param("lo"), g.param("inv")
 	g.sweep(g.length("x"), 4, func(c cursor, _ int) {
 		t := g.get(x, c)
@@ -225,6 +227,24 @@ func encodeRow(g *gen) {
 		} else {
 			g.VPMOVUSDB(t, c.mask.k, c.of(dst))
 		}
+	})
+}
+
+// encodeWords is encodeBytes for numbers that each take 16 bits. It writes whole registers: a last one that is not full is followed by
+// words of zero.
+func encodeWords(g *gen) {
+	dst, x, lo, inv := g.listOf("dst", 2), g.list("x"), g.param("lo"), g.param("inv")
+	g.sweep(g.length("x"), 4, func(c cursor, _ int) {
+		t, high := g.get(x, c), g.XMM()
+		g.VSUBPS(lo, t, t)
+		g.VMULPS(inv, t, t)
+		g.VCVTPS2DQ(t, t)
+		if c.mask != nil {
+			g.VANDPS(c.mask.v, t, t)
+		}
+		g.VEXTRACTI128(imm(1), t, high)
+		g.VPACKUSDW(high, t.AsX(), t.AsX())
+		g.VMOVDQU(t.AsX(), c.of(dst))
 	})
 }
 

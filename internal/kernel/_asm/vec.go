@@ -25,9 +25,10 @@ type set struct {
 type factors uint8
 
 const (
-	float32s  factors = iota // one of each side
-	bf16Pairs                // two bfloat16
-	int8Quads                // four bytes: of a without sign, of b with one
+	float32s   factors = iota // one of each side
+	bf16Pairs                 // two bfloat16
+	int8Quads                 // four bytes: of a without sign, of b with one
+	int16Pairs                // two integers of 16 bits
 )
 
 // sets have every kernel.
@@ -37,13 +38,14 @@ var sets = []set{
 }
 
 // narrowSets have the matrix product of a narrow number format and a list of kernels of their own. Each is there in addition
-// to AVX-512.
+// to AVX-512, or to AVX2 where registers have 8 lanes.
 var narrowSets = []struct {
 	set
 	kernels []kernel
 }{
 	{set{title: "BF16", lanes: 16, tileRows: 14, factors: bf16Pairs}, bf16Kernels},
-	{set{title: "VNNI", lanes: 16, tileRows: 14, factors: int8Quads}, vnniKernels},
+	{set{title: "VNNI", lanes: 16, tileRows: 14, factors: int8Quads}, int8Kernels(encodeBytes)},
+	{set{title: "Int16", lanes: 8, tileRows: 6, factors: int16Pairs}, int8Kernels(encodeWords)},
 }
 
 func (s set) tileName(h, v int) string { return fmt.Sprintf("gemm%dx%d%s", h, v, s.title) }
