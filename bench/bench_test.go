@@ -16,7 +16,7 @@ func TestMain(m *testing.M) {
 	case "silent":
 		os.Exit(1)
 	}
-	os.Stdout.WriteString("a library greets\n{\"ready\": true, \"version\": \"1.2\"}\n")
+	os.Stdout.WriteString("a library greets\n{\"ready\": true, \"version\": \"1.2\", \"error\": 0.015}\n")
 	var b [256]byte
 	for {
 		n, err := os.Stdin.Read(b[:])
@@ -53,7 +53,7 @@ func TestTurns(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 	table := report(got, o, "a machine")
-	for _, want := range []string{"## the work", "a machine, 2 threads, 3 rounds", "| fovea 1.2 | 200.0 | 100.0 | 6 | | |", "| other 1.2 | 400.0 | 400.0 | 3 | 2.00 (2.00 … 2.00) | 4.00 |", "| other-fast-bf16 1.2 | 300.0 | 300.0 | 3 | 3.00"} {
+	for _, want := range []string{"## the work", "a machine, 2 threads, 3 rounds", "| fovea 1.2, error 1.5 % | 200.0 | 100.0 | 6 | | |", "| other 1.2, error 1.5 % | 400.0 | 400.0 | 3 | 2.00 (2.00 … 2.00) | 4.00 |", "| other-fast-bf16 1.2, error 1.5 % | 300.0 | 300.0 | 3 | 3.00"} {
 		if !strings.Contains(table, want) {
 			t.Errorf("%q is not in\n%s", want, table)
 		}

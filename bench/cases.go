@@ -16,6 +16,7 @@ type work struct {
 	script  string   // of the peers
 	peers   []string // their engines
 	prepare bool     // the script writes what all engines read
+	fixed   bool     // the program makes its weights itself
 	apart   bool     // memory holds one engine at a time
 }
 
@@ -34,6 +35,8 @@ var works = []work{
 	step("joint", "joint model, width 192, batch 8"),
 	step("vit384", "ViT of width 384, 400 tokens, batch 4"),
 	step("cct", "CCT-2/3×2, 32 pixels, batch 128"),
+	decoder("lm256m", "language model of SmolVLM-256M", "pp512", "tg64"),
+	decoder("lm1700m", "language model of 1.7 billion weights", "pp512", "tg64"),
 	family("vit", "ViT-B/16", "image"),
 	family("yolos_tiny", "YOLOS-tiny", "image"),
 	family("yolos_small", "YOLOS-small", "image"),
@@ -62,10 +65,21 @@ func large(w work) work {
 
 func forward(name, what string, batches ...string) work {
 	w := work{Name: name, Items: batches, Unit: map[string]string{}, script: "forward", prepare: true,
-		fovea: []string{"bench", "forward", "--worker", "--case", name}, variant: []string{"bf16=--precision bf16"},
-		peers: []string{"torch", "torch-bf16", "onnxruntime", "openvino", "openvino-bf16"}}
+		fovea: []string{"bench", "forward", "--worker", "--case", name}, variant: []string{"bf16=--precision bf16", "int8=--precision int8"},
+		peers: []string{"torch", "torch-bf16", "onnxruntime", "onnxruntime-int8", "openvino", "openvino-bf16"}}
 	for _, b := range batches {
 		w.Unit[b] = fmt.Sprintf("%s, batch %s", what, b)
+	}
+	return w
+}
+
+// decoder is a language model of random weights, in each format beside the other programs' of as many bits.
+func decoder(name, what string, items ...string) work {
+	w := work{Name: name, Items: items, Unit: map[string]string{}, script: "decode", prepare: true, fixed: true,
+		fovea: []string{"bench", "decode", "--worker", "--case", name, "--precision", "bf16"}, variant: []string{"int8=--precision int8", "int4=--precision int4"},
+		peers: []string{"torch-bf16", "llama.cpp-bf16", "llama.cpp-int8", "llama.cpp-int4"}}
+	for _, i := range items {
+		w.Unit[i] = fmt.Sprintf("%s: %s, %s", what, map[string]string{"pp": "reading a prompt", "tg": "writing"}[i[:2]], i)
 	}
 	return w
 }

@@ -15,6 +15,7 @@ import (
 type engine struct {
 	Name    string
 	Version string
+	Error   float64 // see result
 
 	cmd *exec.Cmd
 	in  io.WriteCloser
@@ -40,14 +41,15 @@ func start(name string, threads int, command []string) (*engine, error) {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
 	var ready struct {
-		Ready   bool   `json:"ready"`
-		Version string `json:"version"`
+		Ready   bool    `json:"ready"`
+		Version string  `json:"version"`
+		Error   float64 `json:"error"`
 	}
 	if err := e.answer(&ready); err != nil || !ready.Ready {
 		e.stop()
 		return nil, fmt.Errorf("%s does not start: %w", name, err)
 	}
-	e.Version = ready.Version
+	e.Version, e.Error = ready.Version, ready.Error
 	return e, nil
 }
 
@@ -76,6 +78,17 @@ func (e *engine) time(key string, seconds float64) ([]float64, error) {
 		return nil, fmt.Errorf("%s gives no times for %s: %w", e.Name, key, err)
 	}
 	return r.Times, nil
+}
+
+// resident is the most memory in MB that the process has held, as Linux counts it, else 0.
+func (e *engine) resident() (mb float64) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", e.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	_, after, _ := strings.Cut(string(status), "VmHWM:")
+	_, _ = fmt.Sscan(after, &mb) // of KiB
+	return mb * 1024 / 1e6
 }
 
 // stop ends the process by ending its input.

@@ -95,6 +95,9 @@ type result struct {
 	Engine  string      `json:"engine"`
 	Version string      `json:"version"`
 	Rounds  [][]float64 `json:"rounds_s"` // seconds of every repetition
+
+	Error    float64 `json:"error,omitempty"`       // of results in fewer bits: the mean one over the standard deviation
+	Resident float64 `json:"resident_mb,omitempty"` // memory that the process held at most until then, 0: unknown
 }
 
 // measure starts the engines of a work, lets them take turns and stops them.
@@ -110,7 +113,7 @@ func (o *options) measure(w *work) ([]result, error) {
 	}
 	ours := append([]string{o.fovea}, w.fovea...)
 	ours = append(ours, "--threads", fmt.Sprint(o.threads))
-	if w.prepare {
+	if w.prepare && !w.fixed {
 		ours = append(ours, "--model", file)
 	}
 	commands, names := [][]string{ours}, []string{"fovea"}
@@ -200,7 +203,7 @@ func (o *options) turns(w *work, engines []*engine) (out []result) {
 	for _, item := range w.Items {
 		rs := make([]result, len(engines))
 		for i, e := range engines {
-			rs[i] = result{w.Name, item, w.Unit[item], e.Name, e.Version, nil}
+			rs[i] = result{Work: w.Name, Item: item, What: w.Unit[item], Engine: e.Name, Version: e.Version, Error: e.Error}
 		}
 		for round := range o.rounds {
 			for j := range engines {
@@ -212,7 +215,8 @@ func (o *options) turns(w *work, engines []*engine) (out []result) {
 				rs[i].Rounds = append(rs[i].Rounds, times)
 			}
 		}
-		for _, r := range rs {
+		for i, r := range rs {
+			r.Resident = engines[i].resident()
 			if !slices.ContainsFunc(r.Rounds, func(t []float64) bool { return len(t) == 0 }) {
 				out = append(out, r)
 			}

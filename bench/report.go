@@ -74,19 +74,26 @@ func (it *item) counterpart(peer *result) *result {
 func report(results []result, o *options, machine string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Side by side\n%s, %d threads, %d rounds of %g s, commit %s, %s.\n\n", machine, o.threads, o.rounds, o.seconds, commit(), time.Now().UTC().Format("2 January 2006, 15:04 UTC"))
-	b.WriteString("Milliseconds. A ratio above 1 says that Fovea is faster; its range is that of the rounds. Differences under a twentieth are ties.\n")
+	b.WriteString("Milliseconds. A ratio above 1 says that Fovea is faster; its range is that of the rounds. Differences under a twentieth are ties. MB is memory that a\nprocess held at most so far, weights and libraries included; an error is the mean one over the standard deviation.\n")
 	for _, it := range items(results) {
-		fmt.Fprintf(&b, "\n## %s\n\n| Engine | median | least | repetitions | ratio of medians (range) | of least times |\n|---|---|---|---|---|---|\n", it.what)
+		fmt.Fprintf(&b, "\n## %s\n\n| Engine | median | least | repetitions | ratio of medians (range) | of least times | MB |\n|---|---|---|---|---|---|---|\n", it.what)
 		for _, r := range it.of {
 			t := r.all()
 			name := strings.TrimSpace(r.Engine + " " + r.Version)
+			if r.Error > 0 {
+				name += fmt.Sprintf(", error %.2g %%", 100*r.Error)
+			}
 			fmt.Fprintf(&b, "| %s | %.1f | %.1f | %d |", name, 1e3*median(t), 1e3*slices.Min(t), len(t))
 			if ours := it.counterpart(r); ours != nil && !strings.HasPrefix(r.Engine, "fovea") {
 				q := compare(ours, r)
-				fmt.Fprintf(&b, " %.2f (%.2f … %.2f) | %.2f |\n", q.Median, q.Low, q.High, q.Least)
-				continue
+				fmt.Fprintf(&b, " %.2f (%.2f … %.2f) | %.2f |", q.Median, q.Low, q.High, q.Least)
+			} else {
+				b.WriteString(" | |")
 			}
-			b.WriteString(" | |\n")
+			if r.Resident > 0 {
+				fmt.Fprintf(&b, " %.0f", r.Resident)
+			}
+			b.WriteString(" |\n")
 		}
 	}
 	return b.String()

@@ -17,14 +17,14 @@ def arguments(engines):
     return p.parse_args()
 
 
-def serve(version, items, cold=False):
-    """Answers each line "KEY SECONDS MINREPS" with the seconds of every repetition of items[KEY](), after one that does not count."""
+def serve(version, items, cold=False, **more):
+    """Answers each line "KEY SECONDS MINREPS" with the seconds of every repetition of items[KEY](), after one that does not count. `more` is said besides when ready."""
     out = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # whatever libraries print goes to standard error
     for f in items.values():
         if not cold:
             f()
-    print(json.dumps({"ready": True, "version": version}), file=out)
+    print(json.dumps({"ready": True, "version": version, **more}), file=out)
     for line in sys.stdin:
         if not line.strip():
             continue

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -90,7 +91,7 @@ func NewEncoder(name, file, precision string, threads int) (*Encoder, error) {
 		e.pool = kernel.NewPool(threads)
 	}
 	work := kernel.NewWork(e.pool)
-	if precision != "f32" {
+	if precision != "f32" && MultipliesBF16() {
 		work.RoundBF16() // in attention too, which has no weights
 	}
 	e.tape = autograd.NewTape(work, 0, false)
@@ -185,6 +186,26 @@ func (e *Encoder) Run(pixels []float32, batch int) []float32 {
 		})
 	}
 	return e.Stack.Forward(&nn.Pass{Layout: &ops.Layout{Images: batch, Patches: n}}, y).Data
+}
+
+// encoderError is the mean error of e's states of one picture over the standard deviation of what the same encoder gives in float32.
+func encoderError(e *Encoder, name, file, precision string) (float64, error) {
+	if precision == "f32" {
+		return 0, nil
+	}
+	exact, err := NewEncoder(name, file, "f32", 1)
+	if err != nil {
+		return 0, err
+	}
+	defer exact.Close()
+	want := exact.Run(exact.Pixels(1), 1)
+	var off, sum, squares float64
+	for i, v := range e.Run(e.Pixels(1), 1) {
+		w := float64(want[i])
+		off, sum, squares = off+math.Abs(float64(v)-w), sum+w, squares+w*w
+	}
+	n := float64(len(want))
+	return off / n / math.Sqrt(squares/n-sum/n*sum/n), nil
 }
 
 // embed sets x to what enters the first block for one picture.

@@ -22,14 +22,19 @@ func Worker(in io.Reader, out io.Writer, name, precision string, threads int) er
 	return answer(in, out, map[string]any{"ready": true, "losses": s.Losses, "batch": s.Batch, "gflop": s.GFLOP}, func(string) (func(), error) { return s.Run, nil })
 }
 
-// EncoderWorker lets an encoder take part in a comparison; keys are sizes of batches.
+// EncoderWorker lets an encoder take part in a comparison; keys are sizes of batches. What is ready says the error of fewer bits, see
+// encoderError.
 func EncoderWorker(in io.Reader, out io.Writer, name, file, precision string, threads int) error {
 	e, err := NewEncoder(name, file, precision, threads)
 	if err != nil {
 		return err
 	}
 	defer e.Close()
-	return answer(in, out, map[string]any{"ready": true}, func(key string) (func(), error) {
+	off, err := encoderError(e, name, file, precision)
+	if err != nil {
+		return err
+	}
+	return answer(in, out, map[string]any{"ready": true, "error": off}, func(key string) (func(), error) {
 		batch, err := strconv.Atoi(key)
 		if err != nil || batch < 1 || batch > maxEncoderBatch {
 			return nil, fmt.Errorf("bench: batch %q, want 1 … %d", key, maxEncoderBatch)
