@@ -190,7 +190,14 @@ type Said struct {
 	IDs     []int32   // with the token that ended it
 	Text    string    // without special pieces
 	Prob    float64   // of all of it
-	Chances []float64 // of each token; nil after a search with several beams
+	Chances []float64 // of each token, if they were asked for; nil after a search with several beams
+}
+
+// Weigh is Say with the chances of every token.
+func (v *Talk) Weigh(question string) Said {
+	v.r.tell.Weigh = true
+	defer func() { v.r.tell.Weigh = false }()
+	return v.Say(question, nil)
 }
 
 // Say answers a question. step, when not nil, receives the text so far after every token. An answer that failed is empty,
@@ -265,12 +272,14 @@ func (v *Talk) say(question string, step func(text string)) (Said, error) {
 	if err != nil {
 		return Said{}, err
 	}
-	if c.Beams <= 1 && len(v.r.tell.Chances) < len(said) {
-		v.r.tell.Chance(said[len(said)-1:])
-	}
 	s := Said{IDs: said, Text: v.text(said), Prob: math.Exp(max(sum, -700))} // above 0, however long it is
-	if len(v.r.tell.Chances) == len(said) {
-		s.Chances = append([]float64(nil), v.r.tell.Chances...)
+	if tell := v.r.tell; tell.Weigh {
+		if c.Beams <= 1 && len(tell.Chances) < len(said) {
+			tell.Chance(said[len(said)-1:])
+		}
+		if len(tell.Chances) == len(said) {
+			s.Chances = append([]float64(nil), tell.Chances...)
+		}
 	}
 	if step != nil {
 		step(s.Text)

@@ -81,6 +81,7 @@ func TestDecodersRememberWhatTheyRead(t *testing.T) {
 			v := d.Config.Vocab
 			at := func(ids []int32) []float32 { all := full(d, ids); return all[len(all)-v:] }
 			w := NewTeller(d, blankTape())
+			w.Weigh = true
 			for _, shared := range []int{0, 2, 5, 8} {
 				p := &Prompt{IDs: ids[:6], Places: Line(0, 6), Next: 6, Shared: shared}
 				logits, err := w.Read(p)
@@ -249,6 +250,7 @@ func TestStepAllocates(t *testing.T) {
 			if _, err := w.Read(&Prompt{IDs: []int32{1, 2, 3}, Places: Line(0, 3), Next: 3}); err != nil {
 				t.Fatal(err)
 			}
+			w.Weigh = true
 			one := []int32{4}
 			step := func() {
 				if _, err := w.Step(one); err != nil {

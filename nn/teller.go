@@ -75,11 +75,13 @@ type Teller struct {
 	texts  []*KVCache
 	next   int // place of the next token
 
-	// Chances are the probabilities that the model gave to the tokens of the text so far, while it is one text.
+	// Chances are the probabilities that the model gave to the tokens of the text so far, while it is one text and Weigh is set:
+	// they take a pass over the vocabulary for each token.
 	Chances []float64
+	Weigh   bool
 	// Half holds keys and values of texts as bfloat16. NewTeller sets it for decoders whose weights have fewer bits than float32.
 	Half   bool
-	last   []float32
+	last   []float32 // logits of the token that comes next, on the tape
 	memory readingMemory
 }
 
@@ -103,7 +105,8 @@ func (w *Teller) Bytes() int {
 	return n
 }
 
-// Read reads a prompt and gives the logits of the token after it.
+// Read reads a prompt and gives the logits of the token after it. They lie on the tape, as those of Step do: they are valid until
+// it is reset, by the next call or by anybody else.
 func (w *Teller) Read(q *Prompt) ([]float32, error) {
 	n := len(q.IDs)
 	if err := w.d.Fits(q); err != nil {
@@ -126,7 +129,7 @@ func (w *Teller) Read(q *Prompt) ([]float32, error) {
 	h := w.d.Read(w.t, &Pass{}, text, q, share, n)
 	logits := w.d.Logits(ops.Slice(h, n-share-1, n-share))
 	w.texts, w.next, w.Chances = []*KVCache{text.Fork()}, q.Next, w.Chances[:0]
-	w.last = append(w.last[:0], logits.Data...)
+	w.last = logits.Data
 	return w.last, nil
 }
 
@@ -154,13 +157,16 @@ func (w *Teller) Step(tokens []int32) ([]float32, error) {
 	w.next++
 	h := w.d.Forward(&Pass{}, w.d.words(w.t, m.words), Reading{Texts: w.texts, Lens: m.lens, Places: m.places, memory: m})
 	logits := w.d.Logits(h)
-	w.last = append(w.last[:0], logits.Data...)
+	w.last = logits.Data
 	return w.last, nil
 }
 
 // Chance notes the probability of the token that comes next. Step calls it; for a text's last token, which is not stepped
 // over, the caller does.
 func (w *Teller) Chance(tokens []int32) {
+	if !w.Weigh {
+		return
+	}
 	if len(tokens) != 1 || len(w.last) != w.d.Config.Vocab {
 		w.Chances = nil
 		return

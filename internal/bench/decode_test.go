@@ -22,6 +22,7 @@ func TestDecoder(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		d.tell.Weigh = true
 		if err := d.Run("tg64"); err != nil {
 			t.Fatal(err)
 		}

@@ -53,7 +53,7 @@ func (v *view) Detect(o model.DetectOptions) []model.Object {
 	if names == nil {
 		return nil
 	}
-	s := v.Say("detect "+strings.Join(names, " ; "), nil)
+	s := v.Weigh("detect " + strings.Join(names, " ; "))
 	return o.Best(objects(v.m.voice.Words, s.IDs, s.Chances, v.W, v.H))
 }
 
