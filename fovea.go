@@ -115,7 +115,11 @@ func locate(name string) (place, error) {
 	case err != nil:
 		return place{}, &Error{Code: "model.unreadable", Err: fmt.Errorf("fovea: open model: %w", err)}
 	case !info.IsDir():
-		return place{}, badInput("model.unreadable", fmt.Errorf("fovea: the model %q is a file; give the folder that holds config.json", name))
+		e := &Error{Code: "model.unreadable", BadInput: true, Err: fmt.Errorf("fovea: the model %q is a file; give the folder that holds config.json", name)}
+		if _, err := os.Stat(filepath.Join(filepath.Dir(name), "config.json")); err == nil {
+			e.Hint = "name the folder: " + filepath.Dir(name)
+		}
+		return place{}, e
 	}
 	abs, err := filepath.Abs(name)
 	if err != nil {

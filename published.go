@@ -35,6 +35,8 @@ func remedy(err error) string {
 	switch {
 	case errors.As(err, &unknown):
 		return "docs/reference/models.md lists the classes that are supported"
+	case errors.As(err, &other) && other.Pickle != nil:
+		return "fetch the repository's model.safetensors into the folder"
 	case errors.As(err, &other):
 		return "config.json and the weights are of two models or revisions: fetch both again, together"
 	case errors.Is(err, checkpoint.ErrFormat):

@@ -28,6 +28,9 @@ type BindError struct {
 	Missing    []string // parameters that the source lacks
 	Unexpected []string // tensors that no parameter wants
 	Misshapen  []string // "name: file has [2 3], model wants [3 2]"
+	// Pickle is not nil when Open took a folder's only .safetensors file, of no usual name, and this lies beside it: the weights
+	// that would fit may be in there.
+	Pickle *PickleError
 }
 
 func (e *BindError) Error() string {
@@ -43,6 +46,9 @@ func (e *BindError) Error() string {
 				fmt.Fprintf(&b, " and %d more", n-8)
 			}
 		}
+	}
+	if e.Pickle != nil {
+		fmt.Fprintf(&b, "; perhaps those that do are elsewhere: %s", strings.TrimPrefix(e.Pickle.Error(), "checkpoint: "))
 	}
 	return b.String()
 }
@@ -106,6 +112,9 @@ func match(params []*autograd.Param, src Source, renames []Rename) ([]*Tensor, e
 		slices.Sort(bad.Missing)
 		slices.Sort(bad.Unexpected)
 		slices.Sort(bad.Misshapen)
+		if f, ok := src.(*File); ok && f.instead != "" {
+			bad.Pickle = &PickleError{f.instead, "file name"}
+		}
 		return nil, bad
 	}
 	return found, nil

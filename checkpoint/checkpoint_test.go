@@ -367,6 +367,22 @@ func TestOpenFolders(t *testing.T) {
 		t.Fatalf("one file: %v", err)
 	}
 	f.Close()
+	// Beside a pickle it may or may not be what the folder is about: what fits is taken, and what does not, says so.
+	pickle := filepath.Join(dir, "pytorch_model.bin")
+	if err := os.WriteFile(pickle, []byte("PK\x03\x04rest"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if f, err = Open(dir); err != nil {
+		t.Fatalf("one file beside a pickle: %v", err)
+	}
+	if err := Bind(randomParams(2), f, nil); err != nil {
+		t.Errorf("weights that fit, beside a pickle: %v", err)
+	}
+	var bad *BindError
+	if err := Bind(randomParams(2)[1:], f, nil); !errors.As(err, &bad) || bad.Pickle == nil || bad.Pickle.Path != pickle || !strings.Contains(err.Error(), "can run any code") {
+		t.Errorf("weights that do not fit, beside a pickle: %v", err)
+	}
+	f.Close()
 	if err := Write(filepath.Join(dir, "y.safetensors"), randomParams(1), WriteOptions{}); err != nil {
 		t.Fatal(err)
 	}

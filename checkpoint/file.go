@@ -80,6 +80,8 @@ type File struct {
 	shards []*shard
 	names  []string
 	where  map[string]location
+
+	instead string // the pickle that lies beside a file of no usual name, and is perhaps what the folder's weights are in
 }
 
 type shard struct {

@@ -50,10 +50,15 @@ func open(path string) (*File, error) {
 		}
 		return nil, err
 	}
-	return newFile(path, []*shard{s})
+	f, err := newFile(path, []*shard{s})
+	if err == nil && st.IsDir() && filepath.Base(path) != singleName {
+		f.instead = pickleIn(filepath.Dir(path))
+	}
+	return f, err
 }
 
-// inFolder finds the weights of a model's folder.
+// inFolder finds the weights of a model's folder. A single file of any name counts: whether it is the model's is for Bind to
+// say, which takes nothing that does not fit.
 func inFolder(dir string) (string, error) {
 	for _, name := range []string{singleName, indexName} {
 		if p := filepath.Join(dir, name); exists(p) {
@@ -67,12 +72,20 @@ func inFolder(dir string) (string, error) {
 	if len(names) > 1 {
 		return "", fmt.Errorf("%d .safetensors files but no %s; name one of %s", len(names), indexName, strings.Join(names, ", "))
 	}
-	for _, pattern := range []string{"pytorch_model*.bin", "*.pt", "*.pth", "*.bin"} {
-		if names, _ := filepath.Glob(filepath.Join(dir, pattern)); len(names) > 0 {
-			return "", &PickleError{names[0], "file name"}
-		}
+	if pickle := pickleIn(dir); pickle != "" {
+		return "", &PickleError{pickle, "file name"}
 	}
 	return "", fmt.Errorf("no %s or %s in the folder", singleName, indexName)
+}
+
+// pickleIn is a file of a folder that PyTorch's weights have the name of, "" when there is none.
+func pickleIn(dir string) string {
+	for _, pattern := range []string{"pytorch_model*.bin", "*.pt", "*.pth", "*.bin"} {
+		if names, _ := filepath.Glob(filepath.Join(dir, pattern)); len(names) > 0 {
+			return names[0]
+		}
+	}
+	return ""
 }
 
 // openIndex opens the shards that an index names. Shards lie beside the index; names that point elsewhere are refused.

@@ -343,6 +343,17 @@ func TestPullRefusals(t *testing.T) {
 	}
 }
 
+// TestShowFile: a file is no model; the folder that it lies in may be one.
+func TestShowFile(t *testing.T) {
+	for name, want := range map[string]string{filepath.Join(vitFixture, "model.safetensors"): "hint: name the folder: " + vitFixture, "hub_test.go": "config.json"} {
+		for _, args := range [][]string{{"show", name}, {"classify", filepath.Join(vitFixture, "image.png"), "--model", name}} {
+			if code, _, errs := cli(t, args...); code != exitBad || !strings.Contains(errs, "is a file") || !strings.Contains(errs, want) {
+				t.Errorf("%v: exit code %d: %s", args, code, errs)
+			}
+		}
+	}
+}
+
 // TestPullWatch: a terminal shows how far it is; other places get a line for each file.
 func TestPullWatch(t *testing.T) {
 	var b bytes.Buffer
@@ -381,6 +392,8 @@ func TestFoldersRefused(t *testing.T) {
 		return dir
 	}
 	huge := binary.LittleEndian.AppendUint64(nil, 1<<62)
+	head := `{"lora.weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`
+	adapter := append(binary.LittleEndian.AppendUint64(nil, uint64(len(head))), head+"\x00\x00\x00\x00"...)
 	lost := sharded(t, vit)
 	delete(lost, "model-00002-of-00002.safetensors")
 	for name, c := range map[string]struct {
@@ -388,7 +401,9 @@ func TestFoldersRefused(t *testing.T) {
 		want  string
 		hint  string
 	}{
-		"pickle":          {with(with(vit, "model.safetensors", nil), "pytorch_model.bin", []byte("\x80\x02}q\x00.")), "safetensors.torch", ""},
+		"pickle": {with(with(vit, "model.safetensors", nil), "pytorch_model.bin", []byte("\x80\x02}q\x00.")), "safetensors.torch", ""},
+		"beside a pickle": {with(with(with(vit, "model.safetensors", nil), "adapter_model.safetensors", adapter), "pytorch_model.bin", []byte("\x80\x02}q\x00.")),
+			"pytorch_model.bin is a PyTorch pickle", "model.safetensors into the folder"},
 		"disguised":       {with(vit, "model.safetensors", []byte("\x80\x02}q\x00. and more of it")), "is a PyTorch pickle", ""},
 		"architecture":    {with(vit, "config.json", []byte(`{"architectures":["CLIPModelWithProjection"],"model_type":"clip"}`)), "the nearest that is: CLIPModel", "models.md"},
 		"huge header":     {with(vit, "model.safetensors", append(huge, "{}"...)), "header", "fetch the file again"},

@@ -92,7 +92,12 @@ func find(ctx context.Context, name string) (description, *hub.Snapshot, error) 
 		d, err := describeOwn(ctx)
 		return d, nil, err
 	}
-	if info, err := os.Stat(name); err == nil && info.IsDir() {
+	info, err := os.Stat(name)
+	switch {
+	case err == nil && !info.IsDir():
+		_, _, err := fovea.Files(name)
+		return description{}, nil, err
+	case err == nil:
 		abs, err := filepath.Abs(name)
 		if err != nil {
 			return description{}, nil, err
