@@ -1,11 +1,13 @@
 package model
 
 import (
+	"math"
 	"slices"
 	"sort"
 
 	"fovea/annotation"
 	"fovea/internal/kernel"
+	"fovea/nn"
 )
 
 // maxObjects is how many objects an answer has when nothing else is asked for.
@@ -79,6 +81,21 @@ func DetectSet(logits, boxes []float32, labels []string, w, h int) *Detection {
 	}
 	return d
 }
+
+// DetectEach makes the view of logits [N, len(labels)] and boxes as those of DetectSet, when each of the N may be objects of several
+// labels, every one with a probability of its own: of all of them the most likely objects.
+func DetectEach(logits, boxes []float32, labels []string, most, w, h int) *Detection {
+	d, k := &Detection{}, len(labels)
+	for _, i := range nn.Top(len(logits), most, func(i int) float32 { return logits[i] }) {
+		d.found = append(d.found, Object{
+			Label: labels[i%k], Score: Sigmoid(logits[i]), Box: Corners(boxes[i/k*4:], float64(w), float64(h)).Clip(float64(w), float64(h)),
+		})
+	}
+	return d
+}
+
+// Sigmoid is the probability of a logit.
+func Sigmoid(logit float32) float64 { return 1 / (1 + math.Exp(-float64(logit))) }
 
 // Corners turns a box of centre x and y, width and height, in [0, 1], into pixels of a picture of w × h pixels.
 func Corners(b []float32, w, h float64) annotation.Box {

@@ -120,9 +120,14 @@ func (c *Config) settle() error {
 	case c.fine && (c.Bins%2 != 0 || c.EvalLayer != -1 && c.EvalLayer != c.Layers-1):
 		return fmt.Errorf("rtdetr: max_num_bins %d is odd, or eval_idx %d not the last of %d layers", c.Bins, c.EvalLayer, c.Layers)
 	}
-	e := nn.EncoderConfig{Width: c.Width, Heads: c.Heads, Inner: c.Inner, Layers: c.Layers, Act: c.Act, Eps: c.Eps}
+	e := c.decoder()
 	if err := e.Check(); err != nil {
 		return fmt.Errorf("rtdetr: decoder: %w", err)
 	}
 	return nil
+}
+
+// decoder sizes the decoder's blocks.
+func (c *Config) decoder() nn.EncoderConfig {
+	return nn.EncoderConfig{Width: c.Width, Heads: c.Heads, Inner: c.Inner, Layers: c.Layers, Act: c.Act, Eps: c.Eps}
 }

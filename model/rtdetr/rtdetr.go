@@ -170,24 +170,9 @@ func (m *Model) Run(t *autograd.Tape, in model.Inputs) model.Outputs {
 			maps[i] = m.Out[i].Forward(y)
 		}
 	}
-	memory := flatten(maps)
-	queries, boxes := m.choose(out, memory, sizes, x.Shape[0])
-	m.Decoder.run(t, out, &state{c: &m.Config, pictures: x.Shape[0], x: queries, boxes: boxes, memory: memory, look: &ops.Deformable{
-		Heads: m.Config.Heads, Maps: sizes, Points: m.Config.Points, Scale: m.Config.OffsetScale,
-	}})
+	b := x.Shape[0]
+	memory := nn.Interleave(b, maps...)
+	queries, boxes := m.choose(out, memory, sizes, b)
+	m.Decoder.run(out, b, queries, boxes, memory, &ops.Deformable{Heads: m.Config.Heads, Maps: sizes, Points: m.Config.Points, Scale: m.Config.OffsetScale})
 	return out
-}
-
-// flatten lists the rows of maps [B, Hᵢ, Wᵢ, D] picture by picture, and of each map by map: [B·S, D].
-func flatten(maps []*autograd.Value) *autograd.Value {
-	var refs []ops.Ref
-	for b := range maps[0].Shape[0] {
-		for i, y := range maps {
-			n := y.Shape[1] * y.Shape[2]
-			for j := range n {
-				refs = append(refs, ops.Ref{Table: int32(i), Row: int32(b*n + j)})
-			}
-		}
-	}
-	return ops.Gather(maps[0].Tape(), refs, maps...)
 }

@@ -1,7 +1,6 @@
 package rtdetr
 
 import (
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -124,62 +123,6 @@ func TestPicturesRejected(t *testing.T) {
 	}
 	if err := m.checkPicture(320, 640); err != nil {
 		t.Error(err)
-	}
-}
-
-// TestWeights: bins lie symmetrically around none, ever farther apart, the outermost at twice the bound.
-func TestWeights(t *testing.T) {
-	w := weights(8, .5, 4)
-	if len(w) != 9 || w[4] != 0 || w[8] != 4 || math.Abs(float64(w[7])-(math.Pow(3, 2./6*3)-1)) > 1e-6 {
-		t.Errorf("%v", w)
-	}
-	for i, v := range w {
-		if v != -w[8-i] || i > 0 && v <= w[i-1] {
-			t.Errorf("%v: number %d", w, i)
-		}
-	}
-}
-
-func TestAnchors(t *testing.T) {
-	boxes, valid := anchors([][2]int{{1, 2}, {1, 1}, {1, 100}})
-	if len(valid) != 103 || len(boxes) != 4*103 {
-		t.Fatalf("%d boxes of %d", len(boxes), len(valid))
-	}
-	for i, want := range [][4]float32{{.25, .5, .05, .05}, {.75, .5, .05, .05}, {.5, .5, .1, .1}} {
-		for j, v := range want {
-			if !valid[i] || math.Abs(float64(sigmoid(boxes[4*i+j])-v)) > 1e-6 {
-				t.Errorf("anchor %d: %v, want %v", i, boxes[4*i:4*i+4], want)
-			}
-		}
-	}
-	if valid[3] || !valid[4] || valid[102] || sigmoid(boxes[12]) != 1 {
-		t.Error("the first and the last of a hundred places in a row touch the edge")
-	}
-}
-
-func TestLogit(t *testing.T) {
-	for _, v := range []float32{.01, .3, .5, .99} {
-		if got := sigmoid(logit(v)); math.Abs(float64(got-v)) > 1e-6 {
-			t.Errorf("%g becomes %g", v, got)
-		}
-	}
-	for v, want := range map[float32]float32{-3: 1e-5, 0: 1e-5, 1: 1 - 1e-5, 7: 1 - 1e-5} {
-		if got := sigmoid(logit(v)); math.Abs(float64(got-want)) > 1e-6 {
-			t.Errorf("%g becomes %g, want %g", v, got, want)
-		}
-	}
-}
-
-// TestSee: one query may answer with several classes, and no more answers are given than there are queries.
-func TestSee(t *testing.T) {
-	m := &Model{Config: Config{Labels: model.Labels{"cat", "dog"}, Queries: 2}}
-	v := m.see([]float32{2, 1, -3, -2}, []float32{.5, .5, .2, .4, .9, .9, .4, .4}, 100, 50)
-	got := v.Detect(model.DetectOptions{})
-	if len(got) != 2 || got[0].Label != "cat" || got[1].Label != "dog" || got[0].Box != got[1].Box || fmt.Sprintf("%.1f", got[0].Box) != "{40.0 15.0 60.0 35.0}" {
-		t.Errorf("%v", got)
-	}
-	if got := v.Detect(model.DetectOptions{Query: []string{"DOG"}, Threshold: .5}); len(got) != 1 || got[0].Label != "DOG" {
-		t.Errorf("%v", got)
 	}
 }
 
