@@ -46,8 +46,8 @@ func (e *Ends) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Generation reads generation_config.json, if it is there, over the defaults that g holds.
-func (f *Folder) Generation(g *Generation) error {
+// Generation reads generation_config.json, if it is there, over the defaults that g holds: a Generation, or a struct with one.
+func (f *Folder) Generation(g any) error {
 	b, err := f.Read("generation_config.json")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -59,6 +59,17 @@ func (f *Folder) Generation(g *Generation) error {
 		return fmt.Errorf("generation_config.json: %w", err)
 	}
 	return nil
+}
+
+// Check names the first setting that cannot work with a vocabulary of so many tokens.
+func (g *Generation) Check(vocab int) error {
+	for _, id := range slices.Concat(g.EOS, g.Suppress) {
+		if id < 0 || int(id) >= vocab {
+			return fmt.Errorf("model: the token %d of eos_token_id or suppress_tokens is not within vocab_size %d", id, vocab)
+		}
+	}
+	c := g.Rules(Writing{}, maxAnswer)
+	return c.Check()
 }
 
 // Writing is how somebody wants texts to be written; zero fields mean the model's own.

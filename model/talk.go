@@ -58,15 +58,7 @@ func (v *Voice) vocabulary() (*grammar.Vocabulary, error) {
 const maxAnswer = 256
 
 // Settle checks that the tokens that the voice writes and ends with are within the vocabulary.
-func (v *Voice) Settle() error {
-	for _, id := range append(append([]int32{}, v.How.EOS...), v.How.Suppress...) {
-		if id < 0 || int(id) >= v.Decoder.Config.Vocab {
-			return fmt.Errorf("model: the token %d of eos_token_id or suppress_tokens is not within vocab_size %d", id, v.Decoder.Config.Vocab)
-		}
-	}
-	c := v.How.Rules(Writing{}, maxAnswer)
-	return c.Check()
-}
+func (v *Voice) Settle() error { return v.How.Check(v.Decoder.Config.Vocab) }
 
 // Question refuses what speaks to the model past its question: pieces that mark pictures and turns.
 func (v *Voice) Question(question string) error {
@@ -145,7 +137,7 @@ func (r *talkRunner) Resume(k any) View {
 		r.tell.Forget()
 		r.seen = p.sight
 	}
-	v := &Talk{r: r, Sight: p.sight, ctx: context.Background(), W: p.w, H: p.h}
+	v := &Talk{Pen: NewPen(nil), r: r, Sight: p.sight, W: p.w, H: p.h}
 	if r.view == nil {
 		return v
 	}
@@ -170,20 +162,12 @@ type Writer interface {
 // Talk is the View of a Speaker.
 type Talk struct {
 	Nothing
+	Pen
 	W, H  int    // of the picture, the first of several, pixels
 	Sight *Sight // what was seen of them
 
-	r       *talkRunner
-	ctx     context.Context
-	writing Writing
-	err     error
+	r *talkRunner
 }
-
-// Write implements Writer.
-func (v *Talk) Write(ctx context.Context, w Writing) { v.ctx, v.writing, v.err = ctx, w, nil }
-
-// Err implements Writer.
-func (v *Talk) Err() error { return v.err }
 
 // Said is a text that was written.
 type Said struct {
@@ -289,7 +273,7 @@ func (v *Talk) say(question string, step func(text string)) (Said, error) {
 
 // text is what tokens say, up to where the writing wants it to end.
 func (v *Talk) text(ids []int32) string {
-	return strings.TrimSpace(generate.Before(v.words(ids), v.writing.Stop))
+	return strings.TrimSpace(v.Before(v.words(ids)))
 }
 
 func (v *Talk) words(ids []int32) string { return v.r.net.Voice().Words.Decode(ids, true) }

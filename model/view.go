@@ -22,30 +22,34 @@ func (Nothing) Ask(questions []string, step func(string)) []Answer { return nil 
 func (Nothing) Caption(step func(string)) Caption                  { return Caption{} }
 func (Nothing) Vector() []float32                                  { return nil }
 
-// Looker is the Runner of a network all of whose answers about a picture follow from one pass over it.
-type Looker struct {
+// runner is the Runner of networks that place no texts.
+type runner struct {
 	Worker
-	Net Network
-	// See makes the view of a picture from the outputs of its pass, which last until the next one.
-	See func(out Outputs, img *imageproc.RGB) View
+	look func(w *Worker, img *imageproc.RGB) (View, error)
 }
 
-// NewLooker makes a runner of one goroutine.
-func NewLooker(net Network, threads int, see func(out Outputs, img *imageproc.RGB) View) *Looker {
-	return &Looker{NewWorker(threads), net, see}
+// NewRunner makes the Runner of a network that places no texts: look makes the view of a picture, which goes on working with w.
+func NewRunner(threads int, look func(w *Worker, img *imageproc.RGB) (View, error)) Runner {
+	return &runner{NewWorker(threads), look}
+}
+
+// NewLooker makes the Runner of a network all of whose answers about a picture follow from one pass over it: see makes the view
+// from the pass's outputs, which last until the next one.
+func NewLooker(net Network, threads int, see func(out Outputs, img *imageproc.RGB) View) Runner {
+	return NewRunner(threads, func(w *Worker, img *imageproc.RGB) (View, error) {
+		out, err := w.Run(net, Sample{Pictures: []*imageproc.RGB{img}})
+		if err != nil {
+			return nil, err
+		}
+		return see(out, img), nil
+	})
 }
 
 // Encode implements Runner.
-func (l *Looker) Encode(img *imageproc.RGB) (View, error) {
-	out, err := l.Run(l.Net, Sample{Pictures: []*imageproc.RGB{img}})
-	if err != nil {
-		return nil, err
-	}
-	return l.See(out, img), nil
-}
+func (r *runner) Encode(img *imageproc.RGB) (View, error) { return r.look(&r.Worker, img) }
 
-// TextVector implements Runner for networks that do not place texts.
-func (l *Looker) TextVector(string) []float32 { return nil }
+// TextVector implements Runner.
+func (r *runner) TextVector(string) []float32 { return nil }
 
 // Recognition is the View of networks that know a fixed list of classes, or make a vector of a picture.
 type Recognition struct {

@@ -49,8 +49,11 @@ func (c *ImageCache) Bytes() int {
 }
 
 // Cross attends from x [N, D] to other rows y [M, D], as the spans say.
-func (a *Attention) Cross(x, y *Value, spans []ops.Span) *Value {
-	return a.O.Forward(ops.CrossAttention(a.Q.Forward(x), a.K.Forward(y), a.V.Forward(y), a.Heads, spans))
+func (a *Attention) Cross(x, y *Value, spans []ops.Span) *Value { return a.From(x, y, y, spans) }
+
+// From attends with queries, keys and values from three places: q is [N, D], k and v are [M, D].
+func (a *Attention) From(q, k, v *Value, spans []ops.Span) *Value {
+	return a.O.Forward(ops.CrossAttention(a.Q.Forward(q), a.K.Forward(k), a.V.Forward(v), a.Heads, spans))
 }
 
 // Forward attends within x [N, D] as the pass's layout allows.

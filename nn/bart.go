@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"slices"
 
 	"fovea/autograd"
 	"fovea/ops"
@@ -85,13 +86,11 @@ func NewBart(c BartConfig) (*Bart, error) {
 	return &Bart{Config: c, Words: Blank(autograd.Table, c.Vocab, c.Width), Encoder: half(c.encoder(), 0), Decoder: half(c.decoder(), c.Width)}, nil
 }
 
-// Embed are the words of texts, text after text.
-func (b *Bart) Embed(t *autograd.Tape, ids [][]int32) *Value {
-	var refs []ops.Ref
-	for _, text := range ids {
-		for _, id := range text {
-			refs = append(refs, ops.Ref{Row: id})
-		}
+// Embed are the words with some ids, [len(ids), D].
+func (b *Bart) Embed(t *autograd.Tape, ids []int32) *Value {
+	refs := make([]ops.Ref, len(ids))
+	for i, id := range ids {
+		refs[i].Row = id
 	}
 	return ops.Gather(t, refs, t.Use(b.Words))
 }
@@ -108,7 +107,7 @@ func (b *Bart) Decode(t *autograd.Tape, p *Pass, ids [][]int32, y *Value, lens [
 	for i, text := range ids {
 		own[i] = len(text)
 	}
-	return b.Decoder.forward(p, b.Embed(t, ids), own, y, lens, true)
+	return b.Decoder.forward(p, b.Embed(t, slices.Concat(ids...)), own, y, lens, true)
 }
 
 // Logits are those of the next word, [N, V].
@@ -127,55 +126,5 @@ func (s *BartStack) place(x *Value, lens []int, from int) *Value {
 }
 
 func (s *BartStack) forward(p *Pass, x *Value, own []int, y *Value, seen []int, causal bool) *Value {
-	p.Layout = &ops.Layout{}
-	var spans []ops.Span
-	row, key := 0, 0
-	for i, n := range own {
-		p.Layout.Groups = append(p.Layout.Groups, ops.Group{Image: -1, Start: row, Len: n, Causal: causal})
-		if y != nil {
-			spans = append(spans, ops.Span{Row: row, Rows: n, Key: key, Keys: seen[i]})
-			key += seen[i]
-		}
-		row += n
-	}
-	x = s.place(x, own, 0)
-	for i, b := range s.Blocks {
-		x = Frugal(p.tap(i, x), func(x *Value) *Value { return b.Forward(p, x, y, spans) })
-	}
-	return p.tap(len(s.Blocks), x)
+	return forwardPost(p, s.Blocks, s.place(x, own, 0), own, y, seen, causal)
 }
-
-// BartText is a text that the decoder writes piece by piece, in several versions at once.
-type BartText struct {
-	bart  *Bart
-	cache *PostCache
-}
-
-// Begin starts a text, in one version, that sees all rows of what the encoder has read, y.
-func (b *Bart) Begin(y *Value) *BartText {
-	return &BartText{b, NewPostCache(b.Decoder.Blocks, y)}
-}
-
-// Step appends ids[i] to version i and gives the logits of the next word, [len(ids), V]. What it computes lives on t, which
-// may have been reset since the last step; the text itself does not.
-func (x *BartText) Step(t *autograd.Tape, ids []int32) (*Value, error) {
-	n := x.cache.Len()
-	if n >= x.bart.Config.MaxLen {
-		return nil, fmt.Errorf("nn: the text is as long as max_position_embeddings, %d", n)
-	}
-	if len(ids) != x.cache.Texts() {
-		return nil, fmt.Errorf("nn: %d words for %d versions of a text", len(ids), x.cache.Texts())
-	}
-	texts, ones := make([][]int32, len(ids)), make([]int, len(ids))
-	for i, id := range ids {
-		if id < 0 || int(id) >= x.bart.Config.Vocab {
-			return nil, fmt.Errorf("nn: word %d is not within vocab_size %d", id, x.bart.Config.Vocab)
-		}
-		texts[i], ones[i] = ids[i:i+1], 1
-	}
-	h := x.bart.Decoder.place(x.bart.Embed(t, texts), ones, n)
-	return x.bart.Logits(x.cache.Step(h)), nil
-}
-
-// Reorder goes on with versions from[0], from[1], … of the text, any of them several times.
-func (x *BartText) Reorder(from []int) error { return x.cache.Reorder(from) }

@@ -130,17 +130,29 @@ func NewBert(c BertConfig) (*Bert, error) {
 // Forward reads texts, text after text, each of which sees lens[i] rows of y; causal texts see only what precedes. It lays
 // out the pass.
 func (b *Bert) Forward(t *autograd.Tape, p *Pass, ids [][]int32, y *Value, lens []int, causal bool) *Value {
+	own := make([]int, len(ids))
+	for i, text := range ids {
+		own[i] = len(text)
+	}
+	return forwardPost(p, b.Blocks, b.Embed.Forward(t, ids), own, y, lens, causal)
+}
+
+// forwardPost runs blocks over texts of own[i] rows of x, each of which sees seen[i] rows of y, if that is not nil. It lays out the
+// pass.
+func forwardPost(p *Pass, blocks []*PostBlock, x *Value, own []int, y *Value, seen []int, causal bool) *Value {
 	p.Layout = &ops.Layout{}
 	var spans []ops.Span
 	row, key := 0, 0
-	for i, text := range ids {
-		p.Layout.Groups = append(p.Layout.Groups, ops.Group{Image: -1, Start: row, Len: len(text), Causal: causal})
-		spans = append(spans, ops.Span{Row: row, Rows: len(text), Key: key, Keys: lens[i]})
-		row, key = row+len(text), key+lens[i]
+	for i, n := range own {
+		p.Layout.Groups = append(p.Layout.Groups, ops.Group{Image: -1, Start: row, Len: n, Causal: causal})
+		if y != nil {
+			spans = append(spans, ops.Span{Row: row, Rows: n, Key: key, Keys: seen[i]})
+			key += seen[i]
+		}
+		row += n
 	}
-	x := b.Embed.Forward(t, ids)
-	for i, block := range b.Blocks {
-		x = block.Forward(p, p.tap(i, x), y, spans)
+	for i, b := range blocks {
+		x = Frugal(p.tap(i, x), func(x *Value) *Value { return b.Forward(p, x, y, spans) })
 	}
-	return p.tap(len(b.Blocks), x)
+	return p.tap(len(blocks), x)
 }

@@ -200,10 +200,18 @@ func (h *DaViTHalf) attend(x *Value) *Value {
 		y := ops.ChannelAttention(a.Q.Forward(x), a.K.Forward(x), a.V.Forward(x), a.Heads, x.Shape[0])
 		return a.O.Forward(t.View(y, x.Shape...))
 	}
-	into, out, n := windows(x.Shape[0], x.Shape[1], x.Shape[2], h.window)
-	none := t.Input(make([]float32, x.Shape.Last()), 1, x.Shape.Last())
-	y := h.Attn.Forward(&Pass{Layout: &ops.Layout{Images: n, Patches: h.window * h.window}}, ops.Gather(t, into, x, none))
-	return t.View(ops.Gather(t, out, y), x.Shape...)
+	return throughWindows(x, h.window, func(y *Value, n int) *Value {
+		return h.Attn.Forward(&Pass{Layout: &ops.Layout{Images: n, Patches: h.window * h.window}}, y)
+	})
+}
+
+// throughWindows cuts x [B, H, W, D] into n windows of side s, whose rows [n·s·s, D] f maps to as many, and puts them together
+// again. What a window has beyond the map is zero.
+func throughWindows(x *Value, s int, f func(y *Value, n int) *Value) *Value {
+	t, d := x.Tape(), x.Shape.Last()
+	into, out, n := windows(x.Shape[0], x.Shape[1], x.Shape[2], s)
+	none := t.Input(make([]float32, d), 1, d)
+	return t.View(ops.Gather(t, out, f(ops.Gather(t, into, x, none), n)), x.Shape...)
 }
 
 // windows cuts maps of h × w tokens into n windows of side s, row by row; those at the right and bottom are filled up with

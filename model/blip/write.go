@@ -1,14 +1,12 @@
 package blip
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"math"
 	"strings"
 
 	"fovea/autograd"
-	"fovea/generate"
+	"fovea/imageproc"
 	"fovea/model"
 	"fovea/nn"
 )
@@ -16,16 +14,25 @@ import (
 // maxAnswer is the longest text in pieces, the first included: what the reference generates when nothing else is asked for.
 const maxAnswer = 20
 
-// Write implements model.Writer.
-func (v *view) Write(ctx context.Context, w model.Writing) {
-	v.ctx, v.writing, v.err = ctx, w, nil
-	if w.Schema != nil {
-		v.err = errors.New("blip: answers are a few words, not JSON; leave the schema out")
-	}
+// NewRunner implements model.Model.
+func (m *Model) NewRunner(threads int) model.Runner {
+	return model.NewRunner(threads, func(w *model.Worker, img *imageproc.RGB) (model.View, error) {
+		out, err := w.Run(m, model.Sample{Pictures: []*imageproc.RGB{img}})
+		if err != nil {
+			return nil, err
+		}
+		return &view{Pen: model.NewPen(errors.New("blip: answers are a few words, not JSON; leave the schema out")), m: m, w: w, seen: out.Copy("image_embeds")}, nil
+	})
 }
 
-// Err implements model.Writer.
-func (v *view) Err() error { return v.err }
+// view is a picture's tokens [T, D].
+type view struct {
+	model.Nothing
+	model.Pen
+	m    *Model
+	w    *model.Worker
+	seen []float32
+}
 
 // Ask implements model.View.
 func (v *view) Ask(questions []string, step func(string)) []model.Answer {
@@ -48,32 +55,30 @@ func (v *view) Caption(step func(string)) model.Caption {
 
 // picture brings the picture's tokens onto the tape, which it resets.
 func (v *view) picture() *autograd.Value {
-	v.r.Tape.Reset()
-	d := v.r.m.Config.Vision.Width
-	return v.r.Tape.Input(v.seen, len(v.seen)/d, d)
+	v.w.Tape.Reset()
+	d := v.m.Config.Vision.Width
+	return v.w.Tape.Input(v.seen, len(v.seen)/d, d)
 }
 
 // read gives the rows of a question that has looked at the picture.
 func (v *view) read(question string) *autograd.Value {
-	m := v.r.m
-	in, _ := m.Process(model.Sample{Texts: []string{question}}) // texts never fail
+	in, _ := v.m.Process(model.Sample{Texts: []string{question}}) // texts never fail
 	seen := v.picture()
-	return m.Question.Forward(v.r.Tape, &nn.Pass{}, in.Texts(), seen, []int{seen.Shape[0]}, false)
+	return v.m.Question.Forward(v.w.Tape, &nn.Pass{}, in.Texts(), seen, []int{seen.Shape[0]}, false)
 }
 
 // write writes a text that looks at the rows y [N, D], with the probability of all of its pieces: NaN when logits were no numbers. By
 // itself it takes the likeliest piece at each place, until the text ends or is as long as the reference lets it become.
 func (v *view) write(y *autograd.Value, step func(string)) (string, float64) {
-	if v.err != nil {
+	if v.Err() != nil {
 		return "", 0
 	}
-	m := v.r.m
-	w := &writer{m, v.r.Tape, nn.NewPostCache(m.Answer.Blocks, y)}
+	m, how := v.m, v.Writing()
 	spell := func(ids []int32) string { return m.words.Decode(ids, true) }
-	read := func(ids []int32) string { return strings.TrimSpace(generate.Before(spell(ids), v.writing.Stop)) }
-	how := model.Generation{EOS: model.Ends{m.Config.Text.End}}
-	rules := how.Rules(v.writing, min(max(maxAnswer-1, v.writing.MaxTokens), m.Config.Text.MaxLen))
-	rules.Stop, rules.Text = v.writing.Stop, spell
+	read := func(ids []int32) string { return strings.TrimSpace(v.Before(spell(ids))) }
+	own := model.Generation{EOS: model.Ends{m.Config.Text.End}}
+	rules := own.Rules(how, min(max(maxAnswer-1, how.MaxTokens), m.Config.Text.MaxLen))
+	rules.Stop, rules.Text = how.Stop, spell
 	if step != nil {
 		var said []int32
 		rules.OnToken = func(id int32) error {
@@ -82,36 +87,6 @@ func (v *view) write(y *autograd.Value, step func(string)) (string, float64) {
 			return nil
 		}
 	}
-	first, err := w.Step([]int32{m.Config.Text.Begin})
-	if err != nil {
-		return "", math.NaN()
-	}
-	ids, logProb, err := generate.Generate(v.ctx, w, append([]float32(nil), first...), rules)
-	if err != nil {
-		logProb = math.NaN()
-		if end := v.ctx.Err(); end != nil {
-			v.err, logProb = end, math.Inf(-1)
-		}
-	}
+	ids, logProb := v.Text(m.Answer.Begin(y, m.logits), m.Config.Text.Begin, rules)
 	return read(ids), math.Exp(logProb)
 }
-
-// writer is a text in the making.
-type writer struct {
-	m     *Model
-	tape  *autograd.Tape
-	cache *nn.PostCache
-}
-
-// Step implements generate.Decoder.
-func (w *writer) Step(tokens []int32) ([]float32, error) {
-	if n := w.cache.Len(); n >= w.m.Config.Text.MaxLen {
-		return nil, fmt.Errorf("blip: the text is as long as max_position_embeddings, %d", n)
-	}
-	w.tape.Reset()
-	h := w.cache.Step(w.m.Answer.Embed.At(w.tape, tokens, w.cache.Len()))
-	return w.m.logits(h).Data, nil
-}
-
-// Reorder implements generate.Decoder.
-func (w *writer) Reorder(from []int) error { return w.cache.Reorder(from) }

@@ -2,6 +2,7 @@ package clipseg
 
 import (
 	"math"
+	"slices"
 
 	"fovea/annotation"
 	"fovea/autograd"
@@ -11,34 +12,26 @@ import (
 )
 
 // NewRunner implements model.Model.
-func (m *Model) NewRunner(threads int) model.Runner { return &runner{model.NewWorker(threads), m} }
-
-type runner struct {
-	model.Worker
-	m *Model
+func (m *Model) NewRunner(threads int) model.Runner {
+	return model.NewRunner(threads, func(w *model.Worker, img *imageproc.RGB) (model.View, error) {
+		in, err := m.Process(model.Sample{Pictures: []*imageproc.RGB{img}})
+		if err != nil {
+			return nil, err
+		}
+		w.Tape.Reset()
+		v := &view{m: m, work: w, w: img.W, h: img.H}
+		for _, s := range m.see(model.Outputs{}, in.Value(w.Tape, "pixel_values")) {
+			v.seen = append(v.seen, slices.Clone(s.Data))
+		}
+		return v, nil
+	})
 }
-
-// Encode implements model.Runner.
-func (r *runner) Encode(img *imageproc.RGB) (model.View, error) {
-	in, err := r.m.Process(model.Sample{Pictures: []*imageproc.RGB{img}})
-	if err != nil {
-		return nil, err
-	}
-	r.Tape.Reset()
-	v := &view{r: r, w: img.W, h: img.H}
-	for _, s := range r.m.see(model.Outputs{}, in.Value(r.Tape, "pixel_values")) {
-		v.seen = append(v.seen, append([]float32(nil), s.Data...))
-	}
-	return v, nil
-}
-
-// TextVector implements model.Runner.
-func (r *runner) TextVector(string) []float32 { return nil }
 
 // view is what CLIP has seen of a picture, [T, D] each.
 type view struct {
 	model.Nothing
-	r    *runner
+	m    *Model
+	work *model.Worker
 	w, h int
 	seen [][]float32
 }
@@ -72,7 +65,7 @@ func (v *view) Detect(o model.DetectOptions) []model.Object {
 
 // decode gives the maps of queries, [S, S] each.
 func (v *view) decode(queries []string) []float32 {
-	m, t := v.r.m, v.r.Tape
+	m, t := v.m, v.work.Tape
 	in, _ := m.Process(model.Sample{Texts: queries}) // texts never fail
 	t.Reset()
 	condition := m.read(t, model.Outputs{}, in, in.Texts())
@@ -93,7 +86,7 @@ func (v *view) object(logits []float32) (model.Object, bool) {
 	sum, n := 0., 0
 	for _, l := range logits {
 		if l > 0 {
-			sum += 1 / (1 + math.Exp(-float64(l)))
+			sum += model.Sigmoid(l)
 			n++
 		}
 	}

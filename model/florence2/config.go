@@ -1,10 +1,7 @@
 package florence2
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 
 	"fovea/model"
 	"fovea/nn"
@@ -54,9 +51,7 @@ type VisionConfig struct {
 
 // writeConfig says how answers are written.
 type writeConfig struct {
-	Beams       int    `json:"num_beams"`
-	NGram       int    `json:"no_repeat_ngram_size"`
-	Early       any    `json:"early_stopping"` // true, false or "never"
+	model.Generation
 	ForcedBegin *int32 `json:"forced_bos_token_id"`
 	ForcedEnd   *int32 `json:"forced_eos_token_id"`
 }
@@ -68,7 +63,7 @@ func defaults() Config {
 		Image: 51289, Tied: true,
 		Text: TextConfig{
 			BartConfig: nn.BartConfig{Width: 1024, EncoderLayers: 12, EncoderHeads: 16, EncoderInner: 4096, DecoderLayers: 12, DecoderHeads: 16, DecoderInner: 4096, Act: "gelu", Vocab: 50265, MaxLen: 1024},
-			End:        2, Start: 2, writeConfig: writeConfig{Beams: 3, NGram: 3, Early: true, ForcedEnd: &end},
+			End:        2, Start: 2, writeConfig: writeConfig{Generation: model.Generation{Beams: 3, NGram: 3, Early: true}, ForcedEnd: &end},
 		},
 		Vision: VisionConfig{
 			DaViTConfig: nn.DaViTConfig{
@@ -97,17 +92,15 @@ func readConfig(f *model.Folder) (*Config, error) {
 			return nil, fmt.Errorf("florence2: image_feature_source %q is not supported; want spatial_avg_pool and temporal_avg_pool", s)
 		}
 	}
-	b, err := f.Read("generation_config.json")
-	if err == nil {
-		g := struct {
-			*writeConfig
-			Start *int32 `json:"decoder_start_token_id"`
-		}{&c.Text.writeConfig, &c.Text.Start}
-		if err := json.Unmarshal(b, &g); err != nil {
-			return nil, fmt.Errorf("generation_config.json: %w", err)
-		}
-	} else if !errors.Is(err, fs.ErrNotExist) {
+	x := &c.Text
+	if err := f.Generation(&struct {
+		*writeConfig
+		Start *int32 `json:"decoder_start_token_id"`
+	}{&x.writeConfig, &x.Start}); err != nil {
 		return nil, err
+	}
+	if x.EOS == nil {
+		x.EOS = model.Ends{x.End}
 	}
 	return &c, c.check()
 }
@@ -126,8 +119,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("florence2: max_position_embeddings %d of pictures is not within 1 … %d, or max_temporal_embeddings %d not within 1 … %d", v.MaxSide, 1<<9, v.MaxFrames, 1<<12)
 	case len(v.Widths) == 0 || v.Widths[len(v.Widths)-1] < 2:
 		return fmt.Errorf("florence2: embed_dim %v does not end with 2 or more", v.Widths)
-	case x.Beams < 1 || x.Beams > 64 || x.NGram < 0:
-		return fmt.Errorf("florence2: num_beams %d is not within 1 … 64, or no_repeat_ngram_size %d is negative", x.Beams, x.NGram)
+	case x.Beams < 1:
+		return fmt.Errorf("florence2: num_beams %d is below 1", x.Beams)
 	}
 	ids := []*int32{&x.Begin, &x.End, &x.Start, x.ForcedBegin, x.ForcedEnd}
 	for i, name := range []string{"bos_token_id", "eos_token_id", "decoder_start_token_id", "forced_bos_token_id", "forced_eos_token_id"} {
@@ -135,5 +128,5 @@ func (c *Config) check() error {
 			return fmt.Errorf("florence2: %s %d is not within vocab_size %d", name, *id, x.Vocab)
 		}
 	}
-	return nil
+	return x.Generation.Check(x.Vocab)
 }

@@ -168,7 +168,7 @@ func TestParityGeneration(t *testing.T) {
 		}{
 			"greedy": {greedy, x.Greedy.IDs}, "plain": {generate.Config{MaxTokens: x.Beams.Max}, x.GreedyPlain.IDs}, "beams": {rules, x.Beams.IDs[0]},
 		} {
-			a := x.m.write(context.Background(), v.r.Tape, v.seen, prompt, c.rules)
+			a := v.write(prompt, c.rules)
 			if got := append([]int32{x.m.Config.Text.Start}, a.ids...); !slices.Equal(got, c.want) {
 				t.Errorf("%s: %v, want %v", name, got, c.want)
 			}
@@ -390,22 +390,22 @@ func TestCachedDecode(t *testing.T) {
 		v, m := x.view(t), x.m
 		tape := newTape()
 		read := tape.Input(v.seen, len(v.seen)/m.Config.Text.Width, m.Config.Text.Width)
+		shape := slices.Clone(read.Shape)
 		text := m.Text.Begin(read)
 		texts := [][]int32{{2}}
 		check := func(ids ...int32) {
-			step := newTape()
-			got, err := text.Step(step, ids)
+			got, err := text.Step(ids)
 			if err != nil {
 				t.Fatal(err)
 			}
 			full := newTape()
 			for i := range texts {
-				seen := full.Input(v.seen, read.Shape...)
+				seen := full.Input(v.seen, shape...)
 				h := m.Text.Logits(m.Text.Decode(full, &nn.Pass{}, [][]int32{texts[i]}, seen, []int{seen.Shape[0]}))
 				n := h.Shape.Last()
 				for j, w := range h.Data[len(h.Data)-n:] {
-					if d := got.Data[i*n+j] - w; !(d < 1e-4 && d > -1e-4) {
-						t.Fatalf("%v: logit %d is %g, want %g", texts[i], j, got.Data[i*n+j], w)
+					if d := got[i*n+j] - w; !(d < 1e-4 && d > -1e-4) {
+						t.Fatalf("%v: logit %d is %g, want %g", texts[i], j, got[i*n+j], w)
 					}
 				}
 			}
@@ -437,10 +437,10 @@ func TestCachedDecode(t *testing.T) {
 				t.Errorf("Reorder(%v) was taken", from)
 			}
 		}
-		if _, err := text.Step(newTape(), []int32{1}); err == nil {
+		if _, err := text.Step([]int32{1}); err == nil {
 			t.Error("one word for several versions was taken")
 		}
-		if _, err := text.Step(newTape(), slices.Repeat([]int32{1 << 20}, len(texts))); err == nil {
+		if _, err := text.Step(slices.Repeat([]int32{1 << 20}, len(texts))); err == nil {
 			t.Error("a word that there is not was taken")
 		}
 	})

@@ -1,88 +1,56 @@
 package florence2
 
 import (
-	"context"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 
 	"fovea/annotation"
-	"fovea/generate"
 	"fovea/imageproc"
 	"fovea/model"
 )
 
 // NewRunner implements model.Model.
-func (m *Model) NewRunner(threads int) model.Runner { return &runner{model.NewWorker(threads), m} }
-
-type runner struct {
-	model.Worker
-	m *Model
+func (m *Model) NewRunner(threads int) model.Runner {
+	return model.NewRunner(threads, func(w *model.Worker, img *imageproc.RGB) (model.View, error) {
+		in, err := m.Process(model.Sample{Pictures: []*imageproc.RGB{img}})
+		if err != nil {
+			return nil, err
+		}
+		w.Tape.Reset()
+		seen := m.Project.Forward(m.Vision.Forward(in.Value(w.Tape, "pixel_values"), nil))
+		pen := model.NewPen(errors.New("florence2: answers follow its tasks, not a schema; leave the schema out"))
+		return &view{Pen: pen, m: m, w: w, seen: slices.Clone(seen.Data), width: img.W, height: img.H}, nil
+	})
 }
-
-// Encode implements model.Runner.
-func (r *runner) Encode(img *imageproc.RGB) (model.View, error) {
-	in, err := r.m.Process(model.Sample{Pictures: []*imageproc.RGB{img}})
-	if err != nil {
-		return nil, err
-	}
-	r.Tape.Reset()
-	seen := r.m.Project.Forward(r.m.Vision.Forward(in.Value(r.Tape, "pixel_values"), nil))
-	return &view{r: r, seen: append([]float32(nil), seen.Data...), w: img.W, h: img.H, ctx: context.Background()}, nil
-}
-
-// TextVector implements model.Runner.
-func (r *runner) TextVector(string) []float32 { return nil }
 
 // view is a picture's rows [T, D] and its size in pixels.
 type view struct {
 	model.Nothing
-	r    *runner
-	seen []float32
-	w, h int
-
-	ctx     context.Context
-	writing model.Writing
-	err     error
-}
-
-// Write implements model.Writer.
-func (v *view) Write(ctx context.Context, w model.Writing) {
-	v.ctx, v.writing, v.err = ctx, w, nil
-	if w.Schema != nil {
-		v.err = errors.New("florence2: answers follow its tasks, not a schema; leave the schema out")
-	}
-}
-
-// Err implements model.Writer.
-func (v *view) Err() error { return v.err }
-
-// write answers a task about some words. An answer that is broken off has failed with probability 0.
-func (v *view) write(prompt string) answer {
-	m := v.r.m
-	a := m.write(v.ctx, v.r.Tape, v.seen, prompt, m.rules(v.writing))
-	if err := v.ctx.Err(); err != nil && a.failed {
-		a.logProb, v.err = math.Inf(-1), err
-	}
-	return a
+	model.Pen
+	m             *Model
+	w             *model.Worker
+	seen          []float32
+	width, height int
 }
 
 // spell is an answer's text, up to where the writing wants it to end, and what each piece stands for (Model.spell).
 func (v *view) spell(a answer) (string, [][2]int) {
-	text, spans := v.r.m.spell(a.ids)
-	return generate.Before(text, v.writing.Stop), spans
+	text, spans := v.m.spell(a.ids)
+	return v.Before(text), spans
 }
 
 // say answers a text that begins with a task, in words: a result with places is written as JSON.
 func (v *view) say(text string) (string, float64) {
-	m := v.r.m
+	m := v.m
 	t, _ := split(text)
 	prompt, err := Prompt(text)
 	if err != nil {
 		return "", 0
 	}
-	a := v.write(prompt)
-	if a.failed {
+	a := v.write(prompt, m.rules(v.Writing()))
+	if a.failed() {
 		return "", math.Exp(a.logProb)
 	}
 	spelled, _ := v.spell(a)
@@ -90,7 +58,7 @@ func (v *view) say(text string) (string, float64) {
 	if t != nil {
 		kind = t.Kind
 	}
-	r := m.parser.Parse(kind, spelled, v.w, v.h)
+	r := m.parser.Parse(kind, spelled, v.width, v.height)
 	if kind == Text {
 		return r.Text, math.Exp(a.logProb)
 	}
@@ -100,18 +68,18 @@ func (v *view) say(text string) (string, float64) {
 
 // places answers a task with places, each with its score.
 func (v *view) places(name, about string) ([]Place, []float64) {
-	m := v.r.m
+	m := v.m
 	t, _ := split(name)
-	a := v.write(strings.Replace(t.Prompt, "%s", about, 1))
-	if a.failed {
-		return []Place{{Box: []int{0, 0, v.w, v.h}}}, []float64{math.Exp(a.logProb)}
+	a := v.write(strings.Replace(t.Prompt, "%s", about, 1), m.rules(v.Writing()))
+	if a.failed() {
+		return []Place{{Box: []int{0, 0, v.width, v.height}}}, []float64{math.Exp(a.logProb)}
 	}
 	text, spans := v.spell(a)
-	found := m.parser.Parse(t.Kind, text, v.w, v.h).Regions
+	found := m.parser.Parse(t.Kind, text, v.width, v.height).Regions
 	if len(found) == 0 {
 		return nil, nil
 	}
-	scores, chances := make([]float64, len(found)), m.chances(v.r.Tape, a)
+	scores, chances := make([]float64, len(found)), m.chances(v.w.Tape, a)
 	for i := range found {
 		scores[i] = found[i].score(chances, spans)
 	}
@@ -183,7 +151,7 @@ func (v *view) objects(name, about, label string) (out []model.Object) {
 		} else {
 			x.Box = annotation.Box{X0: float64(p.Box[0]), Y0: float64(p.Box[1]), X1: float64(p.Box[2]), Y1: float64(p.Box[3])}
 		}
-		x.Box = x.Box.Clip(float64(v.w), float64(v.h))
+		x.Box = x.Box.Clip(float64(v.width), float64(v.height))
 		out = append(out, x)
 	}
 	return out
@@ -191,7 +159,7 @@ func (v *view) objects(name, about, label string) (out []model.Object) {
 
 // outline gives the polygons of what is in a box.
 func (v *view) outline(b annotation.Box) (polygons [][]int) {
-	found, _ := v.places("<REGION_TO_SEGMENTATION>", Region(b, v.w, v.h))
+	found, _ := v.places("<REGION_TO_SEGMENTATION>", Region(b, v.width, v.height))
 	for _, p := range found {
 		polygons = append(polygons, p.Polygons...)
 	}
@@ -210,10 +178,10 @@ func (v *view) mask(polygons [][]int) *annotation.RLE {
 			list = append(list, corners)
 		}
 	}
-	if r, err := annotation.PolygonRLE(v.h, v.w, list...); err == nil {
+	if r, err := annotation.PolygonRLE(v.height, v.width, list...); err == nil {
 		return &r
 	}
-	return &annotation.RLE{H: v.h, W: v.w, Counts: []uint32{uint32(v.w * v.h)}}
+	return &annotation.RLE{H: v.height, W: v.width, Counts: []uint32{uint32(v.width * v.height)}}
 }
 
 // bounds is the box around polygons.

@@ -1,8 +1,8 @@
 package florence2
 
 import (
-	"context"
 	"math"
+	"slices"
 	"strings"
 
 	"fovea/autograd"
@@ -16,80 +16,39 @@ import (
 // answer is what the decoder has written about a prompt.
 type answer struct {
 	ids     []int32
-	logProb float64   // of all of them
+	logProb float64   // of all of them, see model.Pen
 	seen    []float32 // [T, D]: what the encoder has read
-	failed  bool      // the logits were no numbers
 }
+
+// failed reports that it is no answer: the logits were no numbers, or it was broken off.
+func (a *answer) failed() bool { return math.IsNaN(a.logProb) || math.IsInf(a.logProb, -1) }
 
 // rules are how answers are written: the model's own way, but for what a request says.
 func (m *Model) rules(w model.Writing) generate.Config {
 	x := &m.Config.Text
-	limit := x.MaxLen
-	if w.MaxTokens > 0 {
-		limit = min(limit, w.MaxTokens)
-	}
-	c := generate.Config{
-		MaxTokens: limit, EOS: []int32{x.End}, Beams: x.Beams, NoRepeatNGram: x.NGram, EarlyStopping: x.Early == true,
-		Prompt: []int32{x.Start}, Forced: map[int]int32{}, Temperature: w.Temperature, TopP: w.TopP, Seed: w.Seed, Stop: w.Stop,
-		Text: func(ids []int32) string { text, _ := m.spell(ids); return text },
-	}
-	switch {
-	case w.Beams > 0:
-		c.Beams = w.Beams
-	case w.Temperature > 0:
-		c.Beams = 1
-	}
+	c := x.Generation.Rules(w, x.MaxLen)
+	c.Prompt, c.Forced, c.Stop = []int32{x.Start}, map[int]int32{}, w.Stop
+	c.Text = func(ids []int32) string { text, _ := m.spell(ids); return text }
 	if x.ForcedBegin != nil {
 		c.Forced[0] = *x.ForcedBegin
 	}
 	if x.ForcedEnd != nil {
-		c.Forced[limit-1] = *x.ForcedEnd
+		c.Forced[c.MaxTokens-1] = *x.ForcedEnd
 	}
 	return c
 }
 
-// write answers a prompt about a picture whose rows are seen, on a tape that it resets.
-func (m *Model) write(ctx context.Context, t *autograd.Tape, seen []float32, prompt string, rules generate.Config) answer {
-	d := m.Config.Text.Width
-	n := len(seen) / d
-	ids := make([]int32, 0, n+16)
-	for range n {
-		ids = append(ids, m.Config.Image)
-	}
-	ids = append(ids, m.read(prompt, n)...)
+// write answers a prompt by rules. The tape is reset.
+func (v *view) write(prompt string, rules generate.Config) answer {
+	m, t, d := v.m, v.w.Tape, v.m.Config.Text.Width
+	n := len(v.seen) / d
+	ids := append(slices.Repeat([]int32{m.Config.Image}, n), m.read(prompt, n)...)
 	t.Reset()
-	read, _ := m.encode(t, &nn.Pass{}, [][]int32{ids}, t.Input(seen, n, d))
-	a := answer{seen: append([]float32(nil), read.Data...)}
-	w := &writer{t, m.Text.Begin(read)}
-	first, err := w.Step([]int32{m.Config.Text.Start})
-	if err == nil {
-		first = append([]float32(nil), first...)
-		a.ids, a.logProb, err = generate.Generate(ctx, w, first, rules)
-	}
-	if err != nil {
-		a.failed, a.logProb = true, math.NaN()
-	}
+	read, _ := m.encode(t, &nn.Pass{}, [][]int32{ids}, t.Input(v.seen, n, d))
+	a := answer{seen: slices.Clone(read.Data)}
+	a.ids, a.logProb = v.Text(m.Text.Begin(read), m.Config.Text.Start, rules)
 	return a
 }
-
-// writer is a text in the making.
-type writer struct {
-	tape *autograd.Tape
-	text *nn.BartText
-}
-
-// Step implements generate.Decoder.
-func (w *writer) Step(tokens []int32) ([]float32, error) {
-	w.tape.Reset()
-	logits, err := w.text.Step(w.tape, tokens)
-	if err != nil {
-		return nil, err
-	}
-	return logits.Data, nil
-}
-
-// Reorder implements generate.Decoder.
-func (w *writer) Reorder(from []int) error { return w.text.Reorder(from) }
 
 // spell turns an answer into its text, with the special pieces. spans are the bytes of the text without <s>, </s> and <pad>
 // that each piece stands for; words between two special pieces have one span, as letters may be spread over several of them.

@@ -58,7 +58,7 @@ func (v *view) Detect(o model.DetectOptions) []model.Object {
 				best, label = s, o.Query[j]
 			}
 		}
-		score := 1 / (1 + math.Exp(-float64(best)))
+		score := model.Sigmoid(best)
 		if score >= o.Threshold {
 			found = append(found, model.Object{Label: label, Score: score, Box: model.Corners(v.boxes[4*i:], side, side).Clip(float64(v.w), float64(v.h))})
 		}

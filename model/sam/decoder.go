@@ -29,26 +29,12 @@ type DecoderConfig struct {
 type decoder struct {
 	Quality *autograd.Param     `weight:"iou_token.weight"`   // [1, D]: asks how good the masks are
 	Tokens  *autograd.Param     `weight:"mask_tokens.weight"` // [1+M, D]: ask for the single mask and the others
-	Layers  []*twoWay           `weight:"transformer.layers"`
-	Last    *nn.Attention       `weight:"transformer.final_attn_token_to_image"`
-	Norm    *nn.LayerNorm       `weight:"transformer.layer_norm_final_attn"`
+	Mix     *nn.TwoWay          `weight:"transformer"`
 	Up1     *nn.ConvTranspose2D `weight:"upscale_conv1"`
 	UpNorm  *nn.LayerNorm       `weight:"upscale_layer_norm"`
 	Up2     *nn.ConvTranspose2D `weight:"upscale_conv2"`
 	Read    []*feed             `weight:"output_hypernetworks_mlps"`
 	Score   *feed               `weight:"iou_prediction_head"`
-}
-
-// twoWay is a layer: tokens attend to each other and to the picture, and the picture to them.
-type twoWay struct {
-	Self  *nn.Attention `weight:"self_attn"`
-	Norm1 *nn.LayerNorm `weight:"norm1"`
-	Look  *nn.Attention `weight:"cross_attn_token_to_image"`
-	Norm2 *nn.LayerNorm `weight:"norm2"`
-	MLP   *nn.MLP       `weight:"mlp"`
-	Norm3 *nn.LayerNorm `weight:"norm3"`
-	Back  *nn.Attention `weight:"cross_attn_image_to_token"`
-	Norm4 *nn.LayerNorm `weight:"norm4"`
 }
 
 // feed is dense layers with ReLU between them.
@@ -84,20 +70,10 @@ func newDecoder(c *DecoderConfig) (*decoder, error) {
 	if c.Shrink < 1 || d%8 != 0 || d%(c.Shrink*c.Heads) != 0 || c.Masks < 1 || c.Masks > 64 || c.Depth < 2 || c.Depth > 64 || c.Hidden < 1 || c.Hidden > 1<<14 {
 		return nil, fmt.Errorf("sam: attention_downsample_rate %d times the heads does not divide hidden_size %d, or that is no multiple of 8, or num_multimask_outputs %d, iou_head_depth %d or iou_head_hidden_dim %d out of range", c.Shrink, d, c.Masks, c.Depth, c.Hidden)
 	}
-	attend := func(inner int) *nn.Attention {
-		return &nn.Attention{Q: nn.BlankDense(d, inner, true), K: nn.BlankDense(d, inner, true), V: nn.BlankDense(d, inner, true), O: nn.BlankDense(inner, d, true), Heads: c.Heads}
-	}
-	act, _ := nn.Activation(c.Act)
 	r := &decoder{
-		Quality: nn.Blank(autograd.Table, 1, d), Tokens: nn.Blank(autograd.Table, 1+c.Masks, d), Last: attend(d / c.Shrink), Norm: nn.BlankNorm(d, 1e-5),
+		Quality: nn.Blank(autograd.Table, 1, d), Tokens: nn.Blank(autograd.Table, 1+c.Masks, d), Mix: nn.BlankTwoWay(e, c.Shrink),
 		Up1: nn.BlankConvTranspose2D(d, d/4, 2, 2, 0, true), UpNorm: nn.BlankNorm(d/4, 1e-6), Up2: nn.BlankConvTranspose2D(d/4, d/8, 2, 2, 0, true),
 		Score: newFeed(d, c.Hidden, 1+c.Masks, c.Depth),
-	}
-	for range c.Layers {
-		r.Layers = append(r.Layers, &twoWay{
-			Self: attend(d), Norm1: nn.BlankNorm(d, c.Eps), Look: attend(d / c.Shrink), Norm2: nn.BlankNorm(d, c.Eps),
-			MLP: nn.BlankMLP(d, c.Inner, act), Norm3: nn.BlankNorm(d, c.Eps), Back: attend(d / c.Shrink), Norm4: nn.BlankNorm(d, c.Eps),
-		})
 	}
 	for range 1 + c.Masks {
 		r.Read = append(r.Read, newFeed(d, d, d/8, 3))
@@ -172,7 +148,7 @@ func (m *Model) answer(out model.Outputs, before string, pictures, prompts *auto
 	for i := range cells {
 		m.waves(places.Data[i*d:(i+1)*d], (float64(i%g)+.5)/float64(g), (float64(i/g)+.5)/float64(g))
 	}
-	x, image = m.Decoder.transform(x, image, places, tokens, cells)
+	x, image = m.Decoder.Mix.Forward(x, image, places, tokens, cells)
 	up := ops.GELUExact(m.Decoder.UpNorm.Forward(m.Decoder.Up1.Forward(t.View(image, b*n, g, g, d))))
 	up = ops.GELUExact(m.Decoder.Up2.Forward(up))
 	side := 4 * g
@@ -190,53 +166,4 @@ func (m *Model) answer(out model.Outputs, before string, pictures, prompts *auto
 	scores := m.Decoder.Score.forward(nn.RowsOfEach(x, b*n, 0, 1))
 	out[before+"pred_masks"], out[before+"single.pred_masks"] = t.View(many, b*n, masks-1, side, side), t.View(one, b*n, 1, side, side)
 	out[before+"iou_scores"], out[before+"single.iou_scores"] = ops.Columns(scores, 1, masks), ops.Columns(scores, 0, 1)
-}
-
-// transform runs the layers on the tokens x [N·T, D] of N prompts and the cells [N·S, D] of as many copies of their pictures.
-func (r *decoder) transform(x, image, places *autograd.Value, tokens, cells int) (*autograd.Value, *autograd.Value) {
-	n := x.Shape.Rows() / tokens
-	among, look, back := make([]ops.Span, n), make([]ops.Span, n), make([]ops.Span, n)
-	for i := range n {
-		among[i] = ops.Span{Row: i * tokens, Rows: tokens, Key: i * tokens, Keys: tokens}
-		look[i] = ops.Span{Row: i * tokens, Rows: tokens, Key: i * cells, Keys: cells}
-		back[i] = ops.Span{Row: i * cells, Rows: cells, Key: i * tokens, Keys: tokens}
-	}
-	asked := x
-	for i, l := range r.Layers {
-		x, image = lean(x, image, func() (*autograd.Value, *autograd.Value) {
-			if i == 0 {
-				x = attend(l.Self, x, x, x, among)
-			} else {
-				at := ops.Add(x, asked)
-				x = ops.Add(x, attend(l.Self, at, at, x, among))
-			}
-			x = l.Norm1.Forward(x)
-			x = l.Norm2.Forward(ops.Add(x, attend(l.Look, ops.Add(x, asked), ops.Add(image, places), image, look)))
-			x = l.Norm3.Forward(ops.Add(x, l.MLP.Forward(nil, x)))
-			return x, l.Norm4.Forward(ops.Add(image, attend(l.Back, ops.Add(image, places), ops.Add(x, asked), x, back)))
-		})
-	}
-	x = ops.Add(x, attend(r.Last, ops.Add(x, asked), ops.Add(image, places), image, look))
-	return r.Norm.Forward(x), image
-}
-
-// attend is attention whose queries, keys and values come from three places.
-func attend(a *nn.Attention, q, k, v *autograd.Value, spans []ops.Span) *autograd.Value {
-	return a.O.Forward(ops.CrossAttention(a.Q.Forward(q), a.K.Forward(k), a.V.Forward(v), a.Heads, spans))
-}
-
-// lean runs f, which makes values like x and y, and gives back the memory of everything else that f made, unless something is
-// recorded: the copies of a picture are large.
-func lean(x, y *autograd.Value, f func() (*autograd.Value, *autograd.Value)) (*autograd.Value, *autograd.Value) {
-	t := x.Tape()
-	if t.Train {
-		return f()
-	}
-	keepX, keepY := t.New(false, x.Shape...), t.New(false, y.Shape...)
-	mark := t.Mark()
-	x, y = f()
-	copy(keepX.Data, x.Data)
-	copy(keepY.Data, y.Data)
-	t.Release(mark)
-	return keepX, keepY
 }

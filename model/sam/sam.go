@@ -3,7 +3,6 @@
 package sam
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"strings"
@@ -39,6 +38,12 @@ type Config struct {
 	Decoder DecoderConfig `json:"mask_decoder_config"`
 }
 
+// VisionConfig is its part about pictures.
+type VisionConfig struct {
+	nn.GridVisionConfig
+	Waves int `json:"num_pos_feats"` // of random places, see Model.waves
+}
+
 // PromptConfig says how points and boxes are embedded.
 type PromptConfig struct {
 	Width int `json:"hidden_size"`
@@ -47,7 +52,7 @@ type PromptConfig struct {
 // Model is a SAM.
 type Model struct {
 	Config  Config
-	Vision  *vision         `weight:"vision_encoder"`
+	Vision  *nn.GridVision  `weight:"vision_encoder"`
 	Places  *autograd.Param `weight:"shared_image_embedding.positional_embedding"` // [2, F]: random waves
 	Kinds   []*nn.Scale     `weight:"prompt_encoder.point_embed"`                  // of outer and inner points, first and last corners
 	NoPoint *autograd.Param `weight:"prompt_encoder.not_a_point_embed.weight"`     // [1, D]
@@ -61,10 +66,10 @@ type Model struct {
 // New reads the configuration and makes a blank model.
 func New(f *model.Folder) (model.Network, error) {
 	m := &Model{name: f.Name, Config: Config{
-		Vision: VisionConfig{
+		Vision: VisionConfig{Waves: 128, GridVisionConfig: nn.GridVisionConfig{
 			EncoderConfig: nn.EncoderConfig{Width: 768, Layers: 12, Heads: 12, Act: "gelu", Eps: 1e-6, QKVBias: true},
-			Image:         1024, Patch: 16, Channels: 3, Ratio: 4, Window: 14, Global: []int{2, 5, 8, 11}, Waves: 128, Out: 256, Absolute: true, Relative: true,
-		},
+			Image:         1024, Patch: 16, Channels: 3, Ratio: 4, Window: 14, Global: []int{2, 5, 8, 11}, Out: 256, Absolute: true, Relative: true,
+		}},
 		Prompt:  PromptConfig{256},
 		Decoder: DecoderConfig{Width: 256, Act: "relu", Inner: 2048, Layers: 2, Heads: 8, Shrink: 2, Masks: 3, Depth: 3, Hidden: 256, Eps: 1e-6},
 	}}
@@ -73,8 +78,8 @@ func New(f *model.Folder) (model.Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.Vision, err = newVision(&c.Vision); err != nil {
-		return nil, err
+	if m.Vision, err = nn.NewGridVision(&c.Vision.GridVisionConfig); err != nil {
+		return nil, fmt.Errorf("vision_config: %w", err)
 	}
 	d := c.Decoder.Width
 	if c.Vision.Out != d || c.Prompt.Width != d || 2*c.Vision.Waves != d {
@@ -93,23 +98,15 @@ func New(f *model.Folder) (model.Network, error) {
 
 // processor reads how pictures are prepared: unlike other classes, this one resizes the longer side to a length, and fills up
 // to a square after normalising.
-func (m *Model) processor(f *model.Folder) error {
-	b, err := f.Read("preprocessor_config.json")
-	if err != nil {
-		return fmt.Errorf("no image processor: %w", err)
-	}
-	fields := map[string]json.RawMessage{}
+func (m *Model) processor(f *model.Folder) (err error) {
 	var c struct {
 		Type string `json:"image_processor_type"`
 		Size *struct {
 			Longest int `json:"longest_edge"`
 		} `json:"size"`
 	}
-	if err := json.Unmarshal(b, &c); err != nil {
-		return fmt.Errorf("preprocessor_config.json: %w", err)
-	}
-	if err := json.Unmarshal(b, &fields); err != nil {
-		return fmt.Errorf("preprocessor_config.json: %w", err)
+	if m.pixels, err = f.Colours("VitPose", &c); err != nil { // its other defaults are the same
+		return err
 	}
 	m.longest = 1024
 	if c.Size != nil {
@@ -118,13 +115,7 @@ func (m *Model) processor(f *model.Folder) error {
 	if c.Type != "" && !strings.HasPrefix(c.Type, "SamImageProcessor") || m.longest < 1 || m.longest > m.Config.Vision.Image {
 		return fmt.Errorf("preprocessor_config.json: want a SamImageProcessor, not %q, and a longest_edge of 1 … image_size %d, not %d", c.Type, m.Config.Vision.Image, m.longest)
 	}
-	for _, own := range []string{"size", "image_processor_type", "do_resize"} {
-		delete(fields, own)
-	}
-	if b, err = json.Marshal(fields); err == nil {
-		m.pixels, err = imageproc.ParseProcessor(b, "VitPose") // its other defaults are the same
-	}
-	return err
+	return nil
 }
 
 // Card implements model.Model. Without a prompt, everything that is there is segmented, under one name.
@@ -183,7 +174,7 @@ func (m *Model) Process(s model.Sample) (model.Inputs, error) {
 // names have something before them, "boxes.input_boxes", give outputs that have the same.
 func (m *Model) Run(t *autograd.Tape, in model.Inputs) model.Outputs {
 	out := model.Outputs{}
-	picture := m.Vision.forward(in.Value(t, "pixel_values"), out.Tap("vision"))
+	picture := m.Vision.Forward(in.Value(t, "pixel_values"), out.Tap("vision"))
 	out["vision.neck"] = picture
 	for name := range in {
 		before, ok := strings.CutSuffix(name, "input_points")

@@ -160,28 +160,12 @@ func TestSharp(t *testing.T) {
 	if sharp(blurred) || !sharp(clear) || sharp(none) {
 		t.Error("only the second mask is sharp")
 	}
-	v := &view{r: &runner{m: &Model{Config: Config{Vision: VisionConfig{Image: 8}}}}, w: 100, h: 50, inW: 8, inH: 4}
+	v := &view{m: &Model{Config: Config{Vision: VisionConfig{GridVisionConfig: nn.GridVisionConfig{Image: 8}}}}, w: 100, h: 50, inW: 8, inH: 4}
 	if got := v.bounds(clear); got != (annotation.Box{X1: 100, Y1: 50}) {
 		t.Errorf("%v", got)
 	}
 	if got := v.bounds(none); !got.Empty() {
 		t.Errorf("%v is not empty", got)
-	}
-}
-
-// TestWindows: every row is in one window, and comes back to its place.
-func TestWindows(t *testing.T) {
-	into, back := windows(2, 5, 3)
-	if len(into) != 2*4*9 || len(back) != 50 {
-		t.Fatalf("%d rows in windows, %d back", len(into), len(back))
-	}
-	for i, r := range back {
-		if at := into[r.Row]; at.Table != 0 || int(at.Row) != i {
-			t.Errorf("row %d comes back as %v", i, at)
-		}
-	}
-	if into[0].Row != 0 || into[3].Row != 5 || into[9].Row != 3 || into[11].Table != 1 {
-		t.Error("windows do not go row by row")
 	}
 }
 

@@ -22,31 +22,23 @@ const (
 )
 
 // NewRunner implements model.Model.
-func (m *Model) NewRunner(threads int) model.Runner { return &runner{model.NewWorker(threads), m} }
-
-type runner struct {
-	model.Worker
-	m *Model
+func (m *Model) NewRunner(threads int) model.Runner {
+	return model.NewRunner(threads, func(w *model.Worker, img *imageproc.RGB) (model.View, error) {
+		out, err := w.Run(m, model.Sample{Pictures: []*imageproc.RGB{img}})
+		if err != nil {
+			return nil, err
+		}
+		v := &view{m: m, work: w, w: img.W, h: img.H, seen: out.Copy("vision.neck")}
+		v.inW, v.inH = m.scaled(img.W, img.H)
+		return v, nil
+	})
 }
-
-// Encode implements model.Runner.
-func (r *runner) Encode(img *imageproc.RGB) (model.View, error) {
-	out, err := r.Run(r.m, model.Sample{Pictures: []*imageproc.RGB{img}})
-	if err != nil {
-		return nil, err
-	}
-	v := &view{r: r, w: img.W, h: img.H, seen: out.Copy("vision.neck")}
-	v.inW, v.inH = r.m.scaled(img.W, img.H)
-	return v, nil
-}
-
-// TextVector implements model.Runner.
-func (r *runner) TextVector(string) []float32 { return nil }
 
 // view is what the model has seen of a picture of w × h pixels, which became inW × inH.
 type view struct {
 	model.Nothing
-	r              *runner
+	m              *Model
+	work           *model.Worker
 	w, h, inW, inH int
 	seen           []float32 // [G, G, D]
 }
@@ -141,7 +133,7 @@ func sharp(logits []float32) bool {
 // bounds is a mask's box in pixels of the picture, as fine as the mask's cells.
 func (v *view) bounds(logits []float32) annotation.Box {
 	side := int(math.Sqrt(float64(len(logits))))
-	cell := float64(v.r.m.Config.Vision.Image) / float64(side)
+	cell := float64(v.m.Config.Vision.Image) / float64(side)
 	b := annotation.Box{X0: math.Inf(1), Y0: math.Inf(1)}
 	for i, l := range logits {
 		if l > 0 {
@@ -153,27 +145,18 @@ func (v *view) bounds(logits []float32) annotation.Box {
 	return annotation.Box{X0: b.X0 * sx, Y0: b.Y0 * sy, X1: b.X1 * sx, Y1: b.Y1 * sy}.Clip(float64(v.w), float64(v.h))
 }
 
-// draw is the mask of the picture's size: the logits are interpolated to the input's size, what is picture is cut out and
-// interpolated again, as the reference does.
+// draw is the mask of the picture's size.
 func (v *view) draw(logits []float32) annotation.RLE {
-	side, image := int(math.Sqrt(float64(len(logits)))), v.r.m.Config.Vision.Image
-	all := imageproc.ResizePlanes(logits, 1, side, side, image, image, imageproc.Bilinear, false)
-	cut := make([]float32, 0, v.inW*v.inH)
-	for y := range v.inH {
-		cut = append(cut, all[y*image:y*image+v.inW]...)
-	}
-	bits := annotation.NewBitmap(v.w, v.h)
-	for i, l := range imageproc.ResizePlanes(cut, 1, v.inH, v.inW, v.h, v.w, imageproc.Bilinear, false) {
-		if l > 0 {
-			bits.Pix[i] = 1
-		}
-	}
-	return bits.RLE()
+	side := int(math.Sqrt(float64(len(logits))))
+	columns := make([]float32, len(logits))
+	model.Columns(columns, logits, side)
+	mask, _ := model.NewMaskFrame(side, v.m.Config.Vision.Image, v.inW, v.inH, v.w, v.h).Mask(columns)
+	return mask
 }
 
 // ask decodes prompts about the picture: mask logits [N·M, 4·G, 4·G] and their scores [N·M]. The tape is reset.
 func (v *view) ask(points, labels, boxes *tensor.Tensor) (masks, scores []float32) {
-	m, t := v.r.m, v.r.Tape
+	m, t := v.m, v.work.Tape
 	g := m.Config.Vision.Image / m.Config.Vision.Patch
 	t.Reset()
 	out := model.Outputs{}

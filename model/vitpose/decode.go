@@ -119,23 +119,17 @@ func reflect(i, n int) int {
 	return min(i, 2*n-1-i)
 }
 
-// NewRunner implements model.Model.
-func (m *Model) NewRunner(threads int) model.Runner { return &runner{m, model.NewWorker(threads)} }
-
-type runner struct {
-	m *Model
-	model.Worker
+// NewRunner implements model.Model. There is nothing to do before boxes are known.
+func (m *Model) NewRunner(threads int) model.Runner {
+	return model.NewRunner(threads, func(w *model.Worker, img *imageproc.RGB) (model.View, error) {
+		return &view{m: m, w: w, img: img}, nil
+	})
 }
-
-// Encode implements model.Runner: there is nothing to do before boxes are known.
-func (r *runner) Encode(img *imageproc.RGB) (model.View, error) { return &view{r: r, img: img}, nil }
-
-// TextVector implements model.Runner.
-func (r *runner) TextVector(string) []float32 { return nil }
 
 type view struct {
 	model.Nothing
-	r    *runner
+	m    *Model
+	w    *model.Worker
 	img  *imageproc.RGB
 	flip bool
 }
@@ -145,7 +139,7 @@ func (v *view) Flip() { v.flip = true }
 
 // maps are the heat maps of the people in some boxes, [B, K, h, w]; in the tape's memory.
 func (v *view) maps(boxes []annotation.Box) (*autograd.Value, error) {
-	m := v.r.m
+	m := v.m
 	in, err := m.Process(model.Sample{Pictures: []*imageproc.RGB{v.img}, Boxes: [][]annotation.Box{boxes}})
 	if err != nil {
 		return nil, err
@@ -159,8 +153,8 @@ func (v *view) maps(boxes []annotation.Box) (*autograd.Value, error) {
 		}
 		in.Put("flip_pairs", pairs, len(pairs)/2, 2)
 	}
-	v.r.Tape.Reset()
-	out := m.Run(v.r.Tape, in)
+	v.w.Tape.Reset()
+	out := m.Run(v.w.Tape, in)
 	heat := out["heatmaps"]
 	if v.flip {
 		for i, x := range out["heatmaps_flipped"].Data {
@@ -184,7 +178,7 @@ func (v *view) Pose(boxes []annotation.Box) [][]annotation.Joint {
 		}
 		n := len(heat.Data) / len(some)
 		for i, b := range some {
-			joints := v.r.m.Decode(heat.Data[i*n:(i+1)*n], heat.Shape[2], heat.Shape[3], b)
+			joints := v.m.Decode(heat.Data[i*n:(i+1)*n], heat.Shape[2], heat.Shape[3], b)
 			for j := range joints {
 				p := &joints[j]
 				p.X, p.Y = min(max(p.X, 0), float64(v.img.W)), min(max(p.Y, 0), float64(v.img.H))

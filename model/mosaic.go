@@ -1,18 +1,17 @@
-package eomt
+package model
 
 import (
 	"slices"
 
 	"fovea/annotation"
 	"fovea/internal/kernel"
-	"fovea/model"
 )
 
-// mosaic puts together what was seen through windows onto a picture of w × h pixels: at every pixel the probabilities of
-// the labels, each the sum over all queries of label times mask, averaged over the windows that see the pixel.
-type mosaic struct {
+// Mosaic puts together what was seen through windows onto a picture of w × h pixels: at every pixel the probabilities of the labels,
+// each the sum over all queries of label times mask, averaged over the windows that see the pixel.
+type Mosaic struct {
 	work *kernel.Work
-	seen []*seen
+	seen []*MaskSet
 	from []int // where the windows begin
 	tall bool  // windows lie one below the other, otherwise side by side
 	side int   // of a window
@@ -25,13 +24,17 @@ type mosaic struct {
 	counts []float32 // [h], windows that see a pixel of a column
 }
 
-func newMosaic(work *kernel.Work, all []*seen, from []int, tall bool, side, w, h int) *mosaic {
-	s := all[0]
-	return &mosaic{work, all, from, tall, side, w, h, taps(s.side, side), make([]float32, s.side), make([]float32, s.queries*side), make([]float32, s.labels*side), make([]float32, h)}
+// NewMosaic makes one of windows of side × side pixels that begin at from along the longer side of a picture of w × h pixels.
+func NewMosaic(work *kernel.Work, seen []*MaskSet, from []int, side, w, h int) *Mosaic {
+	s := seen[0]
+	return &Mosaic{
+		work, seen, from, h > w, side, w, h,
+		taps(s.side, side), make([]float32, s.side), make([]float32, s.queries*side), make([]float32, len(s.labels)*side), make([]float32, h),
+	}
 }
 
 // column writes the probabilities of column x, [L, h].
-func (a *mosaic) column(dst []float32, x int) {
+func (a *Mosaic) column(dst []float32, x int) {
 	clear(dst)
 	clear(a.counts)
 	for i, s := range a.seen {
@@ -45,14 +48,15 @@ func (a *mosaic) column(dst []float32, x int) {
 		t := a.up[at]
 		for q := range s.queries {
 			clear(a.thin)
-			kernel.Axpy(1-t.w, s.column(q, t.i), a.thin)
-			kernel.Axpy(t.w, s.column(q, t.j), a.thin)
+			kernel.Axpy(1-t.w, s.mask(q)[t.i*s.side:][:s.side], a.thin)
+			kernel.Axpy(t.w, s.mask(q)[t.j*s.side:][:s.side], a.thin)
 			lerp(a.lines[q*a.side:(q+1)*a.side], a.thin, a.up)
 		}
 		kernel.Sigmoid(a.lines, a.lines)
-		probs := kernel.M(s.probs, s.queries, s.labels+1).Slice(0, s.queries, 0, s.labels)
-		kernel.Gemm(a.work, kernel.M(a.sums, s.labels, a.side), probs.T(), kernel.M(a.lines, s.queries, a.side), kernel.Epilogue{})
-		for l := range s.labels {
+		n := len(s.labels)
+		probs := kernel.M(s.probs, s.queries, n+1).Slice(0, s.queries, 0, n)
+		kernel.Gemm(a.work, kernel.M(a.sums, n, a.side), probs.T(), kernel.M(a.lines, s.queries, a.side), kernel.Epilogue{})
+		for l := range n {
 			kernel.AddTo(dst[l*a.h+y0:][:a.side], a.sums[l*a.side:(l+1)*a.side])
 		}
 		for y := range a.side {
@@ -64,11 +68,11 @@ func (a *mosaic) column(dst []float32, x int) {
 	}
 }
 
-// labels gives every pixel of a picture of w × h pixels, to which the mosaic is resized, its most probable label: those that
-// occur, that of most pixels first, and the pixels of each.
-func (a *mosaic) labels(w, h int) ([]int, []annotation.RLE) {
-	n := a.seen[0].labels
-	strokes := make([]model.Strokes, n)
+// Labels gives every pixel of a picture of w × h pixels, to which the mosaic is resized, its most probable label, see Segmenter.
+func (a *Mosaic) Labels(w, h int, query []string) (names []string, pixels []annotation.RLE) {
+	labels := a.seen[0].labels
+	n := len(labels)
+	strokes := make([]Strokes, n)
 	left, right := make([]float32, n*a.h), make([]float32, n*a.h) // columns of the mosaic around the one at hand
 	at := [2]int{-1, -1}
 	between, line, top, best := make([]float32, a.h), make([]float32, h), make([]float32, h), make([]int, h)
@@ -99,17 +103,18 @@ func (a *mosaic) labels(w, h int) ([]int, []annotation.RLE) {
 			strokes[l].Add(x*h + y)
 		}
 	}
-	var labels []int
+	var there []int
 	masks := make([]annotation.RLE, n)
 	for l := range masks {
 		if masks[l] = strokes[l].Mask(w, h); masks[l].Area() > 0 {
-			labels = append(labels, l)
+			there = append(there, l)
 		}
 	}
-	slices.SortStableFunc(labels, func(i, j int) int { return int(masks[j].Area() - masks[i].Area()) })
-	out := make([]annotation.RLE, len(labels))
-	for i, l := range labels {
-		out[i] = masks[l]
+	slices.SortStableFunc(there, func(i, j int) int { return int(masks[j].Area() - masks[i].Area()) })
+	for _, l := range there {
+		if name, asked := (DetectOptions{Query: query}).asked(labels[l]); asked {
+			names, pixels = append(names, name), append(pixels, masks[l])
+		}
 	}
-	return labels, out
+	return names, pixels
 }
