@@ -8,6 +8,7 @@ import (
 	"fovea/annotation"
 	"fovea/internal/kernel"
 	"fovea/nn"
+	"fovea/task/place"
 )
 
 // maxObjects is how many objects an answer has when nothing else is asked for.
@@ -92,6 +93,15 @@ func DetectEach(logits, boxes []float32, labels []string, most, w, h int) *Detec
 		})
 	}
 	return d
+}
+
+// Objects are regions as objects.
+func Objects(regions []place.Region) []Object {
+	out := make([]Object, len(regions))
+	for i, r := range regions {
+		out[i] = Object{Label: r.Label, Score: r.Score, Box: r.Bounds()}
+	}
+	return out
 }
 
 // Sigmoid is the probability of a logit.

@@ -57,8 +57,24 @@ func (v *Voice) vocabulary() (*grammar.Vocabulary, error) {
 // maxAnswer is the longest answer in tokens when nothing else is said.
 const maxAnswer = 256
 
-// Settle checks that the tokens that the voice writes and ends with are within the vocabulary.
-func (v *Voice) Settle() error { return v.How.Check(v.Decoder.Config.Vocab) }
+// Voice makes the voice of a folder's model, whose captions answer the question describe. how holds what generation_config.json need
+// not say. marks are pieces that the tokenizer must have, the last of which stands for pictures and is called image by config.json.
+func (f *Folder) Voice(d *nn.Decoder, describe string, how Generation, image int32, marks ...string) (*Voice, error) {
+	words, err := f.Tokenizer(d.Config.Vocab)
+	if err != nil {
+		return nil, err
+	}
+	for i, mark := range marks {
+		if id, ok := words.Token(mark); !ok || i == len(marks)-1 && id != image {
+			return nil, fmt.Errorf("model: the tokenizer has %q as %d; the token of pictures in config.json is %d", mark, id, image)
+		}
+	}
+	v := &Voice{Decoder: d, Words: words, How: how, Describe: describe}
+	if err := f.Generation(&v.How); err != nil {
+		return nil, err
+	}
+	return v, v.How.Check(d.Config.Vocab)
+}
 
 // Question refuses what speaks to the model past its question: pieces that mark pictures and turns.
 func (v *Voice) Question(question string) error {

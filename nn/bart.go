@@ -2,9 +2,11 @@ package nn
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"fovea/autograd"
+	"fovea/internal/kernel"
 	"fovea/ops"
 )
 
@@ -127,4 +129,34 @@ func (s *BartStack) place(x *Value, lens []int, from int) *Value {
 
 func (s *BartStack) forward(p *Pass, x *Value, own []int, y *Value, seen []int, causal bool) *Value {
 	return forwardPost(p, s.Blocks, s.place(x, own, 0), own, y, seen, causal)
+}
+
+// chanceRows bounds the rows whose logits Chances holds at a time.
+const chanceRows = 64
+
+// Chances are the probabilities of the ids of a text, each after start and those before it, when the decoder sees all rows of y [M, D].
+// That of an id is the sum over all ids from … to−1 that alike gives for it.
+func (b *Bart) Chances(y *Value, start int32, ids []int32, alike func(id int32) (from, to int32)) []float64 {
+	out := make([]float64, len(ids))
+	if len(ids) == 0 {
+		return out
+	}
+	t := y.Tape()
+	before := append([]int32{start}, ids[:len(ids)-1]...)
+	h := b.Decode(t, &Pass{}, [][]int32{before}, y, []int{y.Shape.Rows()})
+	for at := 0; at < len(ids); at += chanceRows {
+		mark := t.Mark()
+		rows := b.Logits(ops.Slice(h, at, min(at+chanceRows, len(ids))))
+		v := rows.Shape.Last()
+		for i := range rows.Shape[0] {
+			row := rows.Data[i*v : (i+1)*v]
+			from, to := alike(ids[at+i])
+			lse := float64(kernel.LogSumExp(row))
+			for _, l := range row[from:to] {
+				out[at+i] += math.Exp(float64(l) - lse)
+			}
+		}
+		t.Release(mark)
+	}
+	return out
 }

@@ -23,6 +23,23 @@ type Prompt struct {
 	Shared   int // the first so many begin other prompts about the same picture too; they are read once
 }
 
+// NewPrompt is a prompt whose tokens stand one after the other from place first on. Those of id image show the next rows, of width
+// features, of a list, from which they are taken; a list that is too short gives what it has. What precedes the last of them is
+// shared.
+func NewPrompt(ids []int32, first int, image int32, width int, features *[]float32) *Prompt {
+	p := &Prompt{IDs: ids, Places: Line(first, len(ids)), Next: first + len(ids), Image: image}
+	n := 0
+	for i, id := range ids {
+		if id == image {
+			n, p.Shared = n+1, i+1
+		}
+	}
+	if n = min(n*width, len(*features)); n > 0 {
+		p.Features, *features = (*features)[:n], (*features)[n:]
+	}
+	return p
+}
+
 // Fits says what is wrong with a prompt for the decoder.
 func (d *Decoder) Fits(p *Prompt) error {
 	n := 0

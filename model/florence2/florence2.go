@@ -2,7 +2,10 @@
 // the picture, an encoder reads what it saw together with a task in words, and a decoder writes the answer, whose
 // coordinates are words too.
 //
-// Ask answers task prompts ("<OCR>", "<CAPTION_TO_PHRASE_GROUNDING>a green car"), see Tasks and Parse.
+// Ask answers task prompts ("<OCR>", "<CAPTION_TO_PHRASE_GROUNDING>a green car"), see Tasks; package place takes answers apart.
+//
+// It is the one family of clearly more than 500 lines: its repositories come in two spellings, with two layouts of weights and two
+// tokenizers, and it is the only one whose questions are tasks, each with a prompt and a form of the answer.
 package florence2
 
 import (
@@ -14,6 +17,7 @@ import (
 	"fovea/nn"
 	"fovea/ops"
 	"fovea/task"
+	"fovea/task/place"
 	"fovea/tokenizer"
 )
 
@@ -31,7 +35,7 @@ type Model struct {
 	pixels *imageproc.Processor
 	words  *tokenizer.Pipeline
 	bin    int32 // the piece of the first bin of coordinates
-	parser Parser
+	parser place.Florence
 }
 
 // New reads the configuration and makes a blank model.
@@ -65,14 +69,14 @@ func readWords(f *model.Folder, c *Config) (*tokenizer.Pipeline, int32, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	if _, ok := words.Token(bin(0)); !ok {
+	if _, ok := words.Token(place.Bin(0)); !ok {
 		if words, err = words.Extend(pieces()...); err != nil {
 			return nil, 0, err
 		}
 	}
-	first, _ := words.Token(bin(0))
-	if last, ok := words.Token(bin(bins - 1)); !ok || last != first+bins-1 {
-		return nil, 0, fmt.Errorf("florence2: the tokenizer does not number the pieces %s … %s one after another", bin(0), bin(bins-1))
+	first, _ := words.Token(place.Bin(0))
+	if last, ok := words.Token(place.Bin(place.Bins - 1)); !ok || last != first+place.Bins-1 {
+		return nil, 0, fmt.Errorf("florence2: the tokenizer does not number the pieces %s … %s one after another", place.Bin(0), place.Bin(place.Bins-1))
 	}
 	size := words.Size()
 	if c.Legacy && words.Piece(int32(size-1)) == "<image>" {
@@ -87,8 +91,8 @@ func readWords(f *model.Folder, c *Config) (*tokenizer.Pipeline, int32, error) {
 // pieces are those that Florence-2 adds to BART's, in their order.
 func pieces() []string {
 	out := []string{"<od>", "</od>", "<ocr>", "</ocr>"}
-	for i := range bins {
-		out = append(out, bin(i))
+	for i := range place.Bins {
+		out = append(out, place.Bin(i))
 	}
 	return append(out, "<cap>", "</cap>", "<ncap>", "</ncap>", "<dcap>", "</dcap>", "<grounding>", "</grounding>", "<seg>", "</seg>", "<sep>",
 		"<region_cap>", "</region_cap>", "<region_to_desciption>", "</region_to_desciption>", "<proposal>", "</proposal>", "<poly>", "</poly>", "<and>")

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"testing"
 
-	"fovea/annotation"
 	"fovea/autograd"
 	"fovea/checkpoint"
 	"fovea/generate"
@@ -22,6 +21,7 @@ import (
 	"fovea/internal/kernel"
 	"fovea/model"
 	"fovea/nn"
+	"fovea/task/place"
 )
 
 // expected is what the reference implementation makes of a fixture.
@@ -50,7 +50,7 @@ type expected struct {
 		Text   string
 		Size   [2]int `json:"image_size_wh"`
 		Result []struct {
-			Quad []int `json:"quad_box"`
+			Quad []float64 `json:"quad_box"`
 			Text string
 		}
 	} `json:"ocr_area_threshold_0.01"`
@@ -200,8 +200,8 @@ func TestParityResults(t *testing.T) {
 			same(t, p.Task+" "+p.Text, x.m.parser.Parse(task.Kind, p.Text, p.Size[0], p.Size[1]), p.Result[p.Task])
 		}
 		for _, p := range x.OCR {
-			parser := Parser{Least: .01}
-			got := parser.Parse(Quads, p.Text, p.Size[0], p.Size[1]).Regions
+			parser := place.Florence{Least: .01}
+			got := parser.Parse(place.Quads, p.Text, p.Size[0], p.Size[1]).Regions
 			if len(got) != len(p.Result) {
 				t.Fatalf("%s: %v, want %v", p.Text, got, p.Result)
 			}
@@ -215,7 +215,7 @@ func TestParityResults(t *testing.T) {
 }
 
 // same compares the JSON of a result.
-func same(t *testing.T, what string, r Result, want any) {
+func same(t *testing.T, what string, r place.Result, want any) {
 	t.Helper()
 	b, err := json.Marshal(r)
 	var got any
@@ -468,46 +468,21 @@ func TestScores(t *testing.T) {
 				chances[i] = 1
 			}
 		}
-		found := m.parser.Parse(Boxes, text, 1000, 1000).Regions
+		found := m.parser.Parse(place.Boxes, text, 1000, 1000).Regions
 		if len(found) != 3 {
 			t.Fatalf("%v", found)
 		}
 		n := float64(first - 1) // pieces of the first label
 		for i, want := range []float64{math.Pow(.5, n/(n+4)), .5, .5} {
-			if got := found[i].score(chances, spans); math.Abs(got-want) > 1e-12 {
+			if got := found[i].Chance(chances, spans); math.Abs(got-want) > 1e-12 {
 				t.Errorf("box %d: %g, want %g", i, got, want)
 			}
 		}
 		chances[len(chances)-2] = .1 // the last coordinate
-		if a, b := found[1].score(chances, spans), found[2].score(chances, spans); a != .5 || b >= .5 {
+		if a, b := found[1].Chance(chances, spans), found[2].Chance(chances, spans); a != .5 || b >= .5 {
 			t.Errorf("scores %g and %g", a, b)
 		}
 	})
-}
-
-func TestRegion(t *testing.T) {
-	for _, c := range []struct {
-		box  annotation.Box
-		w, h int
-		want string
-	}{
-		{annotation.Box{X0: 33, Y0: 160, X1: 596, Y1: 371}, 640, 480, "<loc_51><loc_333><loc_931><loc_772>"},
-		{annotation.Box{X0: -5, Y0: 0, X1: 640, Y1: 1e9}, 640, 480, "<loc_0><loc_0><loc_999><loc_999>"},
-	} {
-		if got := Region(c.box, c.w, c.h); got != c.want {
-			t.Errorf("%v: %s, want %s", c.box, got, c.want)
-		}
-	}
-	for _, size := range []int{1, 97, 640, 1000, 4321} { // the middle of a bin is in the bin, if bins are pixels or more
-		for b := range bins {
-			if got := quantise((float64(b)+.5)*float64(size)/bins, size); got != b {
-				t.Fatalf("bin %d of %d pixels becomes %d", b, size, got)
-			}
-			if x := dequantise(b, size); x < 0 || x >= size {
-				t.Fatalf("bin %d of %d pixels is pixel %d", b, size, x)
-			}
-		}
-	}
 }
 
 func TestQuestions(t *testing.T) {
@@ -519,51 +494,4 @@ func TestQuestions(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
-}
-
-// TestOddAnswers: answers of other forms than the reference's models are trained to give.
-func TestOddAnswers(t *testing.T) {
-	p := Parser{Banned: []string{"it"}}
-	for _, c := range []struct {
-		kind Kind
-		text string
-		want string
-	}{
-		{Boxes, "a\nb<loc_1><loc_2><loc_3><loc_4>", `{"bboxes":[],"labels":[]}`},
-		{Boxes, "\n é<loc_1><loc_2><loc_3><loc_4>", `{"bboxes":[[1,2,3,4]],"labels":[""]}`},
-		{Boxes, "a<loc_99999999999999999999><loc_2><loc_3><loc_1000>", `{"bboxes":[[999,2,3,999]],"labels":["a"]}`},
-		{Phrases, "it<loc_1><loc_2><loc_3><loc_4>a<loc_5><loc_6><loc_7><loc_8>", `{"bboxes":[[5,6,7,8]],"labels":["a"]}`},
-		{Outlines, "<loc_1><sep><sep><sep>", `{"polygons":[],"labels":[]}`},
-		{Outlines, "<sep><loc_1><loc_2><loc_3>", `{"polygons":[[[1,2]]],"labels":["<sep>"]}`},
-		{Outlines, "<loc_7><sep><loc_1><loc_2>", `{"polygons":[[[],[1,2]]],"labels":["<sep>"]}`},
-		{Outlines, "<poly><loc_1><loc_2><loc_3><loc_4>", `{"polygons":[[[1,2,3,4]]],"labels":[""]}`},
-		{Quads, "a<loc_1><loc_2>", `{"quad_boxes":[],"labels":[]}`},
-		{Text, " <s>a<pad></s> ", `"a<pad>"`},
-	} {
-		b, err := encode(p.Parse(c.kind, c.text, 1000, 1000))
-		if err != nil || string(b) != c.want {
-			t.Errorf("%q: %s, %v; want %s", c.text, b, err, c.want)
-		}
-	}
-}
-
-func FuzzParse(f *testing.F) {
-	f.Add(uint8(Outlines), "a<poly><loc_1><loc_2><sep><loc_3></poly>", 640, 480)
-	f.Add(uint8(Quads), "a<loc_1><loc_1><loc_1><loc_1><loc_1><loc_1><loc_1><loc_1>", 1, 1)
-	f.Fuzz(func(t *testing.T, kind uint8, text string, w, h int) {
-		k, w, h := Kind(kind)%(Quads+1), 1+int(uint16(w)), 1+int(uint16(h))
-		p := Parser{Least: .01}
-		for _, r := range p.Parse(k, text, w, h).Regions {
-			for _, list := range append([][]int{r.Box, r.Quad}, r.Polygons...) {
-				for i, c := range list {
-					if size := []int{w, h}[i%2]; c < 0 || c >= size {
-						t.Fatalf("%v leaves a picture of %d × %d pixels", r, w, h)
-					}
-				}
-			}
-			if r.where[0] < 0 || r.where[1] > len(text) || r.label[1] < r.label[0] {
-				t.Fatalf("%+v is not within the text", r)
-			}
-		}
-	})
 }

@@ -1,54 +1,43 @@
 package florence2
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
-	"math"
+	"io/fs"
 	"strings"
 
-	"fovea/annotation"
+	"fovea/model"
+	"fovea/task/place"
 )
 
 // Task is something that Florence-2 was trained to do.
 type Task struct {
-	Name   string // as people write it: "<OD>"
-	Prompt string // as the model reads it; %s is what the task is about
-	Kind   Kind   // of the answer
+	Name   string     // as people write it: "<OD>"
+	Prompt string     // as the model reads it; %s is what the task is about
+	Kind   place.Kind // of the answer
 }
 
 // takes reports that something follows the name: words, or a region.
 func (t *Task) takes() bool { return strings.Contains(t.Prompt, "%s") }
 
-// Kind is the form of an answer.
-type Kind uint8
-
-// The forms of answers, see Result.
-const (
-	Text            Kind = iota // words, as they are
-	Boxes                       // boxes, each with a label
-	Places                      // boxes without labels
-	Phrases                     // boxes, each with a phrase of the caption
-	Outlines                    // polygons
-	BoxesOrOutlines             // either, each with a label
-	Quads                       // four corners around a text, each with the text
-)
-
 // tasks are all tasks, with the prompts that the model was trained on.
 var tasks = []Task{
-	{"<CAPTION>", "What does the image describe?", Text},
-	{"<DETAILED_CAPTION>", "Describe in detail what is shown in the image.", Text},
-	{"<MORE_DETAILED_CAPTION>", "Describe with a paragraph what is shown in the image.", Text},
-	{"<OCR>", "What is the text in the image?", Text},
-	{"<OCR_WITH_REGION>", "What is the text in the image, with regions?", Quads},
-	{"<OD>", "Locate the objects with category name in the image.", Boxes},
-	{"<DENSE_REGION_CAPTION>", "Locate the objects in the image, with their descriptions.", Boxes},
-	{"<REGION_PROPOSAL>", "Locate the region proposals in the image.", Places},
-	{"<CAPTION_TO_PHRASE_GROUNDING>", "Locate the phrases in the caption: %s", Phrases},
-	{"<REFERRING_EXPRESSION_SEGMENTATION>", "Locate %s in the image with mask", Outlines},
-	{"<REGION_TO_SEGMENTATION>", "What is the polygon mask of region %s", Outlines},
-	{"<OPEN_VOCABULARY_DETECTION>", "Locate %s in the image.", BoxesOrOutlines},
-	{"<REGION_TO_CATEGORY>", "What is the region %s?", Text},
-	{"<REGION_TO_DESCRIPTION>", "What does the region %s describe?", Text},
-	{"<REGION_TO_OCR>", "What text is in the region %s?", Text},
+	{"<CAPTION>", "What does the image describe?", place.Text},
+	{"<DETAILED_CAPTION>", "Describe in detail what is shown in the image.", place.Text},
+	{"<MORE_DETAILED_CAPTION>", "Describe with a paragraph what is shown in the image.", place.Text},
+	{"<OCR>", "What is the text in the image?", place.Text},
+	{"<OCR_WITH_REGION>", "What is the text in the image, with regions?", place.Quads},
+	{"<OD>", "Locate the objects with category name in the image.", place.Boxes},
+	{"<DENSE_REGION_CAPTION>", "Locate the objects in the image, with their descriptions.", place.Boxes},
+	{"<REGION_PROPOSAL>", "Locate the region proposals in the image.", place.Places},
+	{"<CAPTION_TO_PHRASE_GROUNDING>", "Locate the phrases in the caption: %s", place.Phrases},
+	{"<REFERRING_EXPRESSION_SEGMENTATION>", "Locate %s in the image with mask", place.Outlines},
+	{"<REGION_TO_SEGMENTATION>", "What is the polygon mask of region %s", place.Outlines},
+	{"<OPEN_VOCABULARY_DETECTION>", "Locate %s in the image.", place.BoxesOrOutlines},
+	{"<REGION_TO_CATEGORY>", "What is the region %s?", place.Text},
+	{"<REGION_TO_DESCRIPTION>", "What does the region %s describe?", place.Text},
+	{"<REGION_TO_OCR>", "What text is in the region %s?", place.Text},
 }
 
 // Tasks lists all tasks.
@@ -96,23 +85,33 @@ func checkQuestion(text string) error {
 	return err
 }
 
-// bins is the number of steps along each side of a picture.
-const bins = 1000
-
-// bin is the piece of a step.
-func bin(i int) string { return fmt.Sprintf("<loc_%d>", i) }
-
-// Region writes a box, in pixels of a picture of w × h pixels, as prompts have it: four bins, x first.
-func Region(b annotation.Box, w, h int) string {
-	return bin(quantise(b.X0, w)) + bin(quantise(b.Y0, h)) + bin(quantise(b.X1, w)) + bin(quantise(b.Y1, h))
+// readParser reads the settings of a repository. Those of the older spelling are in its code: it bans nothing that we know,
+// and leaves out quads of less than a hundredth.
+func readParser(f *model.Folder, c *Config) (place.Florence, error) {
+	var p place.Florence
+	if c.Legacy {
+		p.Least = .01
+	}
+	b, err := f.Read("processor_config.json")
+	if errors.Is(err, fs.ErrNotExist) {
+		return p, nil
+	} else if err != nil {
+		return p, err
+	}
+	var file struct {
+		Post struct {
+			OCR    map[string]any `json:"ocr"`
+			Phrase struct {
+				Banned []string `json:"banned_grounding_tokens"`
+			} `json:"phrase_grounding"`
+		} `json:"post_processor_config"`
+	}
+	if err := json.Unmarshal(b, &file); err != nil {
+		return p, fmt.Errorf("processor_config.json: %w", err)
+	}
+	if least, ok := file.Post.OCR["AREA_THRESHOLD"].(float64); ok { // in lower case, as files have it, the reference ignores it
+		p.Least = least
+	}
+	p.Banned = file.Post.Phrase.Banned
+	return p, nil
 }
-
-// quantise is the bin of a coordinate, in pixels along a side of size pixels. Like the reference it computes in single
-// precision.
-func quantise(x float64, size int) int {
-	q := math.Floor(float64(float32(x) / float32(float64(size)/bins)))
-	return int(min(max(q, 0), bins-1))
-}
-
-// dequantise is the middle of a bin in pixels, cut off to whole ones.
-func dequantise(bin, size int) int { return int((float32(bin) + .5) * float32(float64(size)/bins)) }

@@ -9,6 +9,7 @@ import (
 	"fovea/annotation"
 	"fovea/imageproc"
 	"fovea/model"
+	"fovea/task/place"
 )
 
 // NewRunner implements model.Model.
@@ -54,12 +55,12 @@ func (v *view) say(text string) (string, float64) {
 		return "", math.Exp(a.logProb)
 	}
 	spelled, _ := v.spell(a)
-	kind := Text
+	kind := place.Text
 	if t != nil {
 		kind = t.Kind
 	}
 	r := m.parser.Parse(kind, spelled, v.width, v.height)
-	if kind == Text {
+	if kind == place.Text {
 		return r.Text, math.Exp(a.logProb)
 	}
 	b, _ := r.MarshalJSON() // numbers and words never fail
@@ -67,23 +68,23 @@ func (v *view) say(text string) (string, float64) {
 }
 
 // places answers a task with places, each with its score.
-func (v *view) places(name, about string) ([]Place, []float64) {
+func (v *view) places(name, about string) []place.Region {
 	m := v.m
 	t, _ := split(name)
 	a := v.write(strings.Replace(t.Prompt, "%s", about, 1), m.rules(v.Writing()))
 	if a.failed() {
-		return []Place{{Box: []int{0, 0, v.width, v.height}}}, []float64{math.Exp(a.logProb)}
+		return []place.Region{{Box: annotation.Box{X1: float64(v.width), Y1: float64(v.height)}, Score: math.Exp(a.logProb)}}
 	}
 	text, spans := v.spell(a)
 	found := m.parser.Parse(t.Kind, text, v.width, v.height).Regions
 	if len(found) == 0 {
-		return nil, nil
+		return nil
 	}
-	scores, chances := make([]float64, len(found)), m.chances(v.w.Tape, a)
+	chances := m.chances(v.w.Tape, a)
 	for i := range found {
-		scores[i] = found[i].score(chances, spans)
+		found[i].Score = found[i].Chance(chances, spans)
 	}
-	return found, scores
+	return found
 }
 
 // Ask implements model.View: questions are tasks, and what they are about.
@@ -139,62 +140,35 @@ func (v *view) Detect(o model.DetectOptions) []model.Object {
 }
 
 // objects answers a task; label, when not empty, is what all objects are called.
-func (v *view) objects(name, about, label string) (out []model.Object) {
-	found, scores := v.places(name, about)
+func (v *view) objects(name, about, label string) []model.Object {
+	found := v.places(name, about)
+	out := model.Objects(found)
 	for i, p := range found {
-		x := model.Object{Label: p.Label, Score: scores[i]}
+		x := &out[i]
 		if label != "" {
 			x.Label = label
 		}
 		if p.Polygons != nil {
-			x.Box, x.Mask = bounds(p.Polygons), v.mask(p.Polygons)
-		} else {
-			x.Box = annotation.Box{X0: float64(p.Box[0]), Y0: float64(p.Box[1]), X1: float64(p.Box[2]), Y1: float64(p.Box[3])}
+			x.Mask = v.mask(p.Polygons)
 		}
 		x.Box = x.Box.Clip(float64(v.width), float64(v.height))
-		out = append(out, x)
 	}
 	return out
 }
 
 // outline gives the polygons of what is in a box.
-func (v *view) outline(b annotation.Box) (polygons [][]int) {
-	found, _ := v.places("<REGION_TO_SEGMENTATION>", Region(b, v.width, v.height))
-	for _, p := range found {
+func (v *view) outline(b annotation.Box) (polygons [][]float64) {
+	for _, p := range v.places("<REGION_TO_SEGMENTATION>", place.Write(b, v.width, v.height)) {
 		polygons = append(polygons, p.Polygons...)
 	}
 	return polygons
 }
 
 // mask fills polygons; without any it is empty.
-func (v *view) mask(polygons [][]int) *annotation.RLE {
-	list := make([][]float64, 0, len(polygons))
-	for _, p := range polygons {
-		corners := make([]float64, len(p))
-		for i, c := range p {
-			corners[i] = float64(c)
-		}
-		if len(corners) > 0 {
-			list = append(list, corners)
-		}
-	}
-	if r, err := annotation.PolygonRLE(v.height, v.width, list...); err == nil {
+func (v *view) mask(polygons [][]float64) *annotation.RLE {
+	polygons = slices.DeleteFunc(slices.Clone(polygons), func(p []float64) bool { return len(p) == 0 })
+	if r, err := annotation.PolygonRLE(v.height, v.width, polygons...); err == nil {
 		return &r
 	}
 	return &annotation.RLE{H: v.height, W: v.width, Counts: []uint32{uint32(v.width * v.height)}}
-}
-
-// bounds is the box around polygons.
-func bounds(polygons [][]int) annotation.Box {
-	b, first := annotation.Box{}, true
-	for _, p := range polygons {
-		for i := 0; i+1 < len(p); i += 2 {
-			x, y := float64(p[i]), float64(p[i+1])
-			if first {
-				b, first = annotation.Box{X0: x, Y0: y, X1: x, Y1: y}, false
-			}
-			b = annotation.Box{X0: min(b.X0, x), Y0: min(b.Y0, y), X1: max(b.X1, x), Y1: max(b.Y1, y)}
-		}
-	}
-	return b
 }

@@ -57,7 +57,7 @@ type Model struct {
 	name, class string
 	pixels      *tiler
 	template    *chat.Template
-	voice       model.Voice
+	voice       *model.Voice
 	marks       marks
 }
 
@@ -96,20 +96,9 @@ func New(f *model.Folder) (model.Network, error) {
 // read finds what belongs to words and pixels.
 func (m *Model) read(f *model.Folder) (err error) {
 	c := &m.Config
-	m.voice = model.Voice{Decoder: m.Text, Describe: "Can you describe this image?"}
-	if m.voice.Words, err = f.Tokenizer(c.Text.Vocab); err != nil {
-		return err
-	}
 	m.marks = marks{"<fake_token_around_image>", "<global-img>", "<image>"}
-	for _, piece := range []string{m.marks.around, m.marks.global, m.marks.image} {
-		if id, ok := m.voice.Words.Token(piece); !ok || piece == m.marks.image && id != c.Image {
-			return fmt.Errorf("idefics3: the tokenizer has %q as %d; image_token_id of pictures is %d", piece, id, c.Image)
-		}
-	}
-	if err := f.Generation(&m.voice.How); err != nil {
-		return err
-	}
-	if err := m.voice.Settle(); err != nil {
+	m.voice, err = f.Voice(m.Text, "Can you describe this image?", model.Generation{}, c.Image, m.marks.around, m.marks.global, m.marks.image)
+	if err != nil {
 		return err
 	}
 	if m.template, err = chat.Find(f.Read); err != nil {
@@ -136,7 +125,7 @@ func (m *Model) Card() model.Card {
 }
 
 // Voice implements model.Speaker.
-func (m *Model) Voice() *model.Voice { return &m.voice }
+func (m *Model) Voice() *model.Voice { return m.voice }
 
 // NewRunner implements model.Model.
 func (m *Model) NewRunner(threads int) model.Runner { return model.NewTalker(m, threads, nil) }
@@ -271,16 +260,7 @@ func (m *Model) fold(x *autograd.Value) *autograd.Value {
 
 // prompt puts ids and features together, and takes the features that the prompt shows off the list.
 func (m *Model) prompt(ids []int32, features *[]float32) *nn.Prompt {
-	p := &nn.Prompt{IDs: ids, Places: nn.Line(0, len(ids)), Next: len(ids), Image: m.Config.Image}
-	n := 0
-	for i, id := range ids {
-		if id == p.Image {
-			n, p.Shared = n+1, i+1
-		}
-	}
-	n = min(n*m.Config.Text.Width, len(*features))
-	p.Features, *features = (*features)[:n], (*features)[n:]
-	return p
+	return nn.NewPrompt(ids, 0, m.Config.Image, m.Config.Text.Width, features)
 }
 
 // Look implements model.Speaker.

@@ -96,16 +96,9 @@ func (t *tiler) apply(img *imageproc.RGB) (pixels []float32, rows, cols int, err
 		return t.Normalize(img), 0, 0, nil
 	}
 	for i := range rows * cols {
-		pixels = append(pixels, t.Normalize(cut(img, i%cols*t.tile, i/cols*t.tile, t.tile))...)
+		x, y := i%cols*t.tile, i/cols*t.tile
+		part, _, _ := img.Crop(x, y, x+t.tile, y+t.tile)
+		pixels = append(pixels, t.Normalize(part)...)
 	}
 	return append(pixels, t.Normalize(imageproc.Resize(img, t.tile, t.tile, t.Filter))...), rows, cols, nil
-}
-
-// cut is the square of side n whose top left pixel is (x, y).
-func cut(img *imageproc.RGB, x, y, n int) *imageproc.RGB {
-	out := imageproc.NewRGB(n, n)
-	for i := range n {
-		copy(out.Pix[3*i*n:3*(i+1)*n], img.Pix[3*((y+i)*img.W+x):])
-	}
-	return out
 }

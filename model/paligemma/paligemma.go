@@ -98,7 +98,7 @@ type Model struct {
 
 	name   string
 	pixels *imageproc.Processor
-	voice  model.Voice
+	voice  *model.Voice
 }
 
 // New reads the configuration and makes a blank model.
@@ -115,17 +115,8 @@ func New(f *model.Folder) (model.Network, error) {
 		return nil, err
 	}
 	m.Project = nn.BlankDense(c.Vision.Width, c.Text.Width, true)
-	m.voice = model.Voice{Decoder: m.Text, Describe: "caption en", How: model.Generation{EOS: model.Ends{c.EOS}}}
-	if m.voice.Words, err = f.Tokenizer(c.Text.Vocab); err != nil {
-		return nil, err
-	}
-	if id, ok := m.voice.Words.Token("<image>"); !ok || id != c.Image {
-		return nil, fmt.Errorf("paligemma: the tokenizer has %q as %d; image_token_index of pictures is %d", "<image>", id, c.Image)
-	}
-	if err := f.Generation(&m.voice.How); err != nil {
-		return nil, err
-	}
-	if err := m.voice.Settle(); err != nil {
+	how := model.Generation{EOS: model.Ends{c.EOS}}
+	if m.voice, err = f.Voice(m.Text, "caption en", how, c.Image, "<image>"); err != nil {
 		return nil, err
 	}
 	if m.pixels, err = f.Processor("Siglip"); err == nil && (m.pixels.Height != c.Vision.Image[0] || m.pixels.Width != c.Vision.Image[1]) {
@@ -144,7 +135,7 @@ func (m *Model) Card() model.Card {
 }
 
 // Voice implements model.Speaker.
-func (m *Model) Voice() *model.Voice { return &m.voice }
+func (m *Model) Voice() *model.Voice { return m.voice }
 
 // length is the number of tokens of a picture.
 func (m *Model) length() int {
@@ -210,20 +201,10 @@ func (m *Model) Run(t *autograd.Tape, in model.Inputs) model.Outputs {
 	})
 }
 
-// prompt puts ids and features together, and takes the features that the prompt shows off the list.
+// prompt puts ids and features together, and takes the features that the prompt shows off the list. All of its tokens see each other.
 func (m *Model) prompt(ids []int32, features *[]float32) *nn.Prompt {
-	p := &nn.Prompt{IDs: ids, Places: nn.Line(1, len(ids)), Next: len(ids) + 1, Image: m.Config.Image, Prefix: len(ids)}
-	n := 0
-	for _, id := range ids {
-		if id == p.Image {
-			n++
-		}
-	}
-	n = min(n*m.Config.Text.Width, len(*features))
-	if p.Features = (*features)[:n]; n == 0 {
-		p.Features = nil
-	}
-	*features = (*features)[n:]
+	p := nn.NewPrompt(ids, 1, m.Config.Image, m.Config.Text.Width, features)
+	p.Prefix, p.Shared = len(ids), 0
 	return p
 }
 

@@ -35,7 +35,7 @@ type Model struct {
 	name, class string
 	pixels      *pixels
 	template    *chat.Template
-	voice       model.Voice
+	voice       *model.Voice
 }
 
 // New reads the configuration and makes a blank model.
@@ -48,17 +48,7 @@ func New(f *model.Folder) (model.Network, error) {
 	if m.Text, err = nn.NewDecoder(c.Text); err != nil {
 		return nil, err
 	}
-	m.voice = model.Voice{Decoder: m.Text, Describe: "Describe this image."}
-	if m.voice.Words, err = f.Tokenizer(c.Text.Vocab); err != nil {
-		return nil, err
-	}
-	if id, ok := m.voice.Words.Token(mark); !ok || id != c.Image {
-		return nil, fmt.Errorf("qwen: the tokenizer has %q as %d; image_token_id of pictures is %d", mark, id, c.Image)
-	}
-	if err := f.Generation(&m.voice.How); err != nil {
-		return nil, err
-	}
-	if err := m.voice.Settle(); err != nil {
+	if m.voice, err = f.Voice(m.Text, "Describe this image.", model.Generation{}, c.Image, mark); err != nil {
 		return nil, err
 	}
 	if m.template, err = chat.Find(f.Read); err != nil {
@@ -77,7 +67,7 @@ func (m *Model) Card() model.Card {
 }
 
 // Voice implements model.Speaker.
-func (m *Model) Voice() *model.Voice { return &m.voice }
+func (m *Model) Voice() *model.Voice { return m.voice }
 
 // Process implements model.Network: a question for as many of the pictures as there are for each.
 func (m *Model) Process(s model.Sample) (model.Inputs, error) {

@@ -1,13 +1,11 @@
 package qwen
 
 import (
-	"encoding/json"
 	"math"
-	"regexp"
 	"strings"
 
-	"fovea/annotation"
 	"fovea/model"
+	"fovea/task/place"
 )
 
 // leastScore is that of objects when nothing else is asked for: the model gives no probability of an object, only one of its
@@ -33,7 +31,7 @@ func (v *view) Detect(o model.DetectOptions) []model.Object {
 	}
 	text, score := v.locate("Locate every instance that belongs to the following categories: '" + strings.Join(names, ", ") + "'. Report bbox coordinates in JSON format.")
 	sx, sy := v.scale()
-	return o.Best(objects(text, score, sx, sy, v.W, v.H))
+	return o.Best(model.Objects(place.Qwen(text, score, sx, sy, v.W, v.H)))
 }
 
 // Spots implements model.Pointer, with the question that the model's makers ask.
@@ -44,7 +42,7 @@ func (v *view) Spots(o model.DetectOptions) []model.Spot {
 	}
 	text, score := v.locate("Locate every " + strings.Join(names, ", ") + ` with points, report their point coordinates in JSON format like this: {"point_2d": [x, y], "label": "` + names[0] + `"}`)
 	sx, sy := v.scale()
-	return o.BestSpots(spots(text, score, sx, sy, v.W, v.H))
+	return o.BestSpots(model.Middles(model.Objects(place.QwenPoints(text, score, sx, sy, v.W, v.H))))
 }
 
 // locate is what the model writes, and the geometric mean of the probabilities of its pieces.
@@ -60,46 +58,4 @@ func (v *view) scale() (x, y float64) {
 		w, h = float64(g[1]*v.m.pixels.patch), float64(g[0]*v.m.pixels.patch)
 	}
 	return float64(v.W) / w, float64(v.H) / h
-}
-
-// entry is one JSON object without others inside, with its numbers and texts.
-var entry = regexp.MustCompile(`\{[^{}]*\}`)
-
-// objects reads [{"bbox_2d": [x1, y1, x2, y2], "label": "…"}, …], fenced or not, cut off or not: entries that are complete
-// count. sx and sy are pixels of the picture of w × h for each step of a coordinate.
-func objects(text string, score, sx, sy float64, w, h int) (out []model.Object) {
-	for _, one := range entry.FindAllString(text, -1) {
-		var x struct {
-			Box   []float64 `json:"bbox_2d"`
-			Label string    `json:"label"`
-		}
-		if json.Unmarshal([]byte(one), &x) != nil || len(x.Box) != 4 || x.Label == "" {
-			continue
-		}
-		b := annotation.Box{
-			X0: min(x.Box[0], x.Box[2]) * sx, Y0: min(x.Box[1], x.Box[3]) * sy, X1: max(x.Box[0], x.Box[2]) * sx, Y1: max(x.Box[1], x.Box[3]) * sy,
-		}.Clip(float64(w), float64(h))
-		if b.Finite() && !b.Empty() {
-			out = append(out, model.Object{Label: x.Label, Score: score, Box: b})
-		}
-	}
-	return out
-}
-
-// spots reads {"point_2d": [x, y], "label": "…"} likewise; a place outside the picture is none.
-func spots(text string, score, sx, sy float64, w, h int) (out []model.Spot) {
-	for _, one := range entry.FindAllString(text, -1) {
-		var x struct {
-			At    []float64 `json:"point_2d"`
-			Label string    `json:"label"`
-		}
-		if json.Unmarshal([]byte(one), &x) != nil || len(x.At) != 2 || x.Label == "" {
-			continue
-		}
-		s := model.Spot{Label: x.Label, Score: score, X: x.At[0] * sx, Y: x.At[1] * sy}
-		if s.X >= 0 && s.Y >= 0 && s.X <= float64(w) && s.Y <= float64(h) {
-			out = append(out, s)
-		}
-	}
-	return out
 }

@@ -129,20 +129,11 @@ func (m *Model) answer(out model.Outputs, before string, pictures, prompts *auto
 	g, b, n, asked := pictures.Shape[1], prompts.Shape[0], prompts.Shape[1], prompts.Shape[2]
 	masks := len(m.Decoder.Read)
 	tokens, cells := 1+masks+asked, g*g
-	var refs, cellRefs []ops.Ref
-	for i := range b * n {
-		refs = append(refs, ops.Ref{})
-		for j := range masks {
-			refs = append(refs, ops.Ref{Table: 1, Row: int32(j)})
-		}
-		for j := range asked {
-			refs = append(refs, ops.Ref{Table: 2, Row: int32(i*asked + j)})
-		}
-		for j := range cells {
-			cellRefs = append(cellRefs, ops.Ref{Row: int32(i/n*cells + j)})
-		}
+	x := nn.Frame(b*n, ops.Concat(t.Use(m.Decoder.Quality), t.Use(m.Decoder.Tokens)), t.View(prompts, b*n*asked, d), nil)
+	cellRefs := make([]ops.Ref, b*n*cells)
+	for i := range cellRefs {
+		cellRefs[i].Row = int32(i/(n*cells)*cells + i%cells)
 	}
-	x := ops.Gather(t, refs, t.Use(m.Decoder.Quality), t.Use(m.Decoder.Tokens), prompts)
 	image := ops.Gather(t, cellRefs, ops.Add(pictures, t.Use(m.NoMask)))
 	places := t.New(false, cells, d)
 	for i := range cells {

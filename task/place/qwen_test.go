@@ -1,13 +1,12 @@
-package qwen
+package place
 
 import (
 	"testing"
 
 	"fovea/annotation"
-	"fovea/model"
 )
 
-func TestObjects(t *testing.T) {
+func TestQwen(t *testing.T) {
 	cat := annotation.Box{X0: 20, Y0: 60, X1: 60, Y1: 120}
 	for text, want := range map[string]int{
 		"```json\n[\n\t{\"bbox_2d\": [10, 20, 30, 40], \"label\": \"cat\"}\n]\n```":         1,
@@ -19,7 +18,7 @@ func TestObjects(t *testing.T) {
 		`{"bbox_2d":"x","label":"cat"}`:                                                     0,
 		"There is none.":                                                                    0,
 	} {
-		got := objects(text, .5, 2, 3, 1000, 1000)
+		got := Qwen(text, .5, 2, 3, 1000, 1000)
 		if len(got) != want {
 			t.Errorf("%s: %v, want %d", text, got, want)
 		}
@@ -31,7 +30,7 @@ func TestObjects(t *testing.T) {
 	}
 }
 
-func TestSpots(t *testing.T) {
+func TestQwenPoints(t *testing.T) {
 	for text, want := range map[string]int{
 		"```json\n[\n\t{\"point_2d\": [10, 20], \"label\": \"cat\"}\n]\n```":                                              1,
 		`{"point_2d": [10, 20], "label": "cat"}{"point_2d": [10, 20], "label": "cat", "role": "keeper"}, {"point_2d": [1`: 2,
@@ -43,12 +42,12 @@ func TestSpots(t *testing.T) {
 		`{"point_2d": [1e400, 20], "label": "cat"}`:                                                                       0,
 		"There is none.": 0,
 	} {
-		got := spots(text, .5, 2, 3, 1000, 1000)
+		got := QwenPoints(text, .5, 2, 3, 1000, 1000)
 		if len(got) != want {
 			t.Errorf("%s: %v, want %d", text, got, want)
 		}
 		for _, s := range got {
-			if (s != model.Spot{Label: "cat", Score: .5, X: 20, Y: 60}) {
+			if s.Label != "cat" || s.Score != .5 || s.Box != (annotation.Box{X0: 20, Y0: 60, X1: 20, Y1: 60}) {
 				t.Errorf("%s: %v", text, s)
 			}
 		}

@@ -1,72 +1,42 @@
-package florence2
+package place
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
-	"fovea/model"
+	"fovea/annotation"
 )
 
-// Parser turns answers into results, as the reference's processor does. Its zero value has no settings of a repository.
-type Parser struct {
+// Kind is the form of an answer of Florence-2.
+type Kind uint8
+
+// The forms of answers, see Result.
+const (
+	Text            Kind = iota // words, as they are
+	Boxes                       // boxes, each with a label
+	Places                      // boxes without labels
+	Phrases                     // boxes, each with a phrase of the caption
+	Outlines                    // polygons
+	BoxesOrOutlines             // either, each with a label
+	Quads                       // four corners around a text, each with the text
+)
+
+// Florence turns answers of Florence-2 into results, as the reference's processor does. Its zero value has no settings of a
+// repository.
+type Florence struct {
 	Banned []string // phrases of a caption that are no things
 	Least  float64  // Quads of a smaller share of the picture are left out
-}
-
-// readParser reads the settings of a repository. Those of the older spelling are in its code: it bans nothing that we know,
-// and leaves out quads of less than a hundredth.
-func readParser(f *model.Folder, c *Config) (Parser, error) {
-	var p Parser
-	if c.Legacy {
-		p.Least = .01
-	}
-	b, err := f.Read("processor_config.json")
-	if errors.Is(err, fs.ErrNotExist) {
-		return p, nil
-	} else if err != nil {
-		return p, err
-	}
-	var file struct {
-		Post struct {
-			OCR    map[string]any `json:"ocr"`
-			Phrase struct {
-				Banned []string `json:"banned_grounding_tokens"`
-			} `json:"phrase_grounding"`
-		} `json:"post_processor_config"`
-	}
-	if err := json.Unmarshal(b, &file); err != nil {
-		return p, fmt.Errorf("processor_config.json: %w", err)
-	}
-	if least, ok := file.Post.OCR["AREA_THRESHOLD"].(float64); ok { // in lower case, as files have it, the reference ignores it
-		p.Least = least
-	}
-	p.Banned = file.Post.Phrase.Banned
-	return p, nil
 }
 
 // Result is an answer, taken apart. Of Text, Regions is empty; of the other kinds, Text is.
 type Result struct {
 	Kind    Kind
 	Text    string
-	Regions []Place
-}
-
-// Place is a part of the picture that an answer names. Coordinates are pixels of the picture, x to the right and y down.
-type Place struct {
-	Label string
-	// One of these, as the kind of the answer says.
-	Box      []int   // left, top, right, bottom
-	Quad     []int   // x and y of four corners
-	Polygons [][]int // x and y of corners; a thing may have several parts
-
-	label, where [2]int // the bytes of the answer, without the pieces around it, that say so
+	Regions []Region
 }
 
 var (
@@ -85,8 +55,8 @@ var (
 
 // Parse takes an answer apart, whose text has all its special pieces. The picture has w × h pixels. What does not have the
 // form of the kind is left out.
-func (p *Parser) Parse(k Kind, text string, w, h int) Result {
-	r := Result{Kind: k, Regions: []Place{}}
+func (p *Florence) Parse(k Kind, text string, w, h int) Result {
+	r := Result{Kind: k, Regions: []Region{}}
 	if k == Text {
 		r.Text = strings.TrimSpace(ends.Replace(text))
 		return r
@@ -115,7 +85,7 @@ func (p *Parser) Parse(k Kind, text string, w, h int) Result {
 type scene struct {
 	text  string
 	w, h  int
-	found []Place
+	found []Region
 }
 
 // boxes finds runs of a label, if the pattern has such, and coordinates: every four of these are a box. A rest of up to three
@@ -128,8 +98,9 @@ func (s *scene) boxes(pattern *regexp.Regexp, banned []string) {
 			continue
 		}
 		for _, b := range boxPattern.FindAllStringIndex(run, -1) {
-			s.found = append(s.found, Place{
-				Label: ascii(label), Box: s.pixels(run[b[0]:b[1]]), label: [2]int{m[0], m[0] + n}, where: [2]int{m[0] + b[0], m[0] + b[1]},
+			at := s.pixels(run[b[0]:b[1]])
+			s.found = append(s.found, Region{
+				Label: ascii(label), Box: annotation.Box{X0: at[0], Y0: at[1], X1: at[2], Y1: at[3]}, label: [2]int{m[0], m[0] + n}, where: [2]int{m[0] + b[0], m[0] + b[1]},
 			})
 		}
 	}
@@ -158,7 +129,7 @@ func (s *scene) outlines(pattern *regexp.Regexp) {
 			if len(parts) == 0 {
 				continue
 			}
-			found := Place{Label: label, label: [2]int{at, at + n}, where: [2]int{at + thing[2], at + thing[3]}}
+			found := Region{Label: label, label: [2]int{at, at + n}, where: [2]int{at + thing[2], at + thing[3]}}
 			for _, part := range parts {
 				found.Polygons = append(found.Polygons, s.pixels(part[1]))
 			}
@@ -171,31 +142,31 @@ func (s *scene) outlines(pattern *regexp.Regexp) {
 func (s *scene) quads(least float64) {
 	for _, m := range quadPattern.FindAllStringSubmatchIndex(s.text, -1) {
 		q := s.pixels(s.text[m[4]:m[5]])
-		twice := 0
+		twice := 0.
 		for i := 0; i < 6; i += 2 {
 			twice += q[i]*q[i+3] - q[i+2]*q[i+1]
 		}
-		if area := max(twice, -twice); least > 0 && float64(area)/2 < float64(s.w*s.h)*least {
+		if area := max(twice, -twice); least > 0 && area/2 < float64(s.w*s.h)*least {
 			continue
 		}
-		s.found = append(s.found, Place{Label: strings.TrimSpace(s.text[m[2]:m[3]]), Quad: q, label: [2]int{m[2], m[3]}, where: [2]int{m[4], m[5]}})
+		s.found = append(s.found, Region{Label: strings.TrimSpace(s.text[m[2]:m[3]]), Quad: q, label: [2]int{m[2], m[3]}, where: [2]int{m[4], m[5]}})
 	}
 }
 
 // pixels turns bins, x and y by turns, into coordinates. An x without a y is left out.
-func (s *scene) pixels(text string) []int {
+func (s *scene) pixels(text string) []float64 {
 	all := binPattern.FindAllStringSubmatch(text, -1)
-	out := make([]int, 0, len(all))
+	out := make([]float64, 0, len(all))
 	for i, m := range all[:len(all)/2*2] {
 		b, err := strconv.Atoi(m[1])
-		if err != nil || b >= bins { // spelled in letters, as no piece is
-			b = bins - 1
+		if err != nil || b >= Bins { // spelled in letters, as no piece is
+			b = Bins - 1
 		}
 		size := s.w
 		if i%2 == 1 {
 			size = s.h
 		}
-		out = append(out, dequantise(b, size))
+		out = append(out, float64(dequantise(b, size)))
 	}
 	return out
 }
@@ -230,55 +201,23 @@ func ascii(s string) string {
 	}, s)
 }
 
-// MarshalJSON writes a result as the reference's processor gives it: a text, or lists of coordinates and labels.
-func (r Result) MarshalJSON() ([]byte, error) {
-	if r.Kind == Text {
-		return encode(r.Text)
-	}
-	boxes, quads, outlines := [][]int{}, [][]int{}, [][][]int{}
-	labels, outlined := []string{}, []string{}
-	for _, p := range r.Regions {
-		if p.Polygons != nil {
-			outlines, outlined = append(outlines, p.Polygons), append(outlined, p.Label)
-			continue
-		}
-		labels = append(labels, p.Label)
-		if p.Quad != nil {
-			quads = append(quads, p.Quad)
-		} else {
-			boxes = append(boxes, p.Box)
-		}
-	}
-	switch r.Kind {
-	case Outlines:
-		return encode(struct {
-			Polygons [][][]int `json:"polygons"`
-			Labels   []string  `json:"labels"`
-		}{outlines, outlined})
-	case BoxesOrOutlines:
-		return encode(struct {
-			Boxes    [][]int   `json:"bboxes"`
-			Labels   []string  `json:"bboxes_labels"`
-			Polygons [][][]int `json:"polygons"`
-			Outlined []string  `json:"polygons_labels"`
-		}{boxes, labels, outlines, outlined})
-	case Quads:
-		return encode(struct {
-			Quads  [][]int  `json:"quad_boxes"`
-			Labels []string `json:"labels"`
-		}{quads, labels})
-	}
-	return encode(struct {
-		Boxes  [][]int  `json:"bboxes"`
-		Labels []string `json:"labels"`
-	}{boxes, labels})
+// Bins is the number of steps along each side of a picture.
+const Bins = 1000
+
+// Bin is the piece of a step.
+func Bin(i int) string { return fmt.Sprintf("<loc_%d>", i) }
+
+// Write writes a box, in pixels of a picture of w × h pixels, as prompts have it: four bins, x first.
+func Write(b annotation.Box, w, h int) string {
+	return Bin(quantise(b.X0, w)) + Bin(quantise(b.Y0, h)) + Bin(quantise(b.X1, w)) + Bin(quantise(b.Y1, h))
 }
 
-// encode is json.Marshal without the escapes for HTML, which would hide pieces such as <sep>.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	err := e.Encode(v)
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+// quantise is the bin of a coordinate, in pixels along a side of size pixels. Like the reference it computes in single
+// precision.
+func quantise(x float64, size int) int {
+	q := math.Floor(float64(float32(x) / float32(float64(size)/Bins)))
+	return int(min(max(q, 0), Bins-1))
 }
+
+// dequantise is the middle of a bin in pixels, cut off to whole ones.
+func dequantise(bin, size int) int { return int((float32(bin) + .5) * float32(float64(size)/Bins)) }

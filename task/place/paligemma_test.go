@@ -1,4 +1,4 @@
-package paligemma
+package place
 
 import (
 	"math"
@@ -9,8 +9,8 @@ import (
 	"fovea/tokenizer"
 )
 
-// TestObjects reads answers of the forms that the model gives, and broken ones.
-func TestObjects(t *testing.T) {
+// TestPaliGemma reads answers of the forms that the model gives, and broken ones.
+func TestPaliGemma(t *testing.T) {
 	words, err := tokenizer.Load(filepath.Join("..", "..", "testdata", "fixtures", "parity", "paligemma"))
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +38,7 @@ func TestObjects(t *testing.T) {
 		for i := range chances {
 			chances[i] = .25
 		}
-		got := objects(words, ids, chances, 1023, 2046)
+		got := PaliGemma(words, ids, chances, 1023, 2046)
 		if len(got) != len(want) {
 			t.Errorf("%s: %v, want %v", text, got, want)
 			continue
