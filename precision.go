@@ -78,6 +78,9 @@ func Drift(ctx context.Context, name string, p Precision, img *imageproc.RGB) (o
 		return nil, 0, 0, badInput("image.shape", fmt.Errorf("fovea: %w", err))
 	}
 	want := outputs(net, in)
+	if chosen := want["enc_topk_ind"]; chosen != nil { // scores of places are close: the same ones, or queries could not be compared
+		in.Put("enc_topk_ind", chosen, 1, len(chosen))
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, 0, 0, err
 	}

@@ -46,7 +46,7 @@ func TestPrecision(t *testing.T) {
 	}
 }
 
-// TestDrift: fewer bits drift further, and only models whose outputs can be looked at are compared.
+// TestDrift: in every family fewer bits drift further, but not far, and only models whose outputs can be looked at are compared.
 func TestDrift(t *testing.T) {
 	ctx, img := context.Background(), imageproc.NewRGB(40, 30)
 	for i := range img.Pix {
@@ -59,23 +59,29 @@ func TestDrift(t *testing.T) {
 	for _, dir := range dirs {
 		dir, last := filepath.Dir(dir), 0.
 		name := filepath.Base(dir)
-		worst, chooses := .5, strings.HasPrefix(name, "rt_detr")
-		if chooses { // its decoder goes on with other places, whose scores are close
-			worst = 1
-		}
-		for _, p := range []fovea.Precision{fovea.F32, fovea.BF16, fovea.Int8} {
-			out, now, was, err := fovea.Drift(ctx, dir, p, img)
+		for _, c := range []struct {
+			precision fovea.Precision
+			most      float64
+		}{{fovea.F32, 0}, {fovea.BF16, .04}, {fovea.Int8, .1}} {
+			out, now, was, err := fovea.Drift(ctx, dir, c.precision, img)
 			if err != nil || len(out) == 0 {
-				t.Errorf("%s in %s: %v, %v", name, p, out, err)
+				t.Errorf("%s in %s: %v, %v", name, c.precision, out, err)
 			}
-			sum := 0.
+			sum, worst := 0., fovea.Drifts{}
 			for _, d := range out {
-				if sum += d.Mean; !(d.Worst >= d.Mean && d.Worst < worst) {
-					t.Errorf("%s in %s: %+v", name, p, d)
+				most := c.most
+				if strings.HasPrefix(d.Output, "logits_per_") { // of three texts, which hardly differ where weights are random
+					most *= 6
+				} else if d.Worst > worst.Worst {
+					worst = d
+				}
+				if sum += d.Mean; !(d.Worst >= d.Mean && d.Worst <= most) {
+					t.Errorf("%s in %s: %+v, want at most %g", name, c.precision, d, most)
 				}
 			}
-			if p == fovea.F32 && (sum != 0 || now != 0) || p != fovea.F32 && !((sum > last || chooses && sum > 0) && now < was) {
-				t.Errorf("%s in %s: %g after %g, %d bytes of %d", name, p, sum, last, now, was)
+			t.Logf("%s in %s: %s at most %.2g of its range away", name, c.precision, worst.Output, worst.Worst)
+			if c.precision != fovea.F32 && !(sum > last && now < was) {
+				t.Errorf("%s in %s: %g after %g, %d bytes of %d", name, c.precision, sum, last, now, was)
 			}
 			last = sum
 		}

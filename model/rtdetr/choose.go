@@ -11,8 +11,9 @@ import (
 )
 
 // choose makes queries [B·Q, D] of the places of each of b pictures that are surest to show an object, the surest first, with
-// their boxes in [0, 1]. memory is [B·S, D].
-func (m *Model) choose(out model.Outputs, memory *autograd.Value, sizes [][2]int, b int) (queries, boxes *autograd.Value) {
+// their boxes in [0, 1]. memory is [B·S, D]. enc_topk_ind [B, Q] among the inputs says which places instead, and among the outputs
+// which they were: networks whose places differ cannot be compared query by query.
+func (m *Model) choose(in model.Inputs, out model.Outputs, memory *autograd.Value, sizes [][2]int, b int) (queries, boxes *autograd.Value) {
 	t, c := memory.Tape(), &m.Config
 	anchors, valid := nn.Anchors(sizes)
 	zero := t.New(false, 1, memory.Shape.Last())
@@ -28,15 +29,22 @@ func (m *Model) choose(out model.Outputs, memory *autograd.Value, sizes [][2]int
 	out["enc_score"] = score
 	var rows []ops.Ref
 	var chosen []int
-	k := len(c.Labels)
+	k, q := len(c.Labels), min(c.Queries, len(valid))
+	indices := t.New(false, b, q)
 	for p := range b {
-		for _, i := range nn.Top(len(valid), c.Queries, func(i int) float32 {
+		best := nn.Top(len(valid), q, func(i int) float32 {
 			at := (p*len(valid) + i) * k
 			return slices.Max(score.Data[at : at+k])
-		}) {
+		})
+		for j, i := range best {
+			if given := in["enc_topk_ind"]; given != nil {
+				i = int(given.Data[p*q+j])
+			}
 			rows, chosen = append(rows, ops.Ref{Row: int32(p*len(valid) + i)}), append(chosen, i)
+			indices.Data[p*q+j] = float32(i)
 		}
 	}
+	out["enc_topk_ind"] = indices
 	queries = ops.Gather(t, rows, places)
 	out["enc_topk_logits"] = ops.Gather(t, rows, score)
 	boxes = nn.RefineAnchors(anchors, chosen, m.Box.Forward(queries))

@@ -172,7 +172,7 @@ func (m *Model) Run(t *autograd.Tape, in model.Inputs) model.Outputs {
 	}
 	b := x.Shape[0]
 	memory := nn.Interleave(b, maps...)
-	queries, boxes := m.choose(out, memory, sizes, b)
+	queries, boxes := m.choose(in, out, memory, sizes, b)
 	m.Decoder.run(out, b, queries, boxes, memory, &ops.Deformable{Heads: m.Config.Heads, Maps: sizes, Points: m.Config.Points, Scale: m.Config.OffsetScale})
 	return out
 }
