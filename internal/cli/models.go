@@ -45,6 +45,8 @@ func (a *app) runModels(ctx context.Context, everything bool) error {
 	if everything {
 		list = append(list, publishedModels(there)...)
 	}
+	order := []string{stateReady, stateIncomplete, stateUnsupported, statePublished} // as the table has its headings
+	slices.SortStableFunc(list, func(a, b description) int { return slices.Index(order, a.State) - slices.Index(order, b.State) })
 	if a.json {
 		for _, d := range list {
 			if err := a.printJSON(d); err != nil {
@@ -80,17 +82,15 @@ func (a *app) printModels(list []description) {
 		}
 		return min(w, most)
 	}
-	nw, tw, lw := wide(names, 48), max(wide(tasks, 44), 4), wide(licences, 16)
+	nw, tw, lw := wide(names, 48), max(wide(tasks, 46), 4), wide(licences, 16)
 	s := a.outStyle
-	state := ""
+	state := stateReady
 	for i, d := range list {
-		if d.State != state && d.State != stateReady && state != d.State {
-			heading := map[string]string{stateIncomplete: "only part is in the cache", stateUnsupported: "in the cache, for other programs", statePublished: "can be pulled"}[d.State]
-			if !slices.ContainsFunc(list[:i], func(e description) bool { return e.State == d.State }) {
-				fmt.Fprintf(a.out, "\n%s\n", s.paint(bold, heading))
-			}
+		if d.State != state {
+			state = d.State
+			heading := map[string]string{stateIncomplete: "only part is in the cache", stateUnsupported: "in the cache, for other programs", statePublished: "can be pulled"}[state]
+			fmt.Fprintf(a.out, "\n%s\n", s.paint(bold, heading))
 		}
-		state = d.State
 		count := ""
 		if d.Parameters > 0 {
 			count = parameters(d.Parameters)

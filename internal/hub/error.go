@@ -21,6 +21,9 @@ var (
 	ErrCache      = errors.New("the cache cannot be used")
 )
 
+// hintMirror is what to do about a hub that does not behave like one.
+const hintMirror = "HF_ENDPOINT should be a hub or a full mirror of it"
+
 // Error is a failure of one of the kinds above, with what to do about it.
 type Error struct {
 	Kind error

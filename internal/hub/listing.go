@@ -51,7 +51,7 @@ func (c *Client) list(ctx context.Context, r Ref) (*listing, error) {
 	}
 	l, err := parseListing(body)
 	if err != nil {
-		return nil, fail(ErrUnsafe, "HF_ENDPOINT should be a hub or a full mirror of it", "%s: the hub's list of files", r).because(err)
+		return nil, fail(ErrUnsafe, hintMirror, "%s: the hub's list of files", r).because(err)
 	}
 	return l, nil
 }
@@ -148,6 +148,18 @@ func (l *listing) small() (out []File, err error) {
 		out = append(out, f)
 	}
 	return out, nil
+}
+
+// usable says why there is nothing to run, as far as the names of the files tell.
+func (l *listing) usable() error {
+	if _, err := l.small(); err != nil {
+		return err
+	}
+	if _, sharded := l.files[indexFile]; sharded {
+		return nil // which of them, the index says
+	}
+	_, err := l.weights(nil)
+	return err
 }
 
 // weights are the files that hold the weights: one, or those that the index names.

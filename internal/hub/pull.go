@@ -42,6 +42,9 @@ func (c *Client) Pull(ctx context.Context, r Ref, o PullOptions) (*Snapshot, err
 	if err != nil {
 		return nil, err
 	}
+	if err := l.usable(); err != nil { // nothing of it goes into the cache
+		return nil, named(r, err)
+	}
 	s, err := c.config.Cache.open(r.Repo)
 	if err != nil {
 		return nil, err

@@ -532,6 +532,10 @@ func TestPullUnusable(t *testing.T) {
 				t.Errorf("%s: weights were fetched", name)
 			}
 		}
+		// What the names of the files tell already leaves nothing behind.
+		if entries, _ := os.ReadDir(c.config.Cache.Dir); test.files[indexFile] == nil && len(entries) != 0 {
+			t.Errorf("%s: the cache has %v", name, entries)
+		}
 	}
 	// A caller may refuse the weights once it has seen the configuration.
 	s, c := start(t)

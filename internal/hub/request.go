@@ -100,15 +100,15 @@ func (c *Client) get(ctx context.Context, raw string, from int64) (*http.Respons
 		to, err := u.Parse(res.Header.Get("Location"))
 		switch {
 		case err != nil || res.Header.Get("Location") == "":
-			return nil, fail(ErrUnsafe, "", "%s redirects to nowhere", u.Host)
+			return nil, fail(ErrUnsafe, hintMirror, "%s redirects to nowhere", u.Host)
 		case to.Scheme != "https" && to.Scheme != "http" || to.Hostname() == "" || to.User != nil:
-			return nil, fail(ErrUnsafe, "", "%s redirects to %q", u.Host, to.Redacted())
+			return nil, fail(ErrUnsafe, hintMirror, "%s redirects to %q", u.Host, to.Redacted())
 		case u.Scheme == "https" && to.Scheme == "http":
-			return nil, fail(ErrUnsafe, "", "%s redirects from https to unencrypted http at %s", u.Host, to.Host)
+			return nil, fail(ErrUnsafe, hintMirror, "%s redirects from https to unencrypted http at %s", u.Host, to.Host)
 		}
 		u = to
 	}
-	return nil, fail(ErrUnsafe, "", "%s: more than %d redirects", u.Host, maxRedirects)
+	return nil, fail(ErrUnsafe, hintMirror, "%s: more than %d redirects", u.Host, maxRedirects)
 }
 
 // cut shortens what a server says.
