@@ -1,6 +1,7 @@
 package fovea
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -32,6 +33,7 @@ func openNetwork(dir string, p Precision) (model.Network, error) {
 func remedy(err error) string {
 	var unknown *model.UnknownError
 	var other *checkpoint.BindError
+	var syntax *json.SyntaxError
 	switch {
 	case errors.As(err, &unknown):
 		return "docs/reference/models.md lists the classes that are supported"
@@ -39,9 +41,9 @@ func remedy(err error) string {
 		return "fetch the repository's model.safetensors into the folder"
 	case errors.As(err, &other):
 		return "config.json and the weights are of two models or revisions: fetch both again, together"
-	case errors.Is(err, checkpoint.ErrFormat):
+	case errors.Is(err, checkpoint.ErrFormat) || errors.As(err, &syntax):
 		return "fetch the file again"
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, checkpoint.ErrNoWeights):
 		return "fetch the whole folder: config.json, the weights as .safetensors and, where the repository has them, preprocessor_config.json and the tokenizer's files"
 	}
 	return ""

@@ -16,6 +16,9 @@ const (
 	maxIndex   = 64 << 20
 )
 
+// ErrNoWeights says that a folder has no weights that Open knows.
+var ErrNoWeights = errors.New("no " + singleName + " or " + indexName + " in the folder")
+
 // Open opens a .safetensors file, a model.safetensors.index.json with its shards, or a folder that holds either. Close the
 // result. Pickle files are refused with a *PickleError; other malformed files with an error that wraps ErrFormat.
 func Open(path string) (*File, error) {
@@ -75,7 +78,7 @@ func inFolder(dir string) (string, error) {
 	if pickle := pickleIn(dir); pickle != "" {
 		return "", &PickleError{pickle, "file name"}
 	}
-	return "", fmt.Errorf("no %s or %s in the folder", singleName, indexName)
+	return "", ErrNoWeights
 }
 
 // pickleIn is a file of a folder that PyTorch's weights have the name of, "" when there is none.

@@ -417,7 +417,9 @@ func TestFoldersRefused(t *testing.T) {
 		"shard elsewhere": {with(with(vit, "model.safetensors", nil), "model.safetensors.index.json", []byte(`{"weight_map":{"a":"../x.safetensors"}}`)), "not the name of a file beside", ""},
 		"config disagrees": {with(vit, "config.json", bytes.Replace(vit["config.json"], []byte(`"num_hidden_layers": `), []byte(`"num_hidden_layers": 1`), 1)),
 			"missing", "fetch both again"},
-		"no processor": {with(vit, "preprocessor_config.json", nil), "preprocessor_config.json", "fetch the whole folder"},
+		"no weights":    {with(vit, "model.safetensors", nil), "no model.safetensors or", "fetch the whole folder"},
+		"broken config": {with(vit, "config.json", []byte("{")), "config.json: unexpected end", "fetch the file again"},
+		"no processor":  {with(vit, "preprocessor_config.json", nil), "preprocessor_config.json", "fetch the whole folder"},
 	} {
 		code, _, errs := cli(t, "classify", filepath.Join(vitFixture, "image.png"), "--model", write(c.files))
 		_, hint, _ := strings.Cut(errs, "hint:")
