@@ -11,7 +11,8 @@ type narrowCopy struct {
 	fixed  bool
 	once   sync.Once
 	packed *kernel.Packed
-	shift  []float32
+	shift  []float32         // of bytes
+	words  *kernel.Int4Words // of halves of them
 }
 
 // Fix lets products use a copy of the matrix in the kernels' own layout, made at the first one of many rows; it takes as
@@ -23,8 +24,11 @@ func (n *Narrow) many(rows int) bool {
 	return rows >= packedRows && n.fast.fixed && (n.int8 == nil || rows >= int8Rows && n.In <= kernel.MaxInt8)
 }
 
-// passes reports whether a product of so many rows is one of matrices by bytes that are laid out as it goes.
+// passes reports whether a product of so many rows is one of matrices by bytes, or halves of them, that are laid out as it goes.
 func (n *Narrow) passes(rows int) bool {
+	if n.int4 != nil {
+		return rows >= passRows && n.int4.HasWords()
+	}
 	return n.int8 != nil && !n.fast.fixed && rows >= passRows && n.In <= kernel.MaxInt8
 }
 
@@ -38,8 +42,16 @@ const (
 // gemm computes y = x·wᵀ with an epilogue for many rows by bfloat16 or bytes, with x rounded to them, too. It reports false, and
 // does nothing, when widening the weights is the better way.
 func (n *Narrow) gemm(w *kernel.Work, y, x kernel.Mat, ep kernel.Epilogue) bool {
-	if x.Rows < packedRows || n.bf16 == nil && n.f16 == nil && n.int8 == nil {
+	if x.Rows < packedRows || n.bf16 == nil && n.f16 == nil && n.int8 == nil && n.int4 == nil {
 		return false
+	}
+	if n.int4 != nil {
+		if !n.passes(x.Rows) {
+			return false
+		}
+		n.fast.once.Do(func() { n.fast.words = n.int4.Words(w) })
+		kernel.GemmInt4(w, y, x, n.fast.words, ep)
+		return true
 	}
 	if n.many(x.Rows) {
 		n.fast.once.Do(n.pack)

@@ -11,7 +11,7 @@ func (n *Narrow) rows() kernel.Rows {
 // It reports false, and does nothing, when that is not the best way.
 func (n *Narrow) few(w *kernel.Work, y, x kernel.Mat, bias *Value) bool {
 	switch {
-	case n.int4 != nil:
+	case n.int4 != nil && !n.passes(x.Rows):
 		kernel.MulInt4(w, y, x, n.int4, dataOf(bias))
 	case n.int8 != nil && !n.many(x.Rows) && !n.passes(x.Rows):
 		kernel.MulInt8(w, y, x, n.int8, n.scale, dataOf(bias))

@@ -137,6 +137,22 @@ func decodeRow(c, scale, shift, bias []float32, step, lo float32) {
 	decodeRowInt16(c, scale, shift, bias, step, lo)
 }
 
+// widenWords writes bytes as words, two an element of dst.
+func widenWords(dst []float32, q []int8) {
+	widenWordsInt16(dst, q)
+	if whole := len(q) &^ 15; whole < len(q) {
+		to := unsafe.Slice((*int16)(unsafe.Pointer(&dst[whole/2])), len(q)-whole)
+		for i, v := range q[whole:] {
+			to[i] = int16(v)
+		}
+	}
+}
+
+// wordsInt4 writes groups of a panel of 4-bit weights as words times their scales.
+func wordsInt4(dst []float32, src []byte, inverse []float32, groups int) {
+	wordsInt4Int16(dst, src, inverse, groups)
+}
+
 // pause tells the processor that this is a spin loop.
 func pause() { pauseAsm() }
 

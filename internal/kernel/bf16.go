@@ -1,11 +1,5 @@
 package kernel
 
-import (
-	"unsafe"
-
-	"fovea/internal/memory"
-)
-
 // RoundBF16 makes w round the operands of its products to bfloat16 and add up in float32, as mixed-precision training does
 // (Micikevicius et al. 2018; Kalamkar et al. 2019). Processors with AVX512-BF16 multiply twice as many of them at a time and
 // take denormal numbers for zero; elsewhere rounding costs a pass over each operand and buys no speed, only the same
@@ -17,7 +11,9 @@ func (w *Work) RoundBF16() { w.bf16 = true }
 func PackBF16(w []uint16, n, k int) *Packed {
 	same("PackBF16", len(w), n*k)
 	if s, ok := bf16Shape(); ok {
-		return packPairs(w, n, k, s)
+		p := &Packed{k: k, n: n, shape: s, bf16: true}
+		p.lay(&weights{half: w})
+		return p
 	}
 	s := gemmShape()
 	p := &Packed{k: k, n: n, shape: s, bf16: true, half: make([]uint16, ceilDiv(n, s.nr)*k*s.nr)}
@@ -35,12 +31,8 @@ func PackBF16(w []uint16, n, k int) *Packed {
 func GemmBF16(w *Work, c, a Mat, b []uint16, ep Epilogue) {
 	n, k := c.Cols, a.Cols
 	same("GemmBF16", len(b), n*k)
-	if _, ok := bf16Shape(); ok && k%2 == 0 {
-		w.job.b, w.job.packed, w.job.half = Mat{}, nil, b
-		w.multiply("GemmBF16", c, a, n, ep)
-		return
-	}
-	w.widened(c, a, b, fromBF16, widenedFloats, ep)
+	w.job.b, w.job.packed, w.job.weights = Mat{}, nil, weights{half: b}
+	w.multiply("GemmBF16", c, a, n, ep)
 }
 
 // GemmF16 is GemmBF16 by binary16, which is rounded to bfloat16. It reports false, and does nothing, on processors that multiply
@@ -50,17 +42,10 @@ func GemmF16(w *Work, c, a Mat, b []uint16, ep Epilogue) bool {
 	if _, ok := bf16Shape(); !ok {
 		return false
 	}
-	w.widened(c, a, b, fromF16, roundedFloats, ep)
-	return true
-}
-
-// widened multiplies by the transpose of a matrix b of two bytes an element, some columns at a time, which are widened, at most so many
-// elements, and rounded to bfloat16.
-func (w *Work) widened(c, a Mat, b []uint16, widen func(dst []float32, src []uint16), most int, ep Epilogue) {
 	n, k := c.Cols, a.Cols
 	was := w.bf16
 	w.bf16 = true
-	step := max(most/max(k, 1), 1)
+	step := max(roundedFloats/max(k, 1), 1) // columns at a time
 	for j := 0; j < n; j += step {
 		end := min(j+step, n)
 		part := ep
@@ -71,48 +56,15 @@ func (w *Work) widened(c, a Mat, b []uint16, widen func(dst []float32, src []uin
 			part.Residual = ep.Residual.Slice(0, c.Rows, j, end)
 		}
 		wide := grow(&w.wide, (end-j)*k)
-		widen(wide, b[j*k:end*k])
+		fromF16(wide, b[j*k:end*k])
 		Gemm(w, c.Slice(0, c.Rows, j, end), a, M(wide, end-j, k).T(), part)
 	}
 	w.bf16 = was
+	return true
 }
 
-const (
-	// widenedFloats bounds the weights that GemmBF16 widens at a time: 256 KiB, so that the second-level cache still has them when they are
-	// multiplied by.
-	widenedFloats = 64 << 10
-	// roundedFloats are those of GemmF16: 4 MiB, as the other side is rounded anew for each part.
-	roundedFloats = 1 << 20
-)
-
-func packPairs(w []uint16, n, k int, s tileShape) *Packed {
-	units := ceilDiv(k, 2)
-	p := &Packed{k: k, n: n, shape: s, bf16: true, data: memory.Make[float32](ceilDiv(n, s.nr) * units * s.nr)}
-	if n == 0 || k == 0 {
-		return p
-	}
-	var even []uint16 // rows of an odd number of elements, padded
-	if k%2 == 1 {
-		even = make([]uint16, s.nr*2*units)
-	}
-	for j := 0; j < n; j += s.nr {
-		cols := min(s.nr, n-j)
-		rows := w[j*k : (j+cols)*k]
-		if even != nil {
-			for c := range cols {
-				copy(even[c*2*units:], rows[c*k:(c+1)*k])
-			}
-			rows = even
-		}
-		packCols(p.data[j*units:(j+s.nr)*units], pairsOf(rows), units, units, cols, s.nr)
-	}
-	return p
-}
-
-// pairsOf sees bfloat16 as pairs of neighbours, each one element of 32 bits, whatever it holds.
-func pairsOf(half []uint16) []float32 {
-	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(half))), len(half)/2)
-}
+// roundedFloats bounds the weights that GemmF16 widens at a time: 4 MiB, as the other side is rounded anew for each part.
+const roundedFloats = 1 << 20
 
 // widen returns rows [pc, pc+k) of so many panels from the first on as float32.
 func (b *Packed) widen(buf *packBuf, pc, k, first, panels int) rhsPanels {

@@ -32,7 +32,7 @@ func Gemm(w *Work, c, a, b Mat, ep Epilogue) {
 	if a.Cols != b.Rows || c.Cols != b.Cols {
 		panicSizes("Gemm", c, a, b.Rows, b.Cols)
 	}
-	w.job.b, w.job.packed, w.job.half = b, nil, nil
+	w.job.b, w.job.packed, w.job.weights = b, nil, weights{}
 	w.multiply("Gemm", c, a, b.Cols, ep)
 }
 
@@ -41,7 +41,8 @@ func GemmPacked(w *Work, c, a Mat, b *Packed, ep Epilogue) {
 	if a.Cols != b.k || c.Cols != b.n {
 		panicSizes("GemmPacked", c, a, b.k, b.n)
 	}
-	w.job.b, w.job.packed, w.job.half = Mat{}, b, nil
+	w.job.b, w.job.packed, w.job.weights = Mat{}, b, weights{}
+	w.job.scale, w.job.shift = b.scale, b.shift
 	w.multiply("GemmPacked", c, a, b.n, ep)
 }
 
@@ -75,16 +76,18 @@ func (w *Work) multiply(fn string, c, a Mat, n int, ep Epilogue) {
 		panic("kernel: GemmPacked: b was packed for another implementation")
 	}
 	p.shape = gemmShape()
-	if p.packed != nil && p.packed.scale != nil {
+	if p.scale != nil {
 		if ep.Beta != 0 {
-			panic("kernel: GemmPacked: Beta with weights of one byte")
+			panic("kernel: " + fn + ": Beta with weights of one byte or less")
 		}
-		p.shape = p.packed.shape
+		if s, ok := int8Shape(); ok {
+			p.shape = s
+		}
 		if inner > 0 {
 			a = w.quantized(a, p.shape)
 		}
 	}
-	if p.packed == nil && (w.bf16 || p.half != nil) || p.packed != nil && p.packed.bf16 {
+	if p.packed == nil && p.scale == nil && (w.bf16 || p.weights.half != nil) || p.packed != nil && p.packed.bf16 {
 		if s, ok := bf16Shape(); ok {
 			p.shape = s
 		} else {
@@ -96,7 +99,7 @@ func (w *Work) multiply(fn string, c, a Mat, n int, ep Epilogue) {
 			switch {
 			case p.patchesRight:
 				p.patches.rounded(w, &w.rb)
-			case p.packed == nil:
+			case p.packed == nil && !p.weights.any():
 				p.b = w.rounded(p.b, &w.rb)
 			}
 		}
@@ -111,15 +114,17 @@ func (w *Work) multiply(fn string, c, a Mat, n int, ep Epilogue) {
 		w.pool.Run(p.parts, w.part)
 	}
 	// Keep nothing of the caller's alive.
-	p.c, p.a, p.b, p.packed, p.half, p.ep = Mat{}, Mat{}, Mat{}, nil, nil, Epilogue{}
+	p.c, p.a, p.b, p.packed, p.weights, p.ep = Mat{}, Mat{}, Mat{}, nil, weights{}, Epilogue{}
+	p.scale, p.shift = nil, nil
 }
 
 // product is one multiplication under way.
 type product struct {
 	c, a, b                   Mat
-	packed                    *Packed  // in place of b
-	half                      []uint16 // the same: rows of the transpose
-	patches                   Patches  // in place of a or of b
+	packed                    *Packed   // in place of b
+	weights                   weights   // the same
+	scale, shift              []float32 // of weights of one byte or less, see Packed
+	patches                   Patches   // in place of a or of b
 	patchesLeft, patchesRight bool
 	ready                     bool // a and b lie as the tiles read them, in elements of the shape's group
 	ep                        Epilogue

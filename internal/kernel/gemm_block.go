@@ -25,6 +25,9 @@ func (p *product) blocks(buf *packBuf, r0, r1, c0, c1 int) {
 		kc = p.shape.kc
 	}
 	kc = ceilDiv(p.units, ceilDiv(p.units, kc))
+	if p.weights.int4 != nil {
+		kc = ceilDiv(kc, int4Units) * int4Units
+	}
 	mblocks := ceilDiv(r1-r0, mcMax)
 	for jc := c0; jc < c1; jc += ncMax {
 		je := min(jc+ncMax, c1)
@@ -35,7 +38,7 @@ func (p *product) blocks(buf *packBuf, r0, r1, c0, c1 int) {
 				i0, i1 := r0+(r1-r0)*im/mblocks, r0+(r1-r0)*(im+1)/mblocks
 				p.block(buf, panels, i0, i1, pc, k, jc, je)
 				if pc+k == p.units {
-					if p.packed != nil && p.packed.scale != nil {
+					if p.scale != nil {
 						p.decode(i0, i1, jc, je)
 					}
 					p.finish(i0, i1, jc, je)
@@ -62,22 +65,19 @@ func (p *product) rhs(buf *packBuf, pc, k, jc, je int) rhsPanels {
 		return p.packed.widen(buf, pc, k, jc/nr, panels)
 	case p.packed != nil:
 		return rhsPanels{data: p.packed.data[(jc/nr*p.units+pc)*nr:], panel: p.units * nr, row: nr}
+	case p.weights.any():
+		return p.weights.panels(p, buf, pc, k, jc, je)
 	case p.patchesRight:
 		return p.patchPanels(buf, pc, k, jc, je)
 	case p.shape.pairs() && !p.ready:
 		data := grow(&buf.b, panels*k*nr)
 		first := 0
-		if full := (je - jc) / nr; full > 1 && p.half == nil && p.b.CS == 1 {
+		if full := (je - jc) / nr; full > 1 && p.b.CS == 1 {
 			pairPanels(data, p.b.Data[2*pc*p.b.RS+jc:], min(2*k, p.k-2*pc), p.b.RS, full, k*nr)
 			first = full
 		}
 		for j := first; j < panels; j++ {
-			to, c0, c1 := data[j*k*nr:(j+1)*k*nr], jc+j*nr, min(jc+(j+1)*nr, je)
-			if p.half != nil {
-				packCols(to, pairsOf(p.half)[c0*p.units+pc:], k, p.units, c1-c0, nr)
-			} else {
-				pairPanel(to, p.b, pc, k, c0, c1, nr, &buf.pairs)
-			}
+			pairPanel(data[j*k*nr:(j+1)*k*nr], p.b, pc, k, jc+j*nr, min(jc+(j+1)*nr, je), nr, &buf.pairs)
 		}
 		return rhsPanels{data: data, panel: k * nr, row: nr}
 	case p.ready || p.m <= 2*p.shape.mr && p.b.CS == 1: // or too few rows to pay for a copy
@@ -117,7 +117,7 @@ func (p *product) block(buf *packBuf, b rhsPanels, i0, i1, pc, k, jc, je int) {
 	if pc > 0 || p.ep.Beta != 0 {
 		g.beta = 1
 	}
-	withBias := p.ep.Bias != nil && pc+k == p.units && (p.packed == nil || p.packed.scale == nil)
+	withBias := p.ep.Bias != nil && pc+k == p.units && p.scale == nil
 	g.bias = nil
 	for j, col := 0, jc; col < je; j, col = j+1, col+nr {
 		g.cols = min(nr, je-col)

@@ -1,9 +1,6 @@
 package kernel
 
-import (
-	"math"
-	"unsafe"
-)
+import "math"
 
 // PackInt8 prepares the transpose of q [n, k], row i of which counts scale[i] times, for GemmPacked, which then rounds every row
 // of the left-hand side to 256 steps between its least and its largest element (dynamic quantisation, a scale and an offset for
@@ -20,9 +17,20 @@ func PackInt8(q []int8, scale []float32, n, k int) *Packed {
 	if k > MaxInt8 {
 		panic("kernel: PackInt8: k is beyond MaxInt8")
 	}
-	p := &Packed{}
-	var rows []float32
-	p.setInt8(q, scale, ShiftInt8(q, scale, k), k, &rows)
+	p := &Packed{k: k, n: n, shape: gemmShape(), scale: scale, shift: ShiftInt8(q, scale, k)}
+	if s, ok := int8Shape(); ok {
+		p.shape = s
+		p.lay(&weights{bytes: q})
+		return p
+	}
+	nr := p.shape.nr
+	p.bytes = make([]int8, ceilDiv(n, nr)*k*nr)
+	for j := range n {
+		at := j/nr*k*nr + j%nr
+		for i, v := range q[j*k : (j+1)*k] {
+			p.bytes[at+i*nr] = v
+		}
+	}
 	return p
 }
 
@@ -39,85 +47,20 @@ func ShiftInt8(q []int8, scale []float32, k int) []float32 {
 	return shift
 }
 
-// setInt8 is PackInt8 into memory that p and rows may have already.
-func (p *Packed) setInt8(q []int8, scale, shift []float32, k int, rows *[]float32) {
-	n := len(scale)
-	p.k, p.n, p.scale, p.shift = k, n, scale, shift
-	if s, ok := int8Shape(); ok {
-		p.shape = s
-		p.packGroups(q, rows)
-		return
-	}
-	p.shape = gemmShape()
-	nr := p.shape.nr
-	if size := ceilDiv(n, nr) * k * nr; cap(p.bytes) >= size {
-		p.bytes = p.bytes[:size]
-	} else {
-		p.bytes = make([]int8, size)
-	}
-	for j := range n {
-		at := j/nr*k*nr + j%nr
-		for i, v := range q[j*k : (j+1)*k] {
-			p.bytes[at+i*nr] = v
-		}
-	}
-}
-
-// passBytes is how many weights GemmInt8 packs at a time.
-const passBytes = 2 << 20
-
-// GemmInt8 is GemmPacked with PackInt8(q, scale, c.Cols, a.Cols) for weights beside which there shall be no second copy: some columns
-// are packed at a time, into memory of w. shift is ShiftInt8 of them.
+// GemmInt8 is GemmPacked with PackInt8(q, scale, c.Cols, a.Cols) for weights beside which there shall be no second copy: they are laid
+// out as the product goes. shift is ShiftInt8 of them.
 func GemmInt8(w *Work, c, a Mat, q []int8, scale, shift []float32, ep Epilogue) {
 	n, k := len(scale), a.Cols
 	if c.Cols != n || len(q) != n*k || len(shift) != n || k > MaxInt8 {
 		panicSizes("GemmInt8", c, a, len(q)/max(n, 1), n)
 	}
-	const columns = 64
-	step := max(passBytes/max(k, 1)/columns, 1) * columns
-	for o := 0; o < n; o += step {
-		end, part := min(o+step, n), ep
-		if ep.Bias != nil {
-			part.Bias = ep.Bias[o:end]
-		}
-		if ep.Residual.Data != nil {
-			part.Residual = ep.Residual.Slice(0, c.Rows, o, end)
-		}
-		w.pass.setInt8(q[o*k:end*k], scale[o:end], shift[o:end], k, &w.passRows)
-		GemmPacked(w, c.Slice(0, c.Rows, o, end), a, &w.pass, part)
-	}
+	w.job.b, w.job.packed, w.job.weights = Mat{}, nil, weights{bytes: q}
+	w.job.scale, w.job.shift = scale, shift
+	w.multiply("GemmInt8", c, a, n, ep)
 }
 
 // MaxInt8 is the largest k of PackInt8.
 const MaxInt8 = math.MaxInt32 / (255 * 128)
-
-// packGroups lays out groups of neighbours in the rows of q as the micro-kernels read them.
-func (p *Packed) packGroups(q []int8, scratch *[]float32) {
-	units, nr := ceilDiv(p.k, p.shape.group), p.shape.nr
-	p.data = room(p.data, ceilDiv(p.n, nr)*units*nr)
-	if p.k == 0 {
-		return
-	}
-	rows := grow(scratch, nr*units)
-	clear(rows)
-	bytes := unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(rows))), 4*len(rows))
-	words := unsafe.Slice((*int16)(unsafe.Pointer(unsafe.SliceData(rows))), 2*len(rows))
-	for j := 0; j < p.n; j += nr {
-		cols := min(nr, p.n-j)
-		for c := range cols {
-			row := q[(j+c)*p.k : (j+c+1)*p.k]
-			if !p.shape.words {
-				copy(bytes[c*4*units:], row)
-				continue
-			}
-			to := words[c*2*units:]
-			for i, v := range row {
-				to[i] = int16(v)
-			}
-		}
-		packCols(p.data[j*units:(j+nr)*units], rows, units, units, cols, nr)
-	}
-}
 
 // coded is a matrix whose rows were rounded to bytes: in groups of a row's neighbours, or one by one as float32.
 type coded struct {
@@ -177,16 +120,16 @@ func (q *coded) part(from, to int) {
 
 // decode makes numbers of the sums in rows [r0, r1) and columns [c0, c1) of c, and adds the bias.
 func (p *product) decode(r0, r1, c0, c1 int) {
-	b, q := p.packed, p.coded
+	q := p.coded
 	bias := p.ep.Bias
 	if bias != nil {
 		bias = bias[c0:c1]
 	}
 	for i := r0; i < r1; i++ {
 		if c := p.c.Row(i)[c0:c1]; q.grouped {
-			decodeRow(c, b.scale[c0:c1], b.shift[c0:c1], bias, q.step[i], q.lo[i])
+			decodeRow(c, p.scale[c0:c1], p.shift[c0:c1], bias, q.step[i], q.lo[i])
 		} else {
-			decodeRowGeneric(c, b.scale[c0:c1], b.shift[c0:c1], bias, q.step[i], q.lo[i])
+			decodeRowGeneric(c, p.scale[c0:c1], p.shift[c0:c1], bias, q.step[i], q.lo[i])
 		}
 	}
 }

@@ -5,6 +5,9 @@
 package kernel
 
 //go:noescape
+func quantizeAVX2(dst []int8, x []float32)
+
+//go:noescape
 func gemvInt8x1AVX2(y []float32, x []int8, w []int8, scale []float32, n int, k int, ldw int, ldy int, ldx int)
 
 //go:noescape

@@ -4,6 +4,210 @@
 
 #include "textflag.h"
 
+// func quantizeAVX2(dst []int8, x []float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·quantizeAVX2(SB), NOSPLIT, $0-48
+	MOVQ    x_base+24(FP), AX
+	MOVQ    dst_base+0(FP), CX
+	MOVQ    x_len+32(FP), DX
+	XORQ    BX, BX
+	MOVQ    DX, SI
+	LEAQ    (DX)(DX*1), DI
+	VMOVUPS c7fffffffAVX2<>+0(SB), Y0
+	VMOVUPS c42fe0000AVX2<>+0(SB), Y1
+	VMOVUPS c0da24260AVX2<>+0(SB), Y2
+	VXORPS  Y3, Y3, Y3
+
+blocks1:
+	VMOVUPS      (AX), Y4
+	VMOVUPS      32(AX), Y5
+	VMOVUPS      64(AX), Y6
+	VMOVUPS      96(AX), Y7
+	VPAND        Y0, Y4, Y8
+	VPAND        Y0, Y5, Y9
+	VPAND        Y0, Y6, Y10
+	VPAND        Y0, Y7, Y11
+	VPMAXUD      Y11, Y8, Y8
+	VPMAXUD      Y10, Y9, Y9
+	VPMAXUD      Y9, Y8, Y8
+	VEXTRACTF128 $0x01, Y8, X9
+	VPMAXUD      X9, X8, X8
+	VPERMILPS    $0x4e, X8, X9
+	VPMAXUD      X9, X8, X8
+	VPERMILPS    $0xb1, X8, X9
+	VPMAXUD      X9, X8, X8
+	VPMAXUD      X2, X8, X8
+	VBROADCASTSS X8, Y8
+	VDIVPS       Y8, Y1, Y9
+	VDIVPS       Y1, Y8, Y8
+	VXORPS       Y10, Y10, Y10
+	VMULPS       Y9, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y11
+	VANDPS       Y11, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPADDD       Y4, Y10, Y10
+	VMULPS       Y9, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y11
+	VANDPS       Y11, Y5, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPADDD       Y5, Y10, Y10
+	VMULPS       Y9, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y11
+	VANDPS       Y11, Y6, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPADDD       Y6, Y10, Y10
+	VMULPS       Y9, Y7, Y7
+	VCMPPS       $0x07, Y7, Y7, Y9
+	VANDPS       Y9, Y7, Y7
+	VCVTPS2DQ    Y7, Y7
+	VPADDD       Y7, Y10, Y10
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKSSDW    Y7, Y6, Y6
+	VPACKSSWB    Y6, Y4, Y4
+	VMOVUPS      quartersAVX2<>+0(SB), Y5
+	VPERMD       Y4, Y5, Y4
+	VMOVUPS      Y4, (CX)(BX*1)
+	VCVTDQ2PS    Y10, Y4
+	VFMADD231PS  Y4, Y8, Y3
+	VEXTRACTF128 $0x01, Y10, X4
+	VPADDD       X4, X10, X5
+	VPERMILPS    $0x4e, X5, X4
+	VPADDD       X4, X5, X5
+	VPERMILPS    $0xb1, X5, X4
+	VPADDD       X4, X5, X5
+	VMOVD        X5, R8
+	SHLL         $0x03, R8
+	NEGL         R8
+	MOVL         R8, (CX)(DI*1)
+	VMOVUPS      128(AX), Y4
+	VMOVUPS      160(AX), Y5
+	VMOVUPS      192(AX), Y6
+	VMOVUPS      224(AX), Y7
+	VPAND        Y0, Y4, Y9
+	VPAND        Y0, Y5, Y10
+	VPAND        Y0, Y6, Y11
+	VPAND        Y0, Y7, Y12
+	VPMAXUD      Y12, Y9, Y9
+	VPMAXUD      Y11, Y10, Y10
+	VPMAXUD      Y10, Y9, Y9
+	VEXTRACTF128 $0x01, Y9, X10
+	VPMAXUD      X10, X9, X9
+	VPERMILPS    $0x4e, X9, X10
+	VPMAXUD      X10, X9, X9
+	VPERMILPS    $0xb1, X9, X10
+	VPMAXUD      X10, X9, X9
+	VPMAXUD      X2, X9, X9
+	VBROADCASTSS X9, Y9
+	VDIVPS       Y9, Y1, Y10
+	VDIVPS       Y1, Y9, Y9
+	VXORPS       Y11, Y11, Y11
+	VMULPS       Y10, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y12
+	VANDPS       Y12, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPADDD       Y4, Y11, Y11
+	VMULPS       Y10, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y12
+	VANDPS       Y12, Y5, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPADDD       Y5, Y11, Y11
+	VMULPS       Y10, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y12
+	VANDPS       Y12, Y6, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPADDD       Y6, Y11, Y11
+	VMULPS       Y10, Y7, Y7
+	VCMPPS       $0x07, Y7, Y7, Y10
+	VANDPS       Y10, Y7, Y7
+	VCVTPS2DQ    Y7, Y7
+	VPADDD       Y7, Y11, Y11
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKSSDW    Y7, Y6, Y6
+	VPACKSSWB    Y6, Y4, Y4
+	VMOVUPS      quartersAVX2<>+0(SB), Y5
+	VPERMD       Y4, Y5, Y4
+	VMOVUPS      Y4, 32(CX)(BX*1)
+	VCVTDQ2PS    Y11, Y4
+	VFMADD231PS  Y4, Y9, Y3
+	VEXTRACTF128 $0x01, Y11, X4
+	VPADDD       X4, X11, X5
+	VPERMILPS    $0x4e, X5, X4
+	VPADDD       X4, X5, X5
+	VPERMILPS    $0xb1, X5, X4
+	VPADDD       X4, X5, X5
+	VMOVD        X5, R8
+	SHLL         $0x03, R8
+	NEGL         R8
+	MOVL         R8, 4(CX)(DI*1)
+	VMOVUPS      Y8, (CX)(SI*1)
+	VMOVUPS      Y9, 32(CX)(SI*1)
+	ADDQ         $0x00000100, AX
+	ADDQ         $0x00000040, BX
+	ADDQ         $0x00000040, SI
+	ADDQ         $0x00000008, DI
+	CMPQ         BX, DX
+	JLT          blocks1
+	VEXTRACTF128 $0x01, Y3, X0
+	VADDPS       X0, X3, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	VMULSS       c43000000AVX2<>+0(SB), X1, X1
+	VMOVSS       X1, (CX)(DI*1)
+	VZEROUPPER
+	RET
+
+DATA c7fffffffAVX2<>+0(SB)/4, $0x7fffffff
+DATA c7fffffffAVX2<>+4(SB)/4, $0x7fffffff
+DATA c7fffffffAVX2<>+8(SB)/4, $0x7fffffff
+DATA c7fffffffAVX2<>+12(SB)/4, $0x7fffffff
+DATA c7fffffffAVX2<>+16(SB)/4, $0x7fffffff
+DATA c7fffffffAVX2<>+20(SB)/4, $0x7fffffff
+DATA c7fffffffAVX2<>+24(SB)/4, $0x7fffffff
+DATA c7fffffffAVX2<>+28(SB)/4, $0x7fffffff
+GLOBL c7fffffffAVX2<>(SB), RODATA|NOPTR, $32
+
+DATA c42fe0000AVX2<>+0(SB)/4, $0x42fe0000
+DATA c42fe0000AVX2<>+4(SB)/4, $0x42fe0000
+DATA c42fe0000AVX2<>+8(SB)/4, $0x42fe0000
+DATA c42fe0000AVX2<>+12(SB)/4, $0x42fe0000
+DATA c42fe0000AVX2<>+16(SB)/4, $0x42fe0000
+DATA c42fe0000AVX2<>+20(SB)/4, $0x42fe0000
+DATA c42fe0000AVX2<>+24(SB)/4, $0x42fe0000
+DATA c42fe0000AVX2<>+28(SB)/4, $0x42fe0000
+GLOBL c42fe0000AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA c0da24260AVX2<>+0(SB)/4, $0x0da24260
+DATA c0da24260AVX2<>+4(SB)/4, $0x0da24260
+DATA c0da24260AVX2<>+8(SB)/4, $0x0da24260
+DATA c0da24260AVX2<>+12(SB)/4, $0x0da24260
+DATA c0da24260AVX2<>+16(SB)/4, $0x0da24260
+DATA c0da24260AVX2<>+20(SB)/4, $0x0da24260
+DATA c0da24260AVX2<>+24(SB)/4, $0x0da24260
+DATA c0da24260AVX2<>+28(SB)/4, $0x0da24260
+GLOBL c0da24260AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA quartersAVX2<>+0(SB)/4, $0x00000000
+DATA quartersAVX2<>+4(SB)/4, $0x00000004
+DATA quartersAVX2<>+8(SB)/4, $0x00000001
+DATA quartersAVX2<>+12(SB)/4, $0x00000005
+DATA quartersAVX2<>+16(SB)/4, $0x00000002
+DATA quartersAVX2<>+20(SB)/4, $0x00000006
+DATA quartersAVX2<>+24(SB)/4, $0x00000003
+DATA quartersAVX2<>+28(SB)/4, $0x00000007
+GLOBL quartersAVX2<>(SB), RODATA|NOPTR, $32
+
+DATA c43000000AVX2<>+0(SB)/4, $0x43000000
+DATA c43000000AVX2<>+4(SB)/4, $0x43000000
+DATA c43000000AVX2<>+8(SB)/4, $0x43000000
+DATA c43000000AVX2<>+12(SB)/4, $0x43000000
+DATA c43000000AVX2<>+16(SB)/4, $0x43000000
+DATA c43000000AVX2<>+20(SB)/4, $0x43000000
+DATA c43000000AVX2<>+24(SB)/4, $0x43000000
+DATA c43000000AVX2<>+28(SB)/4, $0x43000000
+GLOBL c43000000AVX2<>(SB), RODATA|NOPTR, $32
+
 // func gemvInt8x1AVX2(y []float32, x []int8, w []int8, scale []float32, n int, k int, ldw int, ldy int, ldx int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·gemvInt8x1AVX2(SB), NOSPLIT, $0-136
@@ -23,13 +227,13 @@ TEXT ·gemvInt8x1AVX2(SB), NOSPLIT, $0-136
 	VMOVUPS c80808080AVX2<>+0(SB), Y0
 	VMOVUPS c00010001AVX2<>+0(SB), Y0
 
-row1:
+row2:
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	XORQ   R8, R8
 	MOVQ   SI, R9
 
-blocks2:
+blocks3:
 	PREFETCHT0  1024(CX)(R8*1)
 	PREFETCHT1  6144(CX)(R8*1)
 	VMOVUPS     (CX)(R8*1), Y3
@@ -43,7 +247,7 @@ blocks2:
 	ADDQ        $0x00000020, R8
 	ADDQ        $0x00000020, R9
 	CMPQ        R8, SI
-	JGE         last3
+	JGE         last4
 	PREFETCHT0  1024(CX)(R8*1)
 	PREFETCHT1  6144(CX)(R8*1)
 	VMOVUPS     (CX)(R8*1), Y3
@@ -57,9 +261,9 @@ blocks2:
 	ADDQ        $0x00000020, R8
 	ADDQ        $0x00000020, R9
 	CMPQ        R8, SI
-	JLT         blocks2
+	JLT         blocks3
 
-last3:
+last4:
 	MOVQ         AX, R8
 	VADDPS       Y2, Y1, Y1
 	VEXTRACTF128 $0x01, Y1, X2
@@ -74,7 +278,7 @@ last3:
 	ADDQ         $0x04, DX
 	ADDQ         DI, CX
 	DECQ         BX
-	JNZ          row1
+	JNZ          row2
 	VZEROUPPER
 	RET
 
@@ -113,143 +317,67 @@ TEXT ·gemvInt4x1AVX2(SB), NOSPLIT, $0-104
 	VMOVUPS cf0f0f0f0AVX2<>+0(SB), Y1
 	VMOVUPS c00010001AVX2<>+0(SB), Y1
 
-panel4:
+panel5:
 	MOVQ   CX, R10
 	VXORPS Y2, Y2, Y2
 	XORQ   SI, SI
 	MOVQ   BX, R8
 	LEAQ   (BX)(BX*1), R9
 
-group5:
+group6:
 	VCVTPH2PS    (CX), Y3
-	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
 	VPBROADCASTD (DI)(R9*1), Y4
 	PREFETCHT0   1056(CX)
 	PREFETCHT1   6176(CX)
-	VMOVUPS      32(CX), Y5
-	VPAND        Y0, Y5, Y6
-	VPSRLW       $0x04, Y5, Y5
-	VPAND        Y0, Y5, Y5
-	VPBROADCASTD (DI)(SI*1), Y7
+	VMOVUPS      32(CX), Y6
+	VPAND        Y0, Y6, Y7
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y0, Y6, Y6
+	VPBROADCASTD (DI)(SI*1), Y8
+	VPMADDUBSW   Y8, Y7, Y8
+	VPADDW       Y8, Y5, Y5
+	VPBROADCASTD 4(DI)(SI*1), Y7
 	VPMADDUBSW   Y7, Y6, Y7
-	VPMADDWD     Y1, Y7, Y7
-	VPADDD       Y7, Y4, Y4
-	VPBROADCASTD 4(DI)(SI*1), Y6
-	VPMADDUBSW   Y6, Y5, Y6
-	VPMADDWD     Y1, Y6, Y6
-	VPADDD       Y6, Y4, Y4
+	VPADDW       Y7, Y5, Y5
 	PREFETCHT0   1120(CX)
 	PREFETCHT1   6240(CX)
-	VMOVUPS      96(CX), Y5
-	VPAND        Y0, Y5, Y6
-	VPSRLW       $0x04, Y5, Y5
-	VPAND        Y0, Y5, Y5
-	VPBROADCASTD 8(DI)(SI*1), Y7
+	VMOVUPS      96(CX), Y6
+	VPAND        Y0, Y6, Y7
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y0, Y6, Y6
+	VPBROADCASTD 8(DI)(SI*1), Y8
+	VPMADDUBSW   Y8, Y7, Y8
+	VPADDW       Y8, Y5, Y5
+	VPBROADCASTD 12(DI)(SI*1), Y7
 	VPMADDUBSW   Y7, Y6, Y7
-	VPMADDWD     Y1, Y7, Y7
-	VPADDD       Y7, Y4, Y4
-	VPBROADCASTD 12(DI)(SI*1), Y6
-	VPMADDUBSW   Y6, Y5, Y6
-	VPMADDWD     Y1, Y6, Y6
-	VPADDD       Y6, Y4, Y4
+	VPADDW       Y7, Y5, Y5
 	PREFETCHT0   1184(CX)
 	PREFETCHT1   6304(CX)
-	VMOVUPS      160(CX), Y5
-	VPAND        Y0, Y5, Y6
-	VPSRLW       $0x04, Y5, Y5
-	VPAND        Y0, Y5, Y5
-	VPBROADCASTD 16(DI)(SI*1), Y7
+	VMOVUPS      160(CX), Y6
+	VPAND        Y0, Y6, Y7
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y0, Y6, Y6
+	VPBROADCASTD 16(DI)(SI*1), Y8
+	VPMADDUBSW   Y8, Y7, Y8
+	VPADDW       Y8, Y5, Y5
+	VPBROADCASTD 20(DI)(SI*1), Y7
 	VPMADDUBSW   Y7, Y6, Y7
-	VPMADDWD     Y1, Y7, Y7
-	VPADDD       Y7, Y4, Y4
-	VPBROADCASTD 20(DI)(SI*1), Y6
-	VPMADDUBSW   Y6, Y5, Y6
-	VPMADDWD     Y1, Y6, Y6
-	VPADDD       Y6, Y4, Y4
+	VPADDW       Y7, Y5, Y5
 	PREFETCHT0   1248(CX)
 	PREFETCHT1   6368(CX)
-	VMOVUPS      224(CX), Y5
-	VPAND        Y0, Y5, Y6
-	VPSRLW       $0x04, Y5, Y5
-	VPAND        Y0, Y5, Y5
-	VPBROADCASTD 24(DI)(SI*1), Y7
+	VMOVUPS      224(CX), Y6
+	VPAND        Y0, Y6, Y7
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y0, Y6, Y6
+	VPBROADCASTD 24(DI)(SI*1), Y8
+	VPMADDUBSW   Y8, Y7, Y8
+	VPADDW       Y8, Y5, Y5
+	VPBROADCASTD 28(DI)(SI*1), Y7
 	VPMADDUBSW   Y7, Y6, Y7
-	VPMADDWD     Y1, Y7, Y7
-	VPADDD       Y7, Y4, Y4
-	VPBROADCASTD 28(DI)(SI*1), Y6
-	VPMADDUBSW   Y6, Y5, Y6
-	VPMADDWD     Y1, Y6, Y6
-	VPADDD       Y6, Y4, Y4
-	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS (DI)(R8*1), Y5
-	VMULPS       Y3, Y5, Y5
-	VFMADD231PS  Y5, Y4, Y2
-	ADDQ         $0x00000120, CX
-	ADDQ         $0x20, SI
-	ADDQ         $0x20, R8
-	ADDQ         $0x04, R9
-	CMPQ         SI, BX
-	JLT          group5
-	LEAQ         (AX), R8
-	VMOVUPS      Y2, (R8)
-	MOVQ         R10, CX
-	VXORPS       Y2, Y2, Y2
-	XORQ         SI, SI
-	MOVQ         BX, R8
-	LEAQ         (BX)(BX*1), R9
-
-group6:
-	VCVTPH2PS    16(CX), Y3
-	VXORPS       Y4, Y4, Y4
-	VPBROADCASTD (DI)(R9*1), Y4
-	VMOVUPS      64(CX), Y5
-	VPAND        Y0, Y5, Y6
-	VPSRLW       $0x04, Y5, Y5
-	VPAND        Y0, Y5, Y5
-	VPBROADCASTD (DI)(SI*1), Y7
-	VPMADDUBSW   Y7, Y6, Y7
-	VPMADDWD     Y1, Y7, Y7
-	VPADDD       Y7, Y4, Y4
-	VPBROADCASTD 4(DI)(SI*1), Y6
-	VPMADDUBSW   Y6, Y5, Y6
-	VPMADDWD     Y1, Y6, Y6
-	VPADDD       Y6, Y4, Y4
-	VMOVUPS      128(CX), Y5
-	VPAND        Y0, Y5, Y6
-	VPSRLW       $0x04, Y5, Y5
-	VPAND        Y0, Y5, Y5
-	VPBROADCASTD 8(DI)(SI*1), Y7
-	VPMADDUBSW   Y7, Y6, Y7
-	VPMADDWD     Y1, Y7, Y7
-	VPADDD       Y7, Y4, Y4
-	VPBROADCASTD 12(DI)(SI*1), Y6
-	VPMADDUBSW   Y6, Y5, Y6
-	VPMADDWD     Y1, Y6, Y6
-	VPADDD       Y6, Y4, Y4
-	VMOVUPS      192(CX), Y5
-	VPAND        Y0, Y5, Y6
-	VPSRLW       $0x04, Y5, Y5
-	VPAND        Y0, Y5, Y5
-	VPBROADCASTD 16(DI)(SI*1), Y7
-	VPMADDUBSW   Y7, Y6, Y7
-	VPMADDWD     Y1, Y7, Y7
-	VPADDD       Y7, Y4, Y4
-	VPBROADCASTD 20(DI)(SI*1), Y6
-	VPMADDUBSW   Y6, Y5, Y6
-	VPMADDWD     Y1, Y6, Y6
-	VPADDD       Y6, Y4, Y4
-	VMOVUPS      256(CX), Y5
-	VPAND        Y0, Y5, Y6
-	VPSRLW       $0x04, Y5, Y5
-	VPAND        Y0, Y5, Y5
-	VPBROADCASTD 24(DI)(SI*1), Y7
-	VPMADDUBSW   Y7, Y6, Y7
-	VPMADDWD     Y1, Y7, Y7
-	VPADDD       Y7, Y4, Y4
-	VPBROADCASTD 28(DI)(SI*1), Y6
-	VPMADDUBSW   Y6, Y5, Y6
-	VPMADDWD     Y1, Y6, Y6
-	VPADDD       Y6, Y4, Y4
+	VPADDW       Y7, Y5, Y5
+	VPMADDWD     Y1, Y5, Y5
+	VPADDD       Y5, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VBROADCASTSS (DI)(R8*1), Y5
 	VMULPS       Y3, Y5, Y5
@@ -260,11 +388,75 @@ group6:
 	ADDQ         $0x04, R9
 	CMPQ         SI, BX
 	JLT          group6
+	LEAQ         (AX), R8
+	VMOVUPS      Y2, (R8)
+	MOVQ         R10, CX
+	VXORPS       Y2, Y2, Y2
+	XORQ         SI, SI
+	MOVQ         BX, R8
+	LEAQ         (BX)(BX*1), R9
+
+group7:
+	VCVTPH2PS    16(CX), Y3
+	VXORPS       Y5, Y5, Y5
+	VPBROADCASTD (DI)(R9*1), Y4
+	VMOVUPS      64(CX), Y6
+	VPAND        Y0, Y6, Y7
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y0, Y6, Y6
+	VPBROADCASTD (DI)(SI*1), Y8
+	VPMADDUBSW   Y8, Y7, Y8
+	VPADDW       Y8, Y5, Y5
+	VPBROADCASTD 4(DI)(SI*1), Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPADDW       Y7, Y5, Y5
+	VMOVUPS      128(CX), Y6
+	VPAND        Y0, Y6, Y7
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y0, Y6, Y6
+	VPBROADCASTD 8(DI)(SI*1), Y8
+	VPMADDUBSW   Y8, Y7, Y8
+	VPADDW       Y8, Y5, Y5
+	VPBROADCASTD 12(DI)(SI*1), Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPADDW       Y7, Y5, Y5
+	VMOVUPS      192(CX), Y6
+	VPAND        Y0, Y6, Y7
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y0, Y6, Y6
+	VPBROADCASTD 16(DI)(SI*1), Y8
+	VPMADDUBSW   Y8, Y7, Y8
+	VPADDW       Y8, Y5, Y5
+	VPBROADCASTD 20(DI)(SI*1), Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPADDW       Y7, Y5, Y5
+	VMOVUPS      256(CX), Y6
+	VPAND        Y0, Y6, Y7
+	VPSRLW       $0x04, Y6, Y6
+	VPAND        Y0, Y6, Y6
+	VPBROADCASTD 24(DI)(SI*1), Y8
+	VPMADDUBSW   Y8, Y7, Y8
+	VPADDW       Y8, Y5, Y5
+	VPBROADCASTD 28(DI)(SI*1), Y7
+	VPMADDUBSW   Y7, Y6, Y7
+	VPADDW       Y7, Y5, Y5
+	VPMADDWD     Y1, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS (DI)(R8*1), Y5
+	VMULPS       Y3, Y5, Y5
+	VFMADD231PS  Y5, Y4, Y2
+	ADDQ         $0x00000120, CX
+	ADDQ         $0x20, SI
+	ADDQ         $0x20, R8
+	ADDQ         $0x04, R9
+	CMPQ         SI, BX
+	JLT          group7
 	LEAQ         32(AX), R8
 	VMOVUPS      Y2, (R8)
 	ADDQ         $0x00000040, AX
 	DECQ         DX
-	JNZ          panel4
+	JNZ          panel5
 	VZEROUPPER
 	RET
 
@@ -296,29 +488,29 @@ TEXT ·fromF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ dst_len+8(FP), DX
 	XORQ BX, BX
 	SUBQ $0x00000008, DX
-	JLT  out8
+	JLT  out9
 
-loop7:
+loop8:
 	VCVTPH2PS (CX)(BX*2), Y0
 	VMOVUPS   Y0, (AX)(BX*4)
 	ADDQ      $0x00000008, BX
 	SUBQ      $0x00000008, DX
-	JGE       loop7
+	JGE       loop8
 
-out8:
+out9:
 	ADDQ $0x00000008, DX
-	JZ   end10
+	JZ   end11
 
-one9:
+one10:
 	MOVWLZX   (CX)(BX*2), SI
 	VMOVD     SI, X0
 	VCVTPH2PS X0, X0
 	VMOVSS    X0, (AX)(BX*4)
 	INCQ      BX
 	DECQ      DX
-	JNZ       one9
+	JNZ       one10
 
-end10:
+end11:
 	VZEROUPPER
 	RET
 
@@ -336,7 +528,7 @@ TEXT ·gemvF321AVX2(SB), NOSPLIT, $0-112
 	SHLQ $0x02, R8
 	SHLQ $0x02, DI
 
-row11:
+row12:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -344,9 +536,9 @@ row11:
 	XORQ   DI, DI
 	MOVQ   BX, R8
 	SUBQ   $0x00000020, R8
-	JLT    out13
+	JLT    out14
 
-loop12:
+loop13:
 	PREFETCHT0  1024(CX)(DI*4)
 	PREFETCHT1  6144(CX)(DI*4)
 	VMOVUPS     (CX)(DI*4), Y4
@@ -361,23 +553,23 @@ loop12:
 	VFMADD231PS 96(R9)(DI*4), Y4, Y3
 	ADDQ        $0x00000020, DI
 	SUBQ        $0x00000020, R8
-	JGE         loop12
+	JGE         loop13
 
-out13:
+out14:
 	ADDQ $0x00000020, R8
 	SUBQ $0x00000008, R8
-	JLT  out15
+	JLT  out16
 
-loop14:
+loop15:
 	PREFETCHT0  1024(CX)(DI*4)
 	PREFETCHT1  6144(CX)(DI*4)
 	VMOVUPS     (CX)(DI*4), Y4
 	VFMADD231PS (R9)(DI*4), Y4, Y0
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, R8
-	JGE         loop14
+	JGE         loop15
 
-out15:
+out16:
 	ADDQ         $0x00000008, R8
 	MOVQ         AX, DI
 	VADDPS       Y3, Y0, Y0
@@ -393,7 +585,7 @@ out15:
 	ADDQ         $0x04, AX
 	LEAQ         (CX)(SI*4), CX
 	DECQ         DX
-	JNZ          row11
+	JNZ          row12
 	VZEROUPPER
 	RET
 
@@ -413,7 +605,7 @@ TEXT ·gemvF322AVX2(SB), NOSPLIT, $0-112
 	MOVQ R9, R10
 	ADDQ R8, R10
 
-row16:
+row17:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -421,9 +613,9 @@ row16:
 	XORQ   R8, R8
 	MOVQ   BX, R11
 	SUBQ   $0x00000010, R11
-	JLT    out18
+	JLT    out19
 
-loop17:
+loop18:
 	PREFETCHT0  1024(CX)(R8*4)
 	PREFETCHT1  6144(CX)(R8*4)
 	VMOVUPS     (CX)(R8*4), Y4
@@ -434,14 +626,14 @@ loop17:
 	VFMADD231PS 32(R10)(R8*4), Y4, Y3
 	ADDQ        $0x00000010, R8
 	SUBQ        $0x00000010, R11
-	JGE         loop17
+	JGE         loop18
 
-out18:
+out19:
 	ADDQ $0x00000010, R11
 	SUBQ $0x00000008, R11
-	JLT  out20
+	JLT  out21
 
-loop19:
+loop20:
 	PREFETCHT0  1024(CX)(R8*4)
 	PREFETCHT1  6144(CX)(R8*4)
 	VMOVUPS     (CX)(R8*4), Y4
@@ -449,9 +641,9 @@ loop19:
 	VFMADD231PS (R10)(R8*4), Y4, Y2
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, R11
-	JGE         loop19
+	JGE         loop20
 
-out20:
+out21:
 	ADDQ         $0x00000008, R11
 	MOVQ         AX, R8
 	VADDPS       Y1, Y0, Y0
@@ -474,7 +666,7 @@ out20:
 	ADDQ         $0x04, AX
 	LEAQ         (CX)(SI*4), CX
 	DECQ         DX
-	JNZ          row16
+	JNZ          row17
 	VZEROUPPER
 	RET
 
@@ -496,16 +688,16 @@ TEXT ·gemvF323AVX2(SB), NOSPLIT, $0-112
 	MOVQ R10, R11
 	ADDQ R8, R11
 
-row21:
+row22:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	XORQ   R8, R8
 	MOVQ   BX, R12
 	SUBQ   $0x00000008, R12
-	JLT    out23
+	JLT    out24
 
-loop22:
+loop23:
 	PREFETCHT0  1024(CX)(R8*4)
 	PREFETCHT1  6144(CX)(R8*4)
 	VMOVUPS     (CX)(R8*4), Y3
@@ -514,9 +706,9 @@ loop22:
 	VFMADD231PS (R11)(R8*4), Y3, Y2
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, R12
-	JGE         loop22
+	JGE         loop23
 
-out23:
+out24:
 	ADDQ         $0x00000008, R12
 	MOVQ         AX, R8
 	VEXTRACTF128 $0x01, Y0, X3
@@ -545,7 +737,7 @@ out23:
 	ADDQ         $0x04, AX
 	LEAQ         (CX)(SI*4), CX
 	DECQ         DX
-	JNZ          row21
+	JNZ          row22
 	VZEROUPPER
 	RET
 
@@ -569,7 +761,7 @@ TEXT ·gemvF324AVX2(SB), NOSPLIT, $0-112
 	MOVQ R11, R12
 	ADDQ R8, R12
 
-row24:
+row25:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -577,9 +769,9 @@ row24:
 	XORQ   R8, R8
 	MOVQ   BX, R13
 	SUBQ   $0x00000008, R13
-	JLT    out26
+	JLT    out27
 
-loop25:
+loop26:
 	PREFETCHT0  1024(CX)(R8*4)
 	PREFETCHT1  6144(CX)(R8*4)
 	VMOVUPS     (CX)(R8*4), Y4
@@ -589,9 +781,9 @@ loop25:
 	VFMADD231PS (R12)(R8*4), Y4, Y3
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, R13
-	JGE         loop25
+	JGE         loop26
 
-out26:
+out27:
 	ADDQ         $0x00000008, R13
 	MOVQ         AX, R8
 	VEXTRACTF128 $0x01, Y0, X4
@@ -628,7 +820,7 @@ out26:
 	ADDQ         $0x04, AX
 	LEAQ         (CX)(SI*4), CX
 	DECQ         DX
-	JNZ          row24
+	JNZ          row25
 	VZEROUPPER
 	RET
 
@@ -646,7 +838,7 @@ TEXT ·gemvF161AVX2(SB), NOSPLIT, $0-112
 	SHLQ $0x02, R8
 	SHLQ $0x02, DI
 
-row27:
+row28:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -654,9 +846,9 @@ row27:
 	XORQ   DI, DI
 	MOVQ   BX, R8
 	SUBQ   $0x00000020, R8
-	JLT    out29
+	JLT    out30
 
-loop28:
+loop29:
 	PREFETCHT0  1024(CX)(DI*2)
 	PREFETCHT1  6144(CX)(DI*2)
 	VCVTPH2PS   (CX)(DI*2), Y4
@@ -669,23 +861,23 @@ loop28:
 	VFMADD231PS 96(R9)(DI*4), Y4, Y3
 	ADDQ        $0x00000020, DI
 	SUBQ        $0x00000020, R8
-	JGE         loop28
+	JGE         loop29
 
-out29:
+out30:
 	ADDQ $0x00000020, R8
 	SUBQ $0x00000008, R8
-	JLT  out31
+	JLT  out32
 
-loop30:
+loop31:
 	PREFETCHT0  1024(CX)(DI*2)
 	PREFETCHT1  6144(CX)(DI*2)
 	VCVTPH2PS   (CX)(DI*2), Y4
 	VFMADD231PS (R9)(DI*4), Y4, Y0
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, R8
-	JGE         loop30
+	JGE         loop31
 
-out31:
+out32:
 	ADDQ         $0x00000008, R8
 	MOVQ         AX, DI
 	VADDPS       Y3, Y0, Y0
@@ -701,7 +893,7 @@ out31:
 	ADDQ         $0x04, AX
 	LEAQ         (CX)(SI*2), CX
 	DECQ         DX
-	JNZ          row27
+	JNZ          row28
 	VZEROUPPER
 	RET
 
@@ -721,7 +913,7 @@ TEXT ·gemvF162AVX2(SB), NOSPLIT, $0-112
 	MOVQ R9, R10
 	ADDQ R8, R10
 
-row32:
+row33:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -729,9 +921,9 @@ row32:
 	XORQ   R8, R8
 	MOVQ   BX, R11
 	SUBQ   $0x00000010, R11
-	JLT    out34
+	JLT    out35
 
-loop33:
+loop34:
 	PREFETCHT0  1024(CX)(R8*2)
 	PREFETCHT1  6144(CX)(R8*2)
 	VCVTPH2PS   (CX)(R8*2), Y4
@@ -742,14 +934,14 @@ loop33:
 	VFMADD231PS 32(R10)(R8*4), Y4, Y3
 	ADDQ        $0x00000010, R8
 	SUBQ        $0x00000010, R11
-	JGE         loop33
+	JGE         loop34
 
-out34:
+out35:
 	ADDQ $0x00000010, R11
 	SUBQ $0x00000008, R11
-	JLT  out36
+	JLT  out37
 
-loop35:
+loop36:
 	PREFETCHT0  1024(CX)(R8*2)
 	PREFETCHT1  6144(CX)(R8*2)
 	VCVTPH2PS   (CX)(R8*2), Y4
@@ -757,9 +949,9 @@ loop35:
 	VFMADD231PS (R10)(R8*4), Y4, Y2
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, R11
-	JGE         loop35
+	JGE         loop36
 
-out36:
+out37:
 	ADDQ         $0x00000008, R11
 	MOVQ         AX, R8
 	VADDPS       Y1, Y0, Y0
@@ -782,7 +974,7 @@ out36:
 	ADDQ         $0x04, AX
 	LEAQ         (CX)(SI*2), CX
 	DECQ         DX
-	JNZ          row32
+	JNZ          row33
 	VZEROUPPER
 	RET
 
@@ -804,16 +996,16 @@ TEXT ·gemvF163AVX2(SB), NOSPLIT, $0-112
 	MOVQ R10, R11
 	ADDQ R8, R11
 
-row37:
+row38:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	XORQ   R8, R8
 	MOVQ   BX, R12
 	SUBQ   $0x00000008, R12
-	JLT    out39
+	JLT    out40
 
-loop38:
+loop39:
 	PREFETCHT0  1024(CX)(R8*2)
 	PREFETCHT1  6144(CX)(R8*2)
 	VCVTPH2PS   (CX)(R8*2), Y3
@@ -822,9 +1014,9 @@ loop38:
 	VFMADD231PS (R11)(R8*4), Y3, Y2
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, R12
-	JGE         loop38
+	JGE         loop39
 
-out39:
+out40:
 	ADDQ         $0x00000008, R12
 	MOVQ         AX, R8
 	VEXTRACTF128 $0x01, Y0, X3
@@ -853,7 +1045,7 @@ out39:
 	ADDQ         $0x04, AX
 	LEAQ         (CX)(SI*2), CX
 	DECQ         DX
-	JNZ          row37
+	JNZ          row38
 	VZEROUPPER
 	RET
 
@@ -877,7 +1069,7 @@ TEXT ·gemvF164AVX2(SB), NOSPLIT, $0-112
 	MOVQ R11, R12
 	ADDQ R8, R12
 
-row40:
+row41:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -885,9 +1077,9 @@ row40:
 	XORQ   R8, R8
 	MOVQ   BX, R13
 	SUBQ   $0x00000008, R13
-	JLT    out42
+	JLT    out43
 
-loop41:
+loop42:
 	PREFETCHT0  1024(CX)(R8*2)
 	PREFETCHT1  6144(CX)(R8*2)
 	VCVTPH2PS   (CX)(R8*2), Y4
@@ -897,9 +1089,9 @@ loop41:
 	VFMADD231PS (R12)(R8*4), Y4, Y3
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, R13
-	JGE         loop41
+	JGE         loop42
 
-out42:
+out43:
 	ADDQ         $0x00000008, R13
 	MOVQ         AX, R8
 	VEXTRACTF128 $0x01, Y0, X4
@@ -936,7 +1128,7 @@ out42:
 	ADDQ         $0x04, AX
 	LEAQ         (CX)(SI*2), CX
 	DECQ         DX
-	JNZ          row40
+	JNZ          row41
 	VZEROUPPER
 	RET
 
@@ -955,7 +1147,7 @@ TEXT ·gemvBF161AVX2(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, DI
 	VMOVUPS cffff0000AVX2<>+0(SB), Y0
 
-row43:
+row44:
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -963,9 +1155,9 @@ row43:
 	XORQ   DI, DI
 	MOVQ   BX, R8
 	SUBQ   $0x00000020, R8
-	JLT    out45
+	JLT    out46
 
-loop44:
+loop45:
 	PREFETCHT0  1024(CX)(DI*2)
 	PREFETCHT1  6144(CX)(DI*2)
 	VMOVUPS     (CX)(DI*2), Y5
@@ -980,14 +1172,14 @@ loop44:
 	VFMADD231PS 96(R9)(DI*4), Y5, Y4
 	ADDQ        $0x00000020, DI
 	SUBQ        $0x00000020, R8
-	JGE         loop44
+	JGE         loop45
 
-out45:
+out46:
 	ADDQ $0x00000020, R8
 	SUBQ $0x00000010, R8
-	JLT  out47
+	JLT  out48
 
-loop46:
+loop47:
 	PREFETCHT0  1024(CX)(DI*2)
 	PREFETCHT1  6144(CX)(DI*2)
 	VMOVUPS     (CX)(DI*2), Y5
@@ -997,9 +1189,9 @@ loop46:
 	VFMADD231PS 32(R9)(DI*4), Y5, Y2
 	ADDQ        $0x00000010, DI
 	SUBQ        $0x00000010, R8
-	JGE         loop46
+	JGE         loop47
 
-out47:
+out48:
 	ADDQ         $0x00000010, R8
 	MOVQ         AX, DI
 	VADDPS       Y4, Y1, Y1
@@ -1015,7 +1207,7 @@ out47:
 	ADDQ         $0x04, AX
 	LEAQ         (CX)(SI*2), CX
 	DECQ         DX
-	JNZ          row43
+	JNZ          row44
 	VZEROUPPER
 	RET
 
@@ -1046,7 +1238,7 @@ TEXT ·gemvBF162AVX2(SB), NOSPLIT, $0-112
 	ADDQ    R8, R10
 	VMOVUPS cffff0000AVX2<>+0(SB), Y0
 
-row48:
+row49:
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -1054,9 +1246,9 @@ row48:
 	XORQ   R8, R8
 	MOVQ   BX, R11
 	SUBQ   $0x00000010, R11
-	JLT    out50
+	JLT    out51
 
-loop49:
+loop50:
 	PREFETCHT0  1024(CX)(R8*2)
 	PREFETCHT1  6144(CX)(R8*2)
 	VMOVUPS     (CX)(R8*2), Y5
@@ -1068,9 +1260,9 @@ loop49:
 	VFMADD231PS 32(R10)(R8*4), Y5, Y4
 	ADDQ        $0x00000010, R8
 	SUBQ        $0x00000010, R11
-	JGE         loop49
+	JGE         loop50
 
-out50:
+out51:
 	ADDQ         $0x00000010, R11
 	MOVQ         AX, R8
 	VADDPS       Y2, Y1, Y1
@@ -1093,7 +1285,7 @@ out50:
 	ADDQ         $0x04, AX
 	LEAQ         (CX)(SI*2), CX
 	DECQ         DX
-	JNZ          row48
+	JNZ          row49
 	VZEROUPPER
 	RET
 
@@ -1116,7 +1308,7 @@ TEXT ·gemvBF163AVX2(SB), NOSPLIT, $0-112
 	ADDQ    R8, R11
 	VMOVUPS cffff0000AVX2<>+0(SB), Y0
 
-row51:
+row52:
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -1126,9 +1318,9 @@ row51:
 	XORQ   R8, R8
 	MOVQ   BX, R12
 	SUBQ   $0x00000010, R12
-	JLT    out53
+	JLT    out54
 
-loop52:
+loop53:
 	PREFETCHT0  1024(CX)(R8*2)
 	PREFETCHT1  6144(CX)(R8*2)
 	VMOVUPS     (CX)(R8*2), Y7
@@ -1142,9 +1334,9 @@ loop52:
 	VFMADD231PS 32(R11)(R8*4), Y7, Y6
 	ADDQ        $0x00000010, R8
 	SUBQ        $0x00000010, R12
-	JGE         loop52
+	JGE         loop53
 
-out53:
+out54:
 	ADDQ         $0x00000010, R12
 	MOVQ         AX, R8
 	VADDPS       Y2, Y1, Y1
@@ -1176,7 +1368,7 @@ out53:
 	ADDQ         $0x04, AX
 	LEAQ         (CX)(SI*2), CX
 	DECQ         DX
-	JNZ          row51
+	JNZ          row52
 	VZEROUPPER
 	RET
 
@@ -1201,7 +1393,7 @@ TEXT ·gemvBF164AVX2(SB), NOSPLIT, $0-112
 	ADDQ    R8, R12
 	VMOVUPS cffff0000AVX2<>+0(SB), Y0
 
-row54:
+row55:
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -1213,9 +1405,9 @@ row54:
 	XORQ   R8, R8
 	MOVQ   BX, R13
 	SUBQ   $0x00000010, R13
-	JLT    out56
+	JLT    out57
 
-loop55:
+loop56:
 	PREFETCHT0  1024(CX)(R8*2)
 	PREFETCHT1  6144(CX)(R8*2)
 	VMOVUPS     (CX)(R8*2), Y9
@@ -1231,9 +1423,9 @@ loop55:
 	VFMADD231PS 32(R12)(R8*4), Y9, Y8
 	ADDQ        $0x00000010, R8
 	SUBQ        $0x00000010, R13
-	JGE         loop55
+	JGE         loop56
 
-out56:
+out57:
 	ADDQ         $0x00000010, R13
 	MOVQ         AX, R8
 	VADDPS       Y2, Y1, Y1
@@ -1274,7 +1466,7 @@ out56:
 	ADDQ         $0x04, AX
 	LEAQ         (CX)(SI*2), CX
 	DECQ         DX
-	JNZ          row54
+	JNZ          row55
 	VZEROUPPER
 	RET
 
@@ -1293,16 +1485,16 @@ TEXT ·mixBF161AVX2(SB), NOSPLIT, $0-112
 	SHLQ $0x02, R9
 	ADDQ DI, DI
 
-block57:
+block58:
 	CMPQ    SI, $0x00000010
-	JLT     out59
+	JLT     out60
 	MOVQ    AX, R8
 	VMOVUPS (R8), Y0
 	VMOVUPS 32(R8), Y1
 	XORQ    R8, R8
 	MOVQ    DX, R9
 
-loop58:
+loop59:
 	VPMOVZXWD    (R9), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VPMOVZXWD    16(R9), Y3
@@ -1313,25 +1505,25 @@ loop58:
 	ADDQ         DI, R9
 	INCQ         R8
 	CMPQ         R8, BX
-	JLT          loop58
+	JLT          loop59
 	MOVQ         AX, R8
 	VMOVUPS      Y0, (R8)
 	VMOVUPS      Y1, 32(R8)
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x00000020, DX
 	SUBQ         $0x00000010, SI
-	JMP          block57
+	JMP          block58
 
-out59:
-block60:
+out60:
+block61:
 	CMPQ    SI, $0x00000008
-	JLT     out62
+	JLT     out63
 	MOVQ    AX, R8
 	VMOVUPS (R8), Y0
 	XORQ    R8, R8
 	MOVQ    DX, R9
 
-loop61:
+loop62:
 	VPMOVZXWD    (R9), Y1
 	VPSLLD       $0x10, Y1, Y1
 	VBROADCASTSS (CX)(R8*4), Y2
@@ -1339,15 +1531,15 @@ loop61:
 	ADDQ         DI, R9
 	INCQ         R8
 	CMPQ         R8, BX
-	JLT          loop61
+	JLT          loop62
 	MOVQ         AX, R8
 	VMOVUPS      Y0, (R8)
 	ADDQ         $0x00000020, AX
 	ADDQ         $0x00000010, DX
 	SUBQ         $0x00000008, SI
-	JMP          block60
+	JMP          block61
 
-out62:
+out63:
 	VZEROUPPER
 	RET
 
@@ -1367,9 +1559,9 @@ TEXT ·mixBF162AVX2(SB), NOSPLIT, $0-112
 	ADDQ DI, DI
 	LEAQ (CX)(R9*1), R9
 
-block63:
+block64:
 	CMPQ    SI, $0x00000010
-	JLT     out65
+	JLT     out66
 	MOVQ    AX, R10
 	VMOVUPS (R10), Y0
 	VMOVUPS 32(R10), Y1
@@ -1379,7 +1571,7 @@ block63:
 	XORQ    R10, R10
 	MOVQ    DX, R11
 
-loop64:
+loop65:
 	VPMOVZXWD    (R11), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VPMOVZXWD    16(R11), Y5
@@ -1393,7 +1585,7 @@ loop64:
 	ADDQ         DI, R11
 	INCQ         R10
 	CMPQ         R10, BX
-	JLT          loop64
+	JLT          loop65
 	MOVQ         AX, R10
 	VMOVUPS      Y0, (R10)
 	VMOVUPS      Y1, 32(R10)
@@ -1403,12 +1595,12 @@ loop64:
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x00000020, DX
 	SUBQ         $0x00000010, SI
-	JMP          block63
+	JMP          block64
 
-out65:
-block66:
+out66:
+block67:
 	CMPQ    SI, $0x00000008
-	JLT     out68
+	JLT     out69
 	MOVQ    AX, R10
 	VMOVUPS (R10), Y0
 	ADDQ    R8, R10
@@ -1416,7 +1608,7 @@ block66:
 	XORQ    R10, R10
 	MOVQ    DX, R11
 
-loop67:
+loop68:
 	VPMOVZXWD    (R11), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VBROADCASTSS (CX)(R10*4), Y3
@@ -1426,7 +1618,7 @@ loop67:
 	ADDQ         DI, R11
 	INCQ         R10
 	CMPQ         R10, BX
-	JLT          loop67
+	JLT          loop68
 	MOVQ         AX, R10
 	VMOVUPS      Y0, (R10)
 	ADDQ         R8, R10
@@ -1434,9 +1626,9 @@ loop67:
 	ADDQ         $0x00000020, AX
 	ADDQ         $0x00000010, DX
 	SUBQ         $0x00000008, SI
-	JMP          block66
+	JMP          block67
 
-out68:
+out69:
 	VZEROUPPER
 	RET
 
@@ -1457,9 +1649,9 @@ TEXT ·mixBF163AVX2(SB), NOSPLIT, $0-112
 	LEAQ (CX)(R9*1), R10
 	LEAQ (R10)(R9*1), R9
 
-block69:
+block70:
 	CMPQ    SI, $0x00000010
-	JLT     out71
+	JLT     out72
 	MOVQ    AX, R11
 	VMOVUPS (R11), Y0
 	VMOVUPS 32(R11), Y1
@@ -1472,7 +1664,7 @@ block69:
 	XORQ    R11, R11
 	MOVQ    DX, R12
 
-loop70:
+loop71:
 	VPMOVZXWD    (R12), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VPMOVZXWD    16(R12), Y7
@@ -1489,7 +1681,7 @@ loop70:
 	ADDQ         DI, R12
 	INCQ         R11
 	CMPQ         R11, BX
-	JLT          loop70
+	JLT          loop71
 	MOVQ         AX, R11
 	VMOVUPS      Y0, (R11)
 	VMOVUPS      Y1, 32(R11)
@@ -1502,12 +1694,12 @@ loop70:
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x00000020, DX
 	SUBQ         $0x00000010, SI
-	JMP          block69
+	JMP          block70
 
-out71:
-block72:
+out72:
+block73:
 	CMPQ    SI, $0x00000008
-	JLT     out74
+	JLT     out75
 	MOVQ    AX, R11
 	VMOVUPS (R11), Y0
 	ADDQ    R8, R11
@@ -1517,7 +1709,7 @@ block72:
 	XORQ    R11, R11
 	MOVQ    DX, R12
 
-loop73:
+loop74:
 	VPMOVZXWD    (R12), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VBROADCASTSS (CX)(R11*4), Y4
@@ -1529,7 +1721,7 @@ loop73:
 	ADDQ         DI, R12
 	INCQ         R11
 	CMPQ         R11, BX
-	JLT          loop73
+	JLT          loop74
 	MOVQ         AX, R11
 	VMOVUPS      Y0, (R11)
 	ADDQ         R8, R11
@@ -1539,9 +1731,9 @@ loop73:
 	ADDQ         $0x00000020, AX
 	ADDQ         $0x00000010, DX
 	SUBQ         $0x00000008, SI
-	JMP          block72
+	JMP          block73
 
-out74:
+out75:
 	VZEROUPPER
 	RET
 
@@ -1563,9 +1755,9 @@ TEXT ·mixBF164AVX2(SB), NOSPLIT, $0-112
 	LEAQ (R10)(R9*1), R11
 	LEAQ (R11)(R9*1), R9
 
-block75:
+block76:
 	CMPQ    SI, $0x00000010
-	JLT     out77
+	JLT     out78
 	MOVQ    AX, R12
 	VMOVUPS (R12), Y0
 	VMOVUPS 32(R12), Y1
@@ -1581,7 +1773,7 @@ block75:
 	XORQ    R12, R12
 	MOVQ    DX, R13
 
-loop76:
+loop77:
 	VPMOVZXWD    (R13), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VPMOVZXWD    16(R13), Y9
@@ -1601,7 +1793,7 @@ loop76:
 	ADDQ         DI, R13
 	INCQ         R12
 	CMPQ         R12, BX
-	JLT          loop76
+	JLT          loop77
 	MOVQ         AX, R12
 	VMOVUPS      Y0, (R12)
 	VMOVUPS      Y1, 32(R12)
@@ -1617,12 +1809,12 @@ loop76:
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x00000020, DX
 	SUBQ         $0x00000010, SI
-	JMP          block75
+	JMP          block76
 
-out77:
-block78:
+out78:
+block79:
 	CMPQ    SI, $0x00000008
-	JLT     out80
+	JLT     out81
 	MOVQ    AX, R12
 	VMOVUPS (R12), Y0
 	ADDQ    R8, R12
@@ -1634,7 +1826,7 @@ block78:
 	XORQ    R12, R12
 	MOVQ    DX, R13
 
-loop79:
+loop80:
 	VPMOVZXWD    (R13), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VBROADCASTSS (CX)(R12*4), Y5
@@ -1648,7 +1840,7 @@ loop79:
 	ADDQ         DI, R13
 	INCQ         R12
 	CMPQ         R12, BX
-	JLT          loop79
+	JLT          loop80
 	MOVQ         AX, R12
 	VMOVUPS      Y0, (R12)
 	ADDQ         R8, R12
@@ -1660,8 +1852,8 @@ loop79:
 	ADDQ         $0x00000020, AX
 	ADDQ         $0x00000010, DX
 	SUBQ         $0x00000008, SI
-	JMP          block78
+	JMP          block79
 
-out80:
+out81:
 	VZEROUPPER
 	RET

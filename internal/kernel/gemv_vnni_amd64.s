@@ -23,9 +23,9 @@ blocks1:
 	VMOVUPS       64(AX), Z5
 	VPANDD        Z0, Z4, Z6
 	VPANDD        Z0, Z5, Z7
-	VPMAXUD       Z6, Z7, Z7
-	VEXTRACTF32X8 $0x01, Z7, Y6
-	VPMAXUD       Y6, Y7, Y6
+	VPMAXUD       Z7, Z6, Z6
+	VEXTRACTF32X8 $0x01, Z6, Y7
+	VPMAXUD       Y7, Y6, Y6
 	VEXTRACTF128  $0x01, Y6, X7
 	VPMAXUD       X7, X6, X6
 	VPERMILPS     $0x4e, X6, X7
@@ -40,11 +40,11 @@ blocks1:
 	VMULPS        Z7, Z4, Z4
 	VCVTPS2DQ     Z4, Z4
 	VPADDD        Z4, Z8, Z8
-	VPMOVDB       Z4, X4
-	VMOVDQU       X4, (CX)(BX*1)
 	VMULPS        Z7, Z5, Z5
 	VCVTPS2DQ     Z5, Z5
 	VPADDD        Z5, Z8, Z8
+	VPMOVDB       Z4, X4
+	VMOVDQU       X4, (CX)(BX*1)
 	VPMOVDB       Z5, X4
 	VMOVDQU       X4, 16(CX)(BX*1)
 	VCVTDQ2PS     Z8, Z4
@@ -65,9 +65,9 @@ blocks1:
 	VMOVUPS       192(AX), Z5
 	VPANDD        Z0, Z4, Z7
 	VPANDD        Z0, Z5, Z8
-	VPMAXUD       Z7, Z8, Z8
-	VEXTRACTF32X8 $0x01, Z8, Y7
-	VPMAXUD       Y7, Y8, Y7
+	VPMAXUD       Z8, Z7, Z7
+	VEXTRACTF32X8 $0x01, Z7, Y8
+	VPMAXUD       Y8, Y7, Y7
 	VEXTRACTF128  $0x01, Y7, X8
 	VPMAXUD       X8, X7, X7
 	VPERMILPS     $0x4e, X7, X8
@@ -82,11 +82,11 @@ blocks1:
 	VMULPS        Z8, Z4, Z4
 	VCVTPS2DQ     Z4, Z4
 	VPADDD        Z4, Z9, Z9
-	VPMOVDB       Z4, X4
-	VMOVDQU       X4, 32(CX)(BX*1)
 	VMULPS        Z8, Z5, Z5
 	VCVTPS2DQ     Z5, Z5
 	VPADDD        Z5, Z9, Z9
+	VPMOVDB       Z4, X4
+	VMOVDQU       X4, 32(CX)(BX*1)
 	VPMOVDB       Z5, X4
 	VMOVDQU       X4, 48(CX)(BX*1)
 	VCVTDQ2PS     Z9, Z4
@@ -103,8 +103,8 @@ blocks1:
 	SHLL          $0x03, R8
 	NEGL          R8
 	MOVL          R8, 4(CX)(DI*1)
-	VINSERTF32X8  $0x01, Y7, Z6, Z4
-	VMOVUPS       Z4, (CX)(SI*1)
+	VMOVUPS       Y6, (CX)(SI*1)
+	VMOVUPS       Y7, 32(CX)(SI*1)
 	ADDQ          $0x00000100, AX
 	ADDQ          $0x00000040, BX
 	ADDQ          $0x00000040, SI

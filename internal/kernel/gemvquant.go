@@ -343,7 +343,7 @@ func gemvInt8Generic(m int, y []float32, x []int8, w []int8, scale []float32, n,
 }
 
 func gemvInt4Generic(m int, y []float32, x []int8, w []byte, n, k, ldy, ldx int) {
-	q := Int4{n * int4Rows, k, w}
+	q := Int4{N: n * int4Rows, K: k, data: w}
 	for j := range m {
 		row := x[j*ldx:]
 		lanes := lanesOf(row, k)

@@ -8,11 +8,14 @@ import "fovea/internal/cpu"
 var hasVNNI = cpu.AVX512VNNI()
 
 func quantize(dst []int8, x []float32) {
-	if useAVX512 && hasVNNI {
+	switch {
+	case useAVX512 && hasVNNI:
 		quantizeVNNI(dst, x)
-		return
+	case useAVX512 || useAVX2:
+		quantizeAVX2(dst, x)
+	default:
+		quantizeGeneric(dst, x, len(x))
 	}
-	quantizeGeneric(dst, x, len(x))
 }
 
 func roundInt8(dst []int8, x []float32, inverse float32) {

@@ -14,6 +14,12 @@ func encodeRowInt16(dst []float32, x []float32, lo float32, inv float32)
 func decodeRowInt16(c []float32, scale []float32, shift []float32, bias []float32, step float32, lo float32)
 
 //go:noescape
+func widenWordsInt16(dst []float32, q []int8)
+
+//go:noescape
+func wordsInt4Int16(dst []float32, src []byte, steps []float32, groups int)
+
+//go:noescape
 func gemm1x1Int16(args *gemmArgs)
 
 //go:noescape

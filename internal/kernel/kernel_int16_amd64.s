@@ -369,6 +369,259 @@ done:
 	VZEROUPPER
 	RET
 
+// func widenWordsInt16(dst []float32, q []int8)
+// Requires: AVX, AVX2
+TEXT ·widenWordsInt16(SB), NOSPLIT, $0-48
+	MOVQ dst_base+0(FP), AX
+	MOVQ q_base+24(FP), CX
+	MOVQ q_len+32(FP), DX
+	SUBQ $0x10, DX
+	JLT  done21
+
+words:
+	VPMOVSXBW (CX), Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $0x10, CX
+	ADDQ      $0x20, AX
+	SUBQ      $0x10, DX
+	JGE       words
+
+done21:
+	VZEROUPPER
+	RET
+
+// func wordsInt4Int16(dst []float32, src []byte, steps []float32, groups int)
+// Requires: AVX, AVX2, F16C
+TEXT ·wordsInt4Int16(SB), NOSPLIT, $0-80
+	MOVQ    dst_base+0(FP), AX
+	MOVQ    src_base+24(FP), CX
+	MOVQ    steps_base+48(FP), DX
+	MOVQ    groups+72(FP), BX
+	VMOVUPS c0f0f0f0fInt16<>+0(SB), Y0
+	VMOVUPS c00080008Int16<>+0(SB), Y1
+	VMOVUPS order0Int16<>+0(SB), Y2
+	VMOVUPS order2Int16<>+0(SB), Y3
+	VMOVUPS (DX), Y4
+	VMOVUPS 32(DX), Y5
+
+group:
+	VCVTPH2PS (CX), Y6
+	VMULPS    Y4, Y6, Y6
+	VCVTPS2DQ Y6, Y6
+	VPSLLD    $0x10, Y6, Y7
+	VPBLENDW  $0xaa, Y7, Y6, Y6
+	VMOVUPS   32(CX), Y7
+	VPSRLW    $0x04, Y7, Y8
+	VPAND     Y0, Y7, Y7
+	VPSHUFB   Y2, Y7, Y9
+	VPSUBW    Y1, Y9, Y9
+	VPMULLW   Y6, Y9, Y9
+	VMOVUPS   Y9, (AX)
+	VPSHUFB   Y3, Y7, Y7
+	VPSUBW    Y1, Y7, Y7
+	VPMULLW   Y6, Y7, Y7
+	VMOVUPS   Y7, 64(AX)
+	VPAND     Y0, Y8, Y8
+	VPSHUFB   Y2, Y8, Y7
+	VPSUBW    Y1, Y7, Y7
+	VPMULLW   Y6, Y7, Y7
+	VMOVUPS   Y7, 128(AX)
+	VPSHUFB   Y3, Y8, Y7
+	VPSUBW    Y1, Y7, Y7
+	VPMULLW   Y6, Y7, Y7
+	VMOVUPS   Y7, 192(AX)
+	VMOVUPS   96(CX), Y7
+	VPSRLW    $0x04, Y7, Y8
+	VPAND     Y0, Y7, Y7
+	VPSHUFB   Y2, Y7, Y9
+	VPSUBW    Y1, Y9, Y9
+	VPMULLW   Y6, Y9, Y9
+	VMOVUPS   Y9, 256(AX)
+	VPSHUFB   Y3, Y7, Y7
+	VPSUBW    Y1, Y7, Y7
+	VPMULLW   Y6, Y7, Y7
+	VMOVUPS   Y7, 320(AX)
+	VPAND     Y0, Y8, Y8
+	VPSHUFB   Y2, Y8, Y7
+	VPSUBW    Y1, Y7, Y7
+	VPMULLW   Y6, Y7, Y7
+	VMOVUPS   Y7, 384(AX)
+	VPSHUFB   Y3, Y8, Y7
+	VPSUBW    Y1, Y7, Y7
+	VPMULLW   Y6, Y7, Y7
+	VMOVUPS   Y7, 448(AX)
+	VMOVUPS   160(CX), Y7
+	VPSRLW    $0x04, Y7, Y8
+	VPAND     Y0, Y7, Y7
+	VPSHUFB   Y2, Y7, Y9
+	VPSUBW    Y1, Y9, Y9
+	VPMULLW   Y6, Y9, Y9
+	VMOVUPS   Y9, 512(AX)
+	VPSHUFB   Y3, Y7, Y7
+	VPSUBW    Y1, Y7, Y7
+	VPMULLW   Y6, Y7, Y7
+	VMOVUPS   Y7, 576(AX)
+	VPAND     Y0, Y8, Y8
+	VPSHUFB   Y2, Y8, Y7
+	VPSUBW    Y1, Y7, Y7
+	VPMULLW   Y6, Y7, Y7
+	VMOVUPS   Y7, 640(AX)
+	VPSHUFB   Y3, Y8, Y7
+	VPSUBW    Y1, Y7, Y7
+	VPMULLW   Y6, Y7, Y7
+	VMOVUPS   Y7, 704(AX)
+	VMOVUPS   224(CX), Y7
+	VPSRLW    $0x04, Y7, Y8
+	VPAND     Y0, Y7, Y7
+	VPSHUFB   Y2, Y7, Y9
+	VPSUBW    Y1, Y9, Y9
+	VPMULLW   Y6, Y9, Y9
+	VMOVUPS   Y9, 768(AX)
+	VPSHUFB   Y3, Y7, Y7
+	VPSUBW    Y1, Y7, Y7
+	VPMULLW   Y6, Y7, Y7
+	VMOVUPS   Y7, 832(AX)
+	VPAND     Y0, Y8, Y8
+	VPSHUFB   Y2, Y8, Y7
+	VPSUBW    Y1, Y7, Y7
+	VPMULLW   Y6, Y7, Y7
+	VMOVUPS   Y7, 896(AX)
+	VPSHUFB   Y3, Y8, Y7
+	VPSUBW    Y1, Y7, Y7
+	VPMULLW   Y6, Y7, Y7
+	VMOVUPS   Y7, 960(AX)
+	VCVTPH2PS 16(CX), Y6
+	VMULPS    Y5, Y6, Y6
+	VCVTPS2DQ Y6, Y6
+	VPSLLD    $0x10, Y6, Y7
+	VPBLENDW  $0xaa, Y7, Y6, Y6
+	VMOVUPS   64(CX), Y7
+	VPSRLW    $0x04, Y7, Y8
+	VPAND     Y0, Y7, Y7
+	VPSHUFB   Y2, Y7, Y9
+	VPSUBW    Y1, Y9, Y9
+	VPMULLW   Y6, Y9, Y9
+	VMOVUPS   Y9, 32(AX)
+	VPSHUFB   Y3, Y7, Y7
+	VPSUBW    Y1, Y7, Y7
+	VPMULLW   Y6, Y7, Y7
+	VMOVUPS   Y7, 96(AX)
+	VPAND     Y0, Y8, Y8
+	VPSHUFB   Y2, Y8, Y7
+	VPSUBW    Y1, Y7, Y7
+	VPMULLW   Y6, Y7, Y7
+	VMOVUPS   Y7, 160(AX)
+	VPSHUFB   Y3, Y8, Y7
+	VPSUBW    Y1, Y7, Y7
+	VPMULLW   Y6, Y7, Y7
+	VMOVUPS   Y7, 224(AX)
+	VMOVUPS   128(CX), Y7
+	VPSRLW    $0x04, Y7, Y8
+	VPAND     Y0, Y7, Y7
+	VPSHUFB   Y2, Y7, Y9
+	VPSUBW    Y1, Y9, Y9
+	VPMULLW   Y6, Y9, Y9
+	VMOVUPS   Y9, 288(AX)
+	VPSHUFB   Y3, Y7, Y7
+	VPSUBW    Y1, Y7, Y7
+	VPMULLW   Y6, Y7, Y7
+	VMOVUPS   Y7, 352(AX)
+	VPAND     Y0, Y8, Y8
+	VPSHUFB   Y2, Y8, Y7
+	VPSUBW    Y1, Y7, Y7
+	VPMULLW   Y6, Y7, Y7
+	VMOVUPS   Y7, 416(AX)
+	VPSHUFB   Y3, Y8, Y7
+	VPSUBW    Y1, Y7, Y7
+	VPMULLW   Y6, Y7, Y7
+	VMOVUPS   Y7, 480(AX)
+	VMOVUPS   192(CX), Y7
+	VPSRLW    $0x04, Y7, Y8
+	VPAND     Y0, Y7, Y7
+	VPSHUFB   Y2, Y7, Y9
+	VPSUBW    Y1, Y9, Y9
+	VPMULLW   Y6, Y9, Y9
+	VMOVUPS   Y9, 544(AX)
+	VPSHUFB   Y3, Y7, Y7
+	VPSUBW    Y1, Y7, Y7
+	VPMULLW   Y6, Y7, Y7
+	VMOVUPS   Y7, 608(AX)
+	VPAND     Y0, Y8, Y8
+	VPSHUFB   Y2, Y8, Y7
+	VPSUBW    Y1, Y7, Y7
+	VPMULLW   Y6, Y7, Y7
+	VMOVUPS   Y7, 672(AX)
+	VPSHUFB   Y3, Y8, Y7
+	VPSUBW    Y1, Y7, Y7
+	VPMULLW   Y6, Y7, Y7
+	VMOVUPS   Y7, 736(AX)
+	VMOVUPS   256(CX), Y7
+	VPSRLW    $0x04, Y7, Y8
+	VPAND     Y0, Y7, Y7
+	VPSHUFB   Y2, Y7, Y9
+	VPSUBW    Y1, Y9, Y9
+	VPMULLW   Y6, Y9, Y9
+	VMOVUPS   Y9, 800(AX)
+	VPSHUFB   Y3, Y7, Y7
+	VPSUBW    Y1, Y7, Y7
+	VPMULLW   Y6, Y7, Y7
+	VMOVUPS   Y7, 864(AX)
+	VPAND     Y0, Y8, Y8
+	VPSHUFB   Y2, Y8, Y7
+	VPSUBW    Y1, Y7, Y7
+	VPMULLW   Y6, Y7, Y7
+	VMOVUPS   Y7, 928(AX)
+	VPSHUFB   Y3, Y8, Y7
+	VPSUBW    Y1, Y7, Y7
+	VPMULLW   Y6, Y7, Y7
+	VMOVUPS   Y7, 992(AX)
+	ADDQ      $0x00000120, CX
+	ADDQ      $0x00000400, AX
+	DECQ      BX
+	JNZ       group
+	VZEROUPPER
+	RET
+
+DATA c0f0f0f0fInt16<>+0(SB)/4, $0x0f0f0f0f
+DATA c0f0f0f0fInt16<>+4(SB)/4, $0x0f0f0f0f
+DATA c0f0f0f0fInt16<>+8(SB)/4, $0x0f0f0f0f
+DATA c0f0f0f0fInt16<>+12(SB)/4, $0x0f0f0f0f
+DATA c0f0f0f0fInt16<>+16(SB)/4, $0x0f0f0f0f
+DATA c0f0f0f0fInt16<>+20(SB)/4, $0x0f0f0f0f
+DATA c0f0f0f0fInt16<>+24(SB)/4, $0x0f0f0f0f
+DATA c0f0f0f0fInt16<>+28(SB)/4, $0x0f0f0f0f
+GLOBL c0f0f0f0fInt16<>(SB), RODATA|NOPTR, $32
+
+DATA c00080008Int16<>+0(SB)/4, $0x00080008
+DATA c00080008Int16<>+4(SB)/4, $0x00080008
+DATA c00080008Int16<>+8(SB)/4, $0x00080008
+DATA c00080008Int16<>+12(SB)/4, $0x00080008
+DATA c00080008Int16<>+16(SB)/4, $0x00080008
+DATA c00080008Int16<>+20(SB)/4, $0x00080008
+DATA c00080008Int16<>+24(SB)/4, $0x00080008
+DATA c00080008Int16<>+28(SB)/4, $0x00080008
+GLOBL c00080008Int16<>(SB), RODATA|NOPTR, $32
+
+DATA order0Int16<>+0(SB)/4, $0x80018000
+DATA order0Int16<>+4(SB)/4, $0x80058004
+DATA order0Int16<>+8(SB)/4, $0x80098008
+DATA order0Int16<>+12(SB)/4, $0x800d800c
+DATA order0Int16<>+16(SB)/4, $0x80018000
+DATA order0Int16<>+20(SB)/4, $0x80058004
+DATA order0Int16<>+24(SB)/4, $0x80098008
+DATA order0Int16<>+28(SB)/4, $0x800d800c
+GLOBL order0Int16<>(SB), RODATA|NOPTR, $32
+
+DATA order2Int16<>+0(SB)/4, $0x80038002
+DATA order2Int16<>+4(SB)/4, $0x80078006
+DATA order2Int16<>+8(SB)/4, $0x800b800a
+DATA order2Int16<>+12(SB)/4, $0x800f800e
+DATA order2Int16<>+16(SB)/4, $0x80038002
+DATA order2Int16<>+20(SB)/4, $0x80078006
+DATA order2Int16<>+24(SB)/4, $0x800b800a
+DATA order2Int16<>+28(SB)/4, $0x800f800e
+GLOBL order2Int16<>(SB), RODATA|NOPTR, $32
+
 // func gemm1x1Int16(args *gemmArgs)
 // Requires: AVX, AVX2, MMX+
 TEXT ·gemm1x1Int16(SB), NOSPLIT, $16-8
@@ -415,18 +668,18 @@ k1x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial1x1
 	TESTQ        R9, R9
-	JZ           nobias21
+	JZ           nobias22
 	VMOVUPS      (R9), Y1
 	VPADDD       Y1, Y0, Y0
 
-nobias21:
+nobias22:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta22
+	JEQ    nobeta23
 	MOVQ   DI, R9
 	VPADDD (R9), Y0, Y0
 	ADDQ   R8, R9
 
-nobeta22:
+nobeta23:
 	VMOVUPS Y0, (DI)
 	ADDQ    R8, DI
 	JMP     next1x1
@@ -440,19 +693,19 @@ partial1x1:
 	SHRQ       $0x02, R10
 	VMOVUPS    32(R11), Y1
 	TESTQ      R9, R9
-	JZ         nobias23
+	JZ         nobias24
 	VMASKMOVPS (R9), Y1, Y2
 	VPADDD     Y2, Y0, Y0
 
-nobias23:
+nobias24:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta24
+	JEQ        nobeta25
 	MOVQ       DI, R9
 	VMASKMOVPS (R9), Y1, Y2
 	VPADDD     Y2, Y0, Y0
 	ADDQ       R8, R9
 
-nobeta24:
+nobeta25:
 	VMASKMOVPS Y0, Y1, (DI)
 	ADDQ       R8, DI
 
@@ -518,21 +771,21 @@ k2x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial2x1
 	TESTQ        R10, R10
-	JZ           nobias25
+	JZ           nobias26
 	VMOVUPS      (R10), Y2
 	VPADDD       Y2, Y0, Y0
 	VPADDD       Y2, Y1, Y1
 
-nobias25:
+nobias26:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta26
+	JEQ    nobeta27
 	MOVQ   R8, R10
 	VPADDD (R10), Y0, Y0
 	ADDQ   R9, R10
 	VPADDD (R10), Y1, Y1
 	ADDQ   R9, R10
 
-nobeta26:
+nobeta27:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -548,14 +801,14 @@ partial2x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y2
 	TESTQ      R10, R10
-	JZ         nobias27
+	JZ         nobias28
 	VMASKMOVPS (R10), Y2, Y3
 	VPADDD     Y3, Y0, Y0
 	VPADDD     Y3, Y1, Y1
 
-nobias27:
+nobias28:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta28
+	JEQ        nobeta29
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y2, Y3
 	VPADDD     Y3, Y0, Y0
@@ -564,7 +817,7 @@ nobias27:
 	VPADDD     Y3, Y1, Y1
 	ADDQ       R9, R10
 
-nobeta28:
+nobeta29:
 	VMASKMOVPS Y0, Y2, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y2, (R8)
@@ -638,15 +891,15 @@ k3x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial3x1
 	TESTQ        R10, R10
-	JZ           nobias29
+	JZ           nobias30
 	VMOVUPS      (R10), Y3
 	VPADDD       Y3, Y0, Y0
 	VPADDD       Y3, Y1, Y1
 	VPADDD       Y3, Y2, Y2
 
-nobias29:
+nobias30:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta30
+	JEQ    nobeta31
 	MOVQ   R8, R10
 	VPADDD (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -655,7 +908,7 @@ nobias29:
 	VPADDD (R10), Y2, Y2
 	ADDQ   R9, R10
 
-nobeta30:
+nobeta31:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -673,15 +926,15 @@ partial3x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y3
 	TESTQ      R10, R10
-	JZ         nobias31
+	JZ         nobias32
 	VMASKMOVPS (R10), Y3, Y4
 	VPADDD     Y4, Y0, Y0
 	VPADDD     Y4, Y1, Y1
 	VPADDD     Y4, Y2, Y2
 
-nobias31:
+nobias32:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta32
+	JEQ        nobeta33
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y3, Y4
 	VPADDD     Y4, Y0, Y0
@@ -693,7 +946,7 @@ nobias31:
 	VPADDD     Y4, Y2, Y2
 	ADDQ       R9, R10
 
-nobeta32:
+nobeta33:
 	VMASKMOVPS Y0, Y3, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y3, (R8)
@@ -778,16 +1031,16 @@ k4x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial4x1
 	TESTQ        R10, R10
-	JZ           nobias33
+	JZ           nobias34
 	VMOVUPS      (R10), Y4
 	VPADDD       Y4, Y0, Y0
 	VPADDD       Y4, Y1, Y1
 	VPADDD       Y4, Y2, Y2
 	VPADDD       Y4, Y3, Y3
 
-nobias33:
+nobias34:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta34
+	JEQ    nobeta35
 	MOVQ   R8, R10
 	VPADDD (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -798,7 +1051,7 @@ nobias33:
 	VPADDD (R10), Y3, Y3
 	ADDQ   R9, R10
 
-nobeta34:
+nobeta35:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -818,16 +1071,16 @@ partial4x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y4
 	TESTQ      R10, R10
-	JZ         nobias35
+	JZ         nobias36
 	VMASKMOVPS (R10), Y4, Y5
 	VPADDD     Y5, Y0, Y0
 	VPADDD     Y5, Y1, Y1
 	VPADDD     Y5, Y2, Y2
 	VPADDD     Y5, Y3, Y3
 
-nobias35:
+nobias36:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta36
+	JEQ        nobeta37
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y4, Y5
 	VPADDD     Y5, Y0, Y0
@@ -842,7 +1095,7 @@ nobias35:
 	VPADDD     Y5, Y3, Y3
 	ADDQ       R9, R10
 
-nobeta36:
+nobeta37:
 	VMASKMOVPS Y0, Y4, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y4, (R8)
@@ -935,7 +1188,7 @@ k5x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial5x1
 	TESTQ        R10, R10
-	JZ           nobias37
+	JZ           nobias38
 	VMOVUPS      (R10), Y5
 	VPADDD       Y5, Y0, Y0
 	VPADDD       Y5, Y1, Y1
@@ -943,9 +1196,9 @@ k5x1:
 	VPADDD       Y5, Y3, Y3
 	VPADDD       Y5, Y4, Y4
 
-nobias37:
+nobias38:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta38
+	JEQ    nobeta39
 	MOVQ   R8, R10
 	VPADDD (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -958,7 +1211,7 @@ nobias37:
 	VPADDD (R10), Y4, Y4
 	ADDQ   R9, R10
 
-nobeta38:
+nobeta39:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -980,7 +1233,7 @@ partial5x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y5
 	TESTQ      R10, R10
-	JZ         nobias39
+	JZ         nobias40
 	VMASKMOVPS (R10), Y5, Y6
 	VPADDD     Y6, Y0, Y0
 	VPADDD     Y6, Y1, Y1
@@ -988,9 +1241,9 @@ partial5x1:
 	VPADDD     Y6, Y3, Y3
 	VPADDD     Y6, Y4, Y4
 
-nobias39:
+nobias40:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta40
+	JEQ        nobeta41
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y5, Y6
 	VPADDD     Y6, Y0, Y0
@@ -1008,7 +1261,7 @@ nobias39:
 	VPADDD     Y6, Y4, Y4
 	ADDQ       R9, R10
 
-nobeta40:
+nobeta41:
 	VMASKMOVPS Y0, Y5, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y5, (R8)
@@ -1109,7 +1362,7 @@ k6x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial6x1
 	TESTQ        R10, R10
-	JZ           nobias41
+	JZ           nobias42
 	VMOVUPS      (R10), Y6
 	VPADDD       Y6, Y0, Y0
 	VPADDD       Y6, Y1, Y1
@@ -1118,9 +1371,9 @@ k6x1:
 	VPADDD       Y6, Y4, Y4
 	VPADDD       Y6, Y5, Y5
 
-nobias41:
+nobias42:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta42
+	JEQ    nobeta43
 	MOVQ   R8, R10
 	VPADDD (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -1135,7 +1388,7 @@ nobias41:
 	VPADDD (R10), Y5, Y5
 	ADDQ   R9, R10
 
-nobeta42:
+nobeta43:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -1159,7 +1412,7 @@ partial6x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y6
 	TESTQ      R10, R10
-	JZ         nobias43
+	JZ         nobias44
 	VMASKMOVPS (R10), Y6, Y7
 	VPADDD     Y7, Y0, Y0
 	VPADDD     Y7, Y1, Y1
@@ -1168,9 +1421,9 @@ partial6x1:
 	VPADDD     Y7, Y4, Y4
 	VPADDD     Y7, Y5, Y5
 
-nobias43:
+nobias44:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta44
+	JEQ        nobeta45
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y6, Y7
 	VPADDD     Y7, Y0, Y0
@@ -1191,7 +1444,7 @@ nobias43:
 	VPADDD     Y7, Y5, Y5
 	ADDQ       R9, R10
 
-nobeta44:
+nobeta45:
 	VMASKMOVPS Y0, Y6, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y6, (R8)
@@ -1265,21 +1518,21 @@ k1x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial1x2
 	TESTQ        R9, R9
-	JZ           nobias45
+	JZ           nobias46
 	VMOVUPS      (R9), Y2
 	VPADDD       Y2, Y0, Y0
 	VMOVUPS      32(R9), Y2
 	VPADDD       Y2, Y1, Y1
 
-nobias45:
+nobias46:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta46
+	JEQ    nobeta47
 	MOVQ   DI, R9
 	VPADDD (R9), Y0, Y0
 	VPADDD 32(R9), Y1, Y1
 	ADDQ   R8, R9
 
-nobeta46:
+nobeta47:
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	ADDQ    R8, DI
@@ -1294,22 +1547,22 @@ partial1x2:
 	SHRQ       $0x02, R10
 	VMOVUPS    32(R11), Y2
 	TESTQ      R9, R9
-	JZ         nobias47
+	JZ         nobias48
 	VMOVUPS    (R9), Y3
 	VPADDD     Y3, Y0, Y0
 	VMASKMOVPS 32(R9), Y2, Y3
 	VPADDD     Y3, Y1, Y1
 
-nobias47:
+nobias48:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta48
+	JEQ        nobeta49
 	MOVQ       DI, R9
 	VPADDD     (R9), Y0, Y0
 	VMASKMOVPS 32(R9), Y2, Y3
 	VPADDD     Y3, Y1, Y1
 	ADDQ       R8, R9
 
-nobeta48:
+nobeta49:
 	VMOVUPS    Y0, (DI)
 	VMASKMOVPS Y1, Y2, 32(DI)
 	ADDQ       R8, DI
@@ -1383,7 +1636,7 @@ k2x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial2x2
 	TESTQ        R10, R10
-	JZ           nobias49
+	JZ           nobias50
 	VMOVUPS      (R10), Y4
 	VPADDD       Y4, Y0, Y0
 	VPADDD       Y4, Y2, Y2
@@ -1391,9 +1644,9 @@ k2x2:
 	VPADDD       Y4, Y1, Y1
 	VPADDD       Y4, Y3, Y3
 
-nobias49:
+nobias50:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta50
+	JEQ    nobeta51
 	MOVQ   R8, R10
 	VPADDD (R10), Y0, Y0
 	VPADDD 32(R10), Y1, Y1
@@ -1402,7 +1655,7 @@ nobias49:
 	VPADDD 32(R10), Y3, Y3
 	ADDQ   R9, R10
 
-nobeta50:
+nobeta51:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -1420,7 +1673,7 @@ partial2x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y4
 	TESTQ      R10, R10
-	JZ         nobias51
+	JZ         nobias52
 	VMOVUPS    (R10), Y5
 	VPADDD     Y5, Y0, Y0
 	VPADDD     Y5, Y2, Y2
@@ -1428,9 +1681,9 @@ partial2x2:
 	VPADDD     Y5, Y1, Y1
 	VPADDD     Y5, Y3, Y3
 
-nobias51:
+nobias52:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta52
+	JEQ        nobeta53
 	MOVQ       R8, R10
 	VPADDD     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y4, Y5
@@ -1441,7 +1694,7 @@ nobias51:
 	VPADDD     Y5, Y3, Y3
 	ADDQ       R9, R10
 
-nobeta52:
+nobeta53:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y4, 32(R8)
 	ADDQ       R9, R8
@@ -1527,7 +1780,7 @@ k3x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial3x2
 	TESTQ        R10, R10
-	JZ           nobias53
+	JZ           nobias54
 	VMOVUPS      (R10), Y6
 	VPADDD       Y6, Y0, Y0
 	VPADDD       Y6, Y2, Y2
@@ -1537,9 +1790,9 @@ k3x2:
 	VPADDD       Y6, Y3, Y3
 	VPADDD       Y6, Y5, Y5
 
-nobias53:
+nobias54:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta54
+	JEQ    nobeta55
 	MOVQ   R8, R10
 	VPADDD (R10), Y0, Y0
 	VPADDD 32(R10), Y1, Y1
@@ -1551,7 +1804,7 @@ nobias53:
 	VPADDD 32(R10), Y5, Y5
 	ADDQ   R9, R10
 
-nobeta54:
+nobeta55:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -1572,7 +1825,7 @@ partial3x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y6
 	TESTQ      R10, R10
-	JZ         nobias55
+	JZ         nobias56
 	VMOVUPS    (R10), Y7
 	VPADDD     Y7, Y0, Y0
 	VPADDD     Y7, Y2, Y2
@@ -1582,9 +1835,9 @@ partial3x2:
 	VPADDD     Y7, Y3, Y3
 	VPADDD     Y7, Y5, Y5
 
-nobias55:
+nobias56:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta56
+	JEQ        nobeta57
 	MOVQ       R8, R10
 	VPADDD     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y6, Y7
@@ -1599,7 +1852,7 @@ nobias55:
 	VPADDD     Y7, Y5, Y5
 	ADDQ       R9, R10
 
-nobeta56:
+nobeta57:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y6, 32(R8)
 	ADDQ       R9, R8
@@ -1700,7 +1953,7 @@ k4x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial4x2
 	TESTQ        R10, R10
-	JZ           nobias57
+	JZ           nobias58
 	VMOVUPS      (R10), Y8
 	VPADDD       Y8, Y0, Y0
 	VPADDD       Y8, Y2, Y2
@@ -1712,9 +1965,9 @@ k4x2:
 	VPADDD       Y8, Y5, Y5
 	VPADDD       Y8, Y7, Y7
 
-nobias57:
+nobias58:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta58
+	JEQ    nobeta59
 	MOVQ   R8, R10
 	VPADDD (R10), Y0, Y0
 	VPADDD 32(R10), Y1, Y1
@@ -1729,7 +1982,7 @@ nobias57:
 	VPADDD 32(R10), Y7, Y7
 	ADDQ   R9, R10
 
-nobeta58:
+nobeta59:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -1753,7 +2006,7 @@ partial4x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y8
 	TESTQ      R10, R10
-	JZ         nobias59
+	JZ         nobias60
 	VMOVUPS    (R10), Y9
 	VPADDD     Y9, Y0, Y0
 	VPADDD     Y9, Y2, Y2
@@ -1765,9 +2018,9 @@ partial4x2:
 	VPADDD     Y9, Y5, Y5
 	VPADDD     Y9, Y7, Y7
 
-nobias59:
+nobias60:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta60
+	JEQ        nobeta61
 	MOVQ       R8, R10
 	VPADDD     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y8, Y9
@@ -1786,7 +2039,7 @@ nobias59:
 	VPADDD     Y9, Y7, Y7
 	ADDQ       R9, R10
 
-nobeta60:
+nobeta61:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y8, 32(R8)
 	ADDQ       R9, R8
@@ -1899,7 +2152,7 @@ k5x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial5x2
 	TESTQ        R10, R10
-	JZ           nobias61
+	JZ           nobias62
 	VMOVUPS      (R10), Y10
 	VPADDD       Y10, Y0, Y0
 	VPADDD       Y10, Y2, Y2
@@ -1913,9 +2166,9 @@ k5x2:
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y10, Y9, Y9
 
-nobias61:
+nobias62:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta62
+	JEQ    nobeta63
 	MOVQ   R8, R10
 	VPADDD (R10), Y0, Y0
 	VPADDD 32(R10), Y1, Y1
@@ -1933,7 +2186,7 @@ nobias61:
 	VPADDD 32(R10), Y9, Y9
 	ADDQ   R9, R10
 
-nobeta62:
+nobeta63:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -1960,7 +2213,7 @@ partial5x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y10
 	TESTQ      R10, R10
-	JZ         nobias63
+	JZ         nobias64
 	VMOVUPS    (R10), Y11
 	VPADDD     Y11, Y0, Y0
 	VPADDD     Y11, Y2, Y2
@@ -1974,9 +2227,9 @@ partial5x2:
 	VPADDD     Y11, Y7, Y7
 	VPADDD     Y11, Y9, Y9
 
-nobias63:
+nobias64:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta64
+	JEQ        nobeta65
 	MOVQ       R8, R10
 	VPADDD     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y10, Y11
@@ -1999,7 +2252,7 @@ nobias63:
 	VPADDD     Y11, Y9, Y9
 	ADDQ       R9, R10
 
-nobeta64:
+nobeta65:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y10, 32(R8)
 	ADDQ       R9, R8
@@ -2124,7 +2377,7 @@ k6x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial6x2
 	TESTQ        R10, R10
-	JZ           nobias65
+	JZ           nobias66
 	VMOVUPS      (R10), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y12, Y2, Y2
@@ -2140,9 +2393,9 @@ k6x2:
 	VPADDD       Y12, Y9, Y9
 	VPADDD       Y12, Y11, Y11
 
-nobias65:
+nobias66:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta66
+	JEQ    nobeta67
 	MOVQ   R8, R10
 	VPADDD (R10), Y0, Y0
 	VPADDD 32(R10), Y1, Y1
@@ -2163,7 +2416,7 @@ nobias65:
 	VPADDD 32(R10), Y11, Y11
 	ADDQ   R9, R10
 
-nobeta66:
+nobeta67:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -2193,7 +2446,7 @@ partial6x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y12
 	TESTQ      R10, R10
-	JZ         nobias67
+	JZ         nobias68
 	VMOVUPS    (R10), Y13
 	VPADDD     Y13, Y0, Y0
 	VPADDD     Y13, Y2, Y2
@@ -2209,9 +2462,9 @@ partial6x2:
 	VPADDD     Y13, Y9, Y9
 	VPADDD     Y13, Y11, Y11
 
-nobias67:
+nobias68:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta68
+	JEQ        nobeta69
 	MOVQ       R8, R10
 	VPADDD     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y12, Y13
@@ -2238,7 +2491,7 @@ nobias67:
 	VPADDD     Y13, Y11, Y11
 	ADDQ       R9, R10
 
-nobeta68:
+nobeta69:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y12, 32(R8)
 	ADDQ       R9, R8
@@ -2286,7 +2539,7 @@ TEXT ·peakInt16(SB), NOSPLIT, $0-8
 	VXORPS Y11, Y11, Y11
 	VXORPS Y12, Y12, Y12
 
-peak69:
+peak70:
 	VPMADDWD Y12, Y12, Y13
 	VPADDD   Y13, Y0, Y0
 	VPMADDWD Y12, Y12, Y13
@@ -2312,6 +2565,6 @@ peak69:
 	VPMADDWD Y12, Y12, Y13
 	VPADDD   Y13, Y11, Y11
 	DECQ     AX
-	JNZ      peak69
+	JNZ      peak70
 	VZEROUPPER
 	RET

@@ -16,6 +16,12 @@ func decodeRow(_, _, _, _ []float32, _, _ float32) {
 	panic("kernel: no groups of bytes without int8Shape")
 }
 
+func widenWords(_ []float32, _ []int8) { panic("kernel: no words without int8Shape") }
+
+func wordsInt4(_ []float32, _ []byte, _ []float32, _ int) {
+	panic("kernel: no words without int8Shape")
+}
+
 func pairRows(_, _ []float32, _, _, _, _ int) {
 	panic("kernel: no pairs of bfloat16 without bf16Shape")
 }

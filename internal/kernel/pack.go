@@ -29,6 +29,16 @@ func Pack(b Mat) *Packed {
 	return p
 }
 
+// lay lays out all of w.
+func (p *Packed) lay(w *weights) {
+	units, nr := ceilDiv(p.k, p.shape.group), p.shape.nr
+	p.data = memory.Make[float32](ceilDiv(p.n, nr) * units * nr)
+	var scratch []float32
+	for j := 0; j < p.n && units > 0; j += nr {
+		w.panel(p.data[j*units:(j+nr)*units], &p.shape, p.k, 0, units, j, min(j+nr, p.n), &scratch)
+	}
+}
+
 // Fits reports whether the implementation in use is the one that p was made for.
 func (p *Packed) Fits() bool {
 	if s, ok := bf16Shape(); ok && p.bf16 {

@@ -27,7 +27,7 @@ func GemmPatches(w *Work, c Mat, a Patches, b Mat, ep Epilogue) {
 		panicSizes("GemmPatches", c, m, b.Rows, b.Cols)
 	}
 	j := &w.job
-	j.b, j.packed, j.half = b, nil, nil
+	j.b, j.packed, j.weights = b, nil, weights{}
 	j.patches, j.patchesLeft = a, true
 	w.multiply("GemmPatches", c, m, b.Cols, ep)
 	j.patches, j.patchesLeft = Patches{}, false
@@ -40,7 +40,7 @@ func GemmByPatches(w *Work, c, a Mat, b Patches, ep Epilogue) {
 		panicSizes("GemmByPatches", c, a, m.Rows, m.Cols)
 	}
 	j := &w.job
-	j.b, j.packed, j.half = Mat{}, nil, nil
+	j.b, j.packed, j.weights = Mat{}, nil, weights{}
 	j.patches, j.patchesRight = b, true
 	w.multiply("GemmByPatches", c, a, m.Cols, ep)
 	j.patches, j.patchesRight = Patches{}, false

@@ -256,7 +256,7 @@ func (w *Work) round(x []float32) {
 // with a's rows or columns adjacent, and b packed or with adjacent columns.
 func (w *Work) tiles(c, a, b Mat, packed *Packed, shape tileShape, beta float32) {
 	p := &w.job
-	p.c, p.a, p.b, p.packed, p.half, p.shape = c, a, b, packed, nil, shape
+	p.c, p.a, p.b, p.packed, p.weights, p.shape = c, a, b, packed, weights{}, shape
 	p.m, p.n, p.k, p.units = c.Rows, c.Cols, a.Cols*shape.group, a.Cols
 	p.ep, p.ready = Epilogue{Beta: beta}, true
 	p.blocks(&w.bufs[0], 0, p.m, 0, p.n)

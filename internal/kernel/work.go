@@ -27,9 +27,6 @@ type Work struct {
 
 	winograd winograd
 	halves   []uint16
-
-	pass     Packed // some columns of bytes, see GemmInt8
-	passRows []float32
 }
 
 type packBuf struct {

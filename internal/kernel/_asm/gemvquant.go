@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/operand"
 )
 
@@ -147,7 +148,7 @@ func (g *gen) gemvInt4(m int) {
 		g.Label(loop)
 		scale := g.vec()
 		g.VCVTPH2PS(mem{Base: w, Disp: 2 * g.lanes * h}, scale)
-		lows, highs := make([]vec, m), make([]vec, m)
+		lows, highs := make([]vec, m), make([]vec, m) // without VNNI, highs are sums of 16 bits: of eight pairs of products below 15·127
 		for j := range m {
 			lows[j], highs[j] = g.vec(), g.zero()
 			g.VPBROADCASTD(mem{Base: xs[j], Index: minus, Scale: 1}, lows[j])
@@ -177,16 +178,17 @@ func (g *gen) gemvInt4(m int) {
 					t := g.vec()
 					g.VPBROADCASTD(x, t)
 					g.VPMADDUBSW(t, []vec{a, b}[s], t)
-					g.VPMADDWD(ones, t, t)
-					g.VPADDD(t, lows[j], lows[j])
+					g.VPADDW(t, highs[j], highs[j])
 				}
 			}
 		}
 		for j := range m {
 			if g.lanes == 16 {
 				g.VPSRAD(imm(4), highs[j], highs[j])
-				g.VPADDD(highs[j], lows[j], lows[j])
+			} else {
+				g.VPMADDWD(ones, highs[j], highs[j])
 			}
+			g.VPADDD(highs[j], lows[j], lows[j])
 			t := g.vec()
 			g.VCVTDQ2PS(lows[j], lows[j])
 			g.VBROADCASTSS(mem{Base: xs[j], Index: lane, Scale: 1}, t)
@@ -227,12 +229,11 @@ func quantize(g *gen) {
 	g.Label(loop)
 	var scales [2]vec
 	for h := range 2 {
-		a, b := g.load(mem{Base: x, Disp: 128 * h}, nil), g.load(mem{Base: x, Disp: 128*h + 64}, nil)
-		ma, mb := g.vec(), g.vec()
-		g.VPANDD(size, a, ma)
-		g.VPANDD(size, b, mb)
-		g.VPMAXUD(ma, mb, mb) // as integers: a NaN is the largest
-		m := g.fold(mb, g.VPMAXUD)
+		v := make([]vec, 32/g.lanes)
+		for r := range v {
+			v[r] = g.load(mem{Base: x, Disp: 128*h + 4*g.lanes*r}, nil)
+		}
+		m := g.fold(g.merge(g.sizes(v, size), g.VPMAXUD), g.VPMAXUD) // as integers: a NaN is the largest
 		g.VPMAXUD(least.AsX(), m, m.AsX())
 		most := g.broadcast(m)
 		inverse, scale := g.vec(), g.vec()
@@ -240,14 +241,17 @@ func quantize(g *gen) {
 		g.VDIVPS(top, most, scale)
 		scales[h] = scale
 		sum := g.zero()
-		for r, v := range []vec{a, b} {
+		for _, v := range v {
 			g.VMULPS(inverse, v, v)
+			if g.lanes == 8 { // what is no number becomes 0, as narrowing does below
+				numbers := g.vec()
+				g.VCMPPS(ordered, v, v, numbers)
+				g.VANDPS(numbers, v, v)
+			}
 			g.VCVTPS2DQ(v, v)
 			g.VPADDD(v, sum, sum)
-			q := g.XMM()
-			g.VPMOVDB(v, q)
-			g.VMOVDQU(q, mem{Base: dst, Index: i, Scale: 1, Disp: 32*h + 16*r})
 		}
+		g.narrow(v, mem{Base: dst, Index: i, Scale: 1, Disp: 32 * h})
 		f := g.vec()
 		g.VCVTDQ2PS(sum, f)
 		g.VFMADD231PS(f, scale, total)
@@ -257,9 +261,9 @@ func quantize(g *gen) {
 		g.NEGL(r)
 		g.MOVL(r, mem{Base: dst, Index: minus, Scale: 1, Disp: 4 * h})
 	}
-	both := g.vec()
-	g.VINSERTF32X8(imm(1), scales[1].AsY(), scales[0], both)
-	g.store(both, mem{Base: dst, Index: lane, Scale: 1}, nil)
+	for h, s := range scales {
+		g.VMOVUPS(s.AsY(), mem{Base: dst, Index: lane, Scale: 1, Disp: 32 * h})
+	}
 	g.ADDQ(operand.U32(256), x)
 	g.ADDQ(operand.U32(64), i)
 	g.ADDQ(operand.U32(64), lane)
@@ -269,6 +273,52 @@ func quantize(g *gen) {
 	s := g.fold(total, g.VADDPS)
 	g.VMULSS(g.num(128), s.AsX(), s.AsX())
 	g.VMOVSS(s.AsX(), mem{Base: dst, Index: minus, Scale: 1})
+}
+
+// sizes returns v without signs.
+func (g *gen) sizes(v []vec, mask vec) []vec {
+	out := make([]vec, len(v))
+	for i := range v {
+		out[i] = g.vec()
+		if g.lanes == 16 {
+			g.VPANDD(mask, v[i], out[i])
+		} else {
+			g.VPAND(mask, v[i], out[i])
+		}
+	}
+	return out
+}
+
+// narrow stores 32 integers, all of which fit, as bytes. It uses up v.
+func (g *gen) narrow(v []vec, to mem) {
+	if g.lanes == 16 {
+		for r, v := range v {
+			q := g.XMM()
+			g.VPMOVDB(v, q)
+			g.VMOVDQU(q, mem{Base: to.Base, Index: to.Index, Scale: 1, Disp: to.Disp + 16*r})
+		}
+		return
+	}
+	g.VPACKSSDW(v[1], v[0], v[0])
+	g.VPACKSSDW(v[3], v[2], v[2])
+	g.VPACKSSWB(v[2], v[0], v[0])
+	g.VPERMD(v[0], g.keep(g.quarters()), v[0])
+	g.VMOVUPS(v[0], to)
+}
+
+// quarters is the order of dwords that puts right what packing four registers half by half leaves: 0, 4, 1, 5, …
+func (g *gen) quarters() mem {
+	const key = 0xdeadbed0 // no constant of ours
+	if m, ok := g.constants[key]; ok {
+		return m
+	}
+	m := g.StaticGlobal("quarters" + g.title)
+	g.DataAttributes(attr.RODATA | attr.NOPTR)
+	for i := range 8 {
+		g.AddDatum(4*i, operand.U32(i/2+4*(i%2)))
+	}
+	g.constants[key] = m
+	return m
 }
 
 // roundInt8 rounds x times inverse, which no byte exceeds, to bytes.
@@ -288,9 +338,9 @@ func roundInt8(g *gen) {
 // quantKernels are the kernels of bytes for a set.
 func (g *gen) quantKernels(emit func(k kernel)) {
 	most := 1
+	emit(kernel{"quantize", "dst []int8, x []float32", "", quantize})
 	if g.lanes == 16 {
 		most = fewPass
-		emit(kernel{"quantize", "dst []int8, x []float32", "", quantize})
 		emit(kernel{"roundInt8", "dst []int8, x []float32, inverse float32", "", roundInt8})
 	}
 	for m := 1; m <= most; m++ {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/mmcloughlin/avo/attr"
@@ -246,6 +247,88 @@ func encodeWords(g *gen) {
 		g.VPACKUSDW(high, t.AsX(), t.AsX())
 		g.VMOVDQU(t.AsX(), c.of(dst))
 	})
+}
+
+// wordKernels make integers of 16 bits of weights.
+var wordKernels = []kernel{
+	{"widenWords", "dst []float32, q []int8", "", widenWords},
+	{"wordsInt4", "dst []float32, src []byte, steps []float32, groups int", "", wordsInt4},
+}
+
+// widenWords writes bytes q, whose number is a multiple of 16, as words.
+func widenWords(g *gen) {
+	dst, q, n := g.list("dst").base, g.list("q").base, g.length("q")
+	done := g.label("done")
+	g.SUBQ(imm(16), n)
+	g.JLT(ref(done))
+	g.Label("words")
+	t := g.vec()
+	g.VPMOVSXBW(mem{Base: q}, t)
+	g.store(t, mem{Base: dst}, nil)
+	g.ADDQ(imm(16), q)
+	g.ADDQ(imm(32), dst)
+	g.SUBQ(imm(16), n)
+	g.JGE(ref("words"))
+	g.Label(done)
+}
+
+// wordsInt4 writes groups of a panel of 4-bit weights (gemvInt4) as words, pairs of neighbours of 16 rows after one another: what is in a
+// nibble, less 8, times the scale in binary16 divided by the row's step, steps holding one over that, and rounded.
+func wordsInt4(g *gen) {
+	dst, src, steps := g.list("dst").base, g.list("src").base, g.list("steps").base
+	n := g.arg("groups")
+	low, eight := g.keep(g.word(0x0f0f0f0f)), g.keep(g.word(0x00080008))
+	pairs := []vec{g.keep(g.bytes(0, 0x80, 1, 0x80)), g.keep(g.bytes(2, 0x80, 3, 0x80))}
+	by := []vec{g.load(mem{Base: steps}, nil), g.load(mem{Base: steps, Disp: 32}, nil)}
+	g.Label("group")
+	for h := range 2 {
+		scale, high := g.vec(), g.vec()
+		g.VCVTPH2PS(mem{Base: src, Disp: 16 * h}, scale)
+		g.VMULPS(by[h], scale, scale)
+		g.VCVTPS2DQ(scale, scale)
+		g.VPSLLD(imm(16), scale, high)
+		g.VPBLENDW(imm(0xaa), high, scale, scale) // in both words
+		for c := range 4 {
+			a, b := g.load(mem{Base: src, Disp: 32 + 64*c + 32*h}, nil), g.vec()
+			g.VPSRLW(imm(4), a, b)
+			for i, v := range []vec{a, b} {
+				g.VPAND(low, v, v)
+				for j, p := range pairs {
+					t := g.vec()
+					g.VPSHUFB(p, v, t)
+					g.VPSUBW(eight, t, t)
+					g.VPMULLW(scale, t, t)
+					g.store(t, mem{Base: dst, Disp: 64*(4*c+2*i+j) + 32*h}, nil)
+				}
+			}
+		}
+	}
+	g.ADDQ(operand.U32(32+4*64), src)
+	g.ADDQ(operand.U32(16*64), dst)
+	g.DECQ(n)
+	g.JNZ(ref("group"))
+}
+
+// bytes returns an order of bytes for each dword of a register, for VPSHUFB: in bytes of its half of 16, or above 127 for zero.
+func (g *gen) bytes(order ...uint32) mem {
+	const key = 0xdeadbe00 // and the first byte: no constant of ours
+	if m, ok := g.constants[key|order[0]]; ok {
+		return m
+	}
+	m := g.StaticGlobal(fmt.Sprintf("order%d%s", order[0], g.title))
+	g.DataAttributes(attr.RODATA | attr.NOPTR)
+	for i := range g.lanes {
+		w := uint32(0)
+		for b, from := range order {
+			if from < 0x80 {
+				from += uint32(4 * (i % 4))
+			}
+			w |= from << (8 * b)
+		}
+		g.AddDatum(4*i, operand.U32(w))
+	}
+	g.constants[key|order[0]] = m
+	return m
 }
 
 // decodeRow turns integers c into (step·scale)·c + lo·shift + bias, in place. bias may be empty.

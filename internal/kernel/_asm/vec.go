@@ -45,7 +45,7 @@ var narrowSets = []struct {
 }{
 	{set{title: "BF16", lanes: 16, tileRows: 14, factors: bf16Pairs}, bf16Kernels},
 	{set{title: "VNNI", lanes: 16, tileRows: 14, factors: int8Quads}, int8Kernels(encodeBytes)},
-	{set{title: "Int16", lanes: 8, tileRows: 6, factors: int16Pairs}, int8Kernels(encodeWords)},
+	{set{title: "Int16", lanes: 8, tileRows: 6, factors: int16Pairs}, append(int8Kernels(encodeWords), wordKernels...)},
 }
 
 func (s set) tileName(h, v int) string { return fmt.Sprintf("gemm%dx%d%s", h, v, s.title) }
@@ -186,6 +186,7 @@ func (g *gen) pick(m *mask, yes, no vec) vec {
 const (
 	less      = imm(0x11) // a < b, false for NaN
 	unordered = imm(0x03) // a or b is NaN
+	ordered   = imm(0x07) // neither a nor b is NaN
 	equal     = imm(0x00) // a = b, false for NaN
 )
 
