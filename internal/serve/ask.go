@@ -100,7 +100,11 @@ func newAsking(ctx context.Context, m *served, pic *picture, q *question) *askin
 		}
 	}
 	a.job = &job{ctx: ctx, pic: pic, took: func(d time.Duration) { a.encoding = d }, run: func(ctx context.Context, e *fovea.Encoded) (err error) {
-		a.res, err = m.p.DoEncoded(ctx, e, req)
+		if a.res, err = m.p.DoEncoded(ctx, e, req); err == nil {
+			for _, part := range pic.parts {
+				a.res.Images = append(a.res.Images, part.name)
+			}
+		}
 		return err
 	}}
 	return a

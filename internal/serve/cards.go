@@ -16,8 +16,9 @@ type cardWire struct {
 	Labels         []string      `json:"labels"`
 	Classes        []string      `json:"classes"`
 	OpenVocabulary bool          `json:"open_vocabulary"`
-	Writes         bool          `json:"writes"` // token by token, with temperature, schema and the like
-	Talks          bool          `json:"talks"`  // questions may follow a conversation
+	Writes         bool          `json:"writes"`   // token by token, with temperature, schema and the like
+	Talks          bool          `json:"talks"`    // questions may follow a conversation
+	Together       bool          `json:"together"` // a question may be about several pictures
 	Skeleton       *skeletonWire `json:"skeleton,omitempty"`
 }
 
@@ -45,7 +46,7 @@ func (s *Server) cards(c *call) error {
 }
 
 func cardOf(name string, k model.Card, explains bool) cardWire {
-	w := cardWire{Name: name, Family: k.Family, Parameters: k.Parameters, Tasks: []string{}, Labels: append([]string{}, k.Labels...), Classes: append([]string{}, k.Classes...), OpenVocabulary: k.OpenVocabulary, Writes: k.Writes, Talks: k.Talks}
+	w := cardWire{Name: name, Family: k.Family, Parameters: k.Parameters, Tasks: []string{}, Labels: append([]string{}, k.Labels...), Classes: append([]string{}, k.Classes...), OpenVocabulary: k.OpenVocabulary, Writes: k.Writes, Talks: k.Talks, Together: k.Together}
 	for _, t := range cardTasks {
 		if k.Tasks.Has(t.task) {
 			w.Tasks = append(w.Tasks, t.name)

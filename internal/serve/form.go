@@ -130,6 +130,8 @@ func (q *nativeRequest) set(v url.Values) error {
 			q.Polygons, err = strconv.ParseBool(last)
 		case "stream":
 			q.Stream, err = strconv.ParseBool(last)
+		case "together":
+			q.Together, err = strconv.ParseBool(last)
 		}
 		if err != nil {
 			return bad(key, "%s is %.100q: %v", key, last, errors.Unwrap(err))

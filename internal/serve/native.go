@@ -61,6 +61,7 @@ type nativeRequest struct {
 	Stuff     texts    `json:"stuff"`
 	Polygons  bool     `json:"polygons"`
 	Stream    bool     `json:"stream"`
+	Together  bool     `json:"together"`
 
 	// How models write that do so token by token.
 	Temperature float64         `json:"temperature"`
@@ -312,7 +313,27 @@ func (c *call) nativeQuestion(set task.Set, q *nativeRequest) (*question, error)
 		}
 		ask.pictures = append(ask.pictures, p)
 	}
+	if q.Together {
+		return ask, c.together(set, ask)
+	}
 	return ask, nil
+}
+
+// together makes one question about all pictures of several.
+func (c *call) together(set task.Set, ask *question) error {
+	m, err := c.s.model(ask.model)
+	switch {
+	case err != nil:
+		return err
+	case set != task.SetOf(task.Ask):
+		return bad("together", "only questions are about several pictures together")
+	case !m.p.Card().Together:
+		return bad("together", "the model %q answers about one picture at a time; without \"together\" each is asked about by itself", m.name)
+	}
+	if len(ask.pictures) > 1 {
+		ask.pictures = []*picture{gather(ask.pictures)}
+	}
+	return nil
 }
 
 // threshold is the one that a client asks for: a request's 0 means the default, a client's means everything.

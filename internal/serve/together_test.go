@@ -72,6 +72,22 @@ func TestSeveralPictures(t *testing.T) {
 		encode := base64.StdEncoding.EncodeToString
 		ollama := send(t, http.MethodPost, h.URL+"/api/generate", "application/json", fmt.Appendf(nil, `{"model":%q,"stream":false,"prompt":%q,"images":[%q,%q]}`, m.Name, question, encode(files[0]), encode(files[1])))
 		ollama.want(t, 200, "response", ab)
+		native := func(fields string, files ...[]byte) answer {
+			var refs []string
+			for _, f := range files {
+				refs = append(refs, dataURLOf(f))
+			}
+			body := fmt.Appendf(nil, `{"model":%q,"images":%s,"question":%q,"together":true%s}`, m.Name, mustJSON(refs), question, fields)
+			return send(t, http.MethodPost, h.URL+"/v1/ask", "application/json", body)
+		}
+		native("", files...).want(t, 200, "answer", ab, "image", "data", "images.1", "data")
+		native("", files[0]).want(t, 200, "answer", a)
+		events := native(`,"stream":true`, files...)
+		var last struct{ Answer string }
+		_, data, _ := strings.Cut(string(events.body), "event: result\ndata: ")
+		if err := json.Unmarshal([]byte(data), &last); err != nil || last.Answer != ab {
+			t.Errorf("%s: streamed %s, want %q", m.Name, events.body, ab)
+		}
 		text, _ := ask(m.Name, `,"response_format":{"type":"json_object"}`, user(question, 0, 1)).get(t, "choices.0.message.content").(string)
 		if !strings.HasPrefix(text, "{") || !json.Valid([]byte(text)) {
 			t.Errorf("%s: %q is no object", m.Name, text)
@@ -86,4 +102,15 @@ func TestSeveralPictures(t *testing.T) {
 		broken := append([]string{}, dataURLOf(files[0]), dataURLOf(files[1][:len(files[1])/2]))
 		ask(m.Name, "", userMessage(question, broken...)[1]).want(t, 400)
 	}
+}
+
+// Together is for questions, and for models that can.
+func TestTogetherRefused(t *testing.T) {
+	models := writers(t)
+	_, h := start(t, func(c *Config) { c.Models = append(c.Models, models[0]) })
+	refs := []string{dataURLOf(scene(3)), dataURLOf(scene(4))}
+	for path, model := range map[string]string{"/v1/ask": "", "/v1/look": "", "/v1/caption": models[0].Name} {
+		post(t, h.URL+path, map[string]any{"model": model, "images": refs, "question": "what?", "together": true}).want(t, 400, "error.code", "request.together", "error.param", "together")
+	}
+	send(t, http.MethodPost, h.URL+"/v1/ask?together=perhaps", "image/png", scene(3)).want(t, 400, "error.code", "request.together")
 }
