@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"context"
 	"crypto/sha256"
 	"math"
 	"net/http"
@@ -17,8 +16,10 @@ import (
 // wait has been long for a while the door is strained, and lets in only those who need not wait long, until nobody had to be
 // turned away for a while (a queue that absorbs bursts but does not stand: Nichols and Jacobson, "Controlling queue delay",
 // 2012). Not long means: the answer is to be there within twice the time of an idle server. Runners that share memory and processors
-// with others, and with a flood, are slower than one alone, so both costs are learnt, and what the load takes is no longer there for waiting. Others stay at the door for a moment, most of them before their bodies are read, as the wait may become short, and are then told when to come back. That moment
-// also slows down clients that ask again at once. With maxWait, this is the longest wait at all times instead.
+// with others, and with a flood, are slower than one alone, so both costs are learnt, and what the load takes is no longer there for waiting.
+// Others stay at the door for a moment, most of them before their bodies are read: when a runner is done the door rings for the first of
+// them who may come in now, and nobody has to look again and again. The others are told when to come back, several at a time and not before the
+// moment is over, as those who ask again at once cost those who are answered. With maxWait, this is the longest wait at all times instead.
 type door struct {
 	places  int
 	workers int           // requests that the model answers at the same time
@@ -29,6 +30,7 @@ type door struct {
 	taken    int // places
 	pending  int // pictures of the requests that were let in, each once, until a runner is done with it
 	asked    map[[sha256.Size]byte]interest
+	knocking []*knocker       // at the door, the first that came first
 	working  map[*atWork]bool // batches that have a runner
 	cost     time.Duration    // of a picture with a runner, a moving average
 	idle     time.Duration    // that of a picture while no other was at work
@@ -61,114 +63,13 @@ const (
 	burst     = 1.                    // times an answer's cost is the longest wait
 	standing  = 2                     // times that cost a long wait is a burst's
 	calm      = 5 * time.Second       // without anybody turned away ends a strain
-	holdMost  = 30 * time.Millisecond // at the door
-	holdLeast = 10 * time.Millisecond // likewise: sooner, a flood would only come back sooner
-	knocks    = 5 * time.Millisecond  // apart
+	holdMost  = 35 * time.Millisecond // at the door, of those who are turned away; 50 are promised
+	holdSoon  = 25 * time.Millisecond // after which they may be turned away with others
+	holdLeast = 10 * time.Millisecond // within which the door may ring, though an answer will not be there in time
 
 	soonest = time.Second // that clients are asked to come back; sooner, they would meet those who were let in instead
 	latest  = 30 * time.Second
 )
-
-// visit is what a request has spent at doors. Its context carries it from one to the next, so that it is held once.
-type visit struct{ held time.Duration }
-
-type visitKey struct{}
-
-func withVisit(ctx context.Context) context.Context {
-	return context.WithValue(ctx, visitKey{}, &visit{})
-}
-
-// visitOf is the visit of a request, or a new one.
-func visitOf(ctx context.Context) *visit {
-	if v, ok := ctx.Value(visitKey{}).(*visit); ok {
-		return v
-	}
-	return &visit{}
-}
-
-// again waits until the next knock.
-func (v *visit) again(ctx context.Context) error {
-	select {
-	case <-time.After(knocks):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// outside waits before several doors, without a place, until one of them would let a request in: which of them it wants is not known
-// before its body has been read, and a body that need not be read costs nothing.
-func outside(ctx context.Context, doors []*door) error {
-	v := visitOf(ctx)
-	for start, before := time.Now(), v.held; ; v.held = before + time.Since(start) {
-		last, waits := (*door)(nil), false
-		for _, d := range doors {
-			switch d.look(v.held) {
-			case comesIn:
-				return nil
-			case waitsOn:
-				waits = true
-			case goesAway:
-				last = d
-			}
-		}
-		if !waits && last != nil {
-			return last.turnAway()
-		}
-		if err := v.again(ctx); err != nil {
-			return err
-		}
-	}
-}
-
-// enter takes a place for a request about some pictures, of which nil stands for work without one, or says when to come back;
-// leave gives it back. A picture that others ask about already costs nothing more.
-func (d *door) enter(ctx context.Context, pictures ...*picture) error {
-	v := visitOf(ctx)
-	came, err := d.come()
-	came = came.Add(-v.held)
-	for err == nil {
-		var in bool
-		if in, err = d.knock(came, pictures...); in {
-			break
-		}
-		if err == nil {
-			if err = v.again(ctx); err != nil {
-				d.leave()
-			}
-		}
-	}
-	return err
-}
-
-// come takes a place at the door.
-func (d *door) come() (came time.Time, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if came = d.now(); d.taken >= d.places {
-		return came, d.refuse(came)
-	}
-	d.taken++
-	return came, nil
-}
-
-// knock lets a request in that came then, turns it away, or does neither: it may knock again.
-func (d *door) knock(came time.Time, pictures ...*picture) (in bool, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	now := d.now()
-	switch d.judge(now, now.Sub(came)) {
-	case comesIn:
-		for _, p := range pictures {
-			d.count(p, 1)
-		}
-		return true, nil
-	case goesAway:
-		d.taken--
-		return false, d.refuse(now)
-	}
-	return false, nil
-}
 
 // verdict is what a door says to a request.
 type verdict int
@@ -179,25 +80,34 @@ const (
 	goesAway
 )
 
-// judge is the verdict on a request that has been held for so long.
-func (d *door) judge(now time.Time, held time.Duration) verdict {
-	switch {
-	case d.letsIn(now, held):
-		return comesIn
-	case held >= min(max(d.short(), holdLeast), holdMost):
-		return goesAway
+// judge is the verdict on a request that has been held for so long. If it waits on, that is for some time at most, unless the door rings:
+// while nobody is done the wait becomes shorter only as the time at the door becomes longer.
+func (d *door) judge(k *knocker, now time.Time, held time.Duration) (in verdict, again time.Duration) {
+	wait := d.expected(now)
+	switch burst := d.burst(); {
+	case d.letsIn(now, wait, held):
+		return comesIn, 0
+	case held >= holdMost || k.away:
+		d.clear(now)
+		return goesAway, 0
+	case d.maxWait == 0 && wait > burst && !d.isLong(now):
+		return waitsOn, min(holdMost-held, wait-burst)
 	}
-	return waitsOn
+	return waitsOn, holdMost - held
 }
 
 // look is the verdict on a request that has no place.
-func (d *door) look(held time.Duration) verdict {
+func (d *door) look(k *knocker, held time.Duration) (in verdict, again time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.remove(k)
 	if d.taken >= d.places {
-		return goesAway
+		return goesAway, 0
 	}
-	return d.judge(d.now(), held)
+	if in, again = d.judge(k, d.now(), held); in == waitsOn {
+		d.stay(k)
+	}
+	return in, again
 }
 
 // turnAway is the answer to a request that has no place and gets none.
@@ -207,28 +117,45 @@ func (d *door) turnAway() error {
 	return d.refuse(d.now())
 }
 
-// letsIn decides about the next request, which has been at the door for so long.
-func (d *door) letsIn(now time.Time, age time.Duration) bool {
-	wait, short := d.expected(now), d.short()
+// letsIn decides about a request that has been at the door for so long, when the next one will wait as expected, and notes since when that
+// is long.
+func (d *door) letsIn(now time.Time, wait, age time.Duration) bool {
 	switch {
-	case wait <= short:
+	case wait <= d.short():
 		d.long = time.Time{}
 	case d.long.IsZero():
 		d.long = now
 	}
-	switch {
-	case d.maxWait > 0:
-		return wait+age <= d.maxWait
-	case now.Before(d.strained) || !d.long.IsZero() && now.Sub(d.long) > standing*d.cost:
-		return wait == 0 || wait+age <= short
-	}
-	return wait <= time.Duration(burst*float64(d.cost))
+	return d.fits(now, wait, age)
 }
 
+// fits is letsIn for those who only look.
+func (d *door) fits(now time.Time, wait, age time.Duration) bool {
+	switch inTime := age <= max(d.within(promise), holdLeast); {
+	case d.maxWait > 0:
+		return wait+age <= d.maxWait
+	case d.isLong(now):
+		return wait+age <= d.short() || wait == 0 && inTime
+	default:
+		return wait <= d.burst() && inTime
+	}
+}
+
+// isLong reports that the door is strained, or that the wait has been long for too long.
+func (d *door) isLong(now time.Time) bool {
+	return now.Before(d.strained) || !d.long.IsZero() && now.Sub(d.long) > standing*d.cost
+}
+
+// burst is how long those who come may wait unless that is so for long.
+func (d *door) burst() time.Duration { return time.Duration(burst * float64(d.cost)) }
+
 // short is the longest wait after which an answer is still there in time.
-func (d *door) short() time.Duration {
+func (d *door) short() time.Duration { return d.within(promise - spread) }
+
+// within is the longest wait after which an answer takes, all in all, so many times what it takes on an idle server.
+func (d *door) within(times float64) time.Duration {
 	idle := min(max(d.idle, time.Duration(float64(d.cost)/slowest)), d.cost) // it may have been long ago
-	return max(time.Duration((promise-spread)*float64(idle))-d.cost, 0)
+	return max(time.Duration(times*float64(idle))-d.cost, 0)
 }
 
 // refuse is the answer to a request that is turned away. Those who are told to come back are told different times, as far
@@ -251,6 +178,7 @@ func (d *door) leave(pictures ...*picture) {
 	for _, p := range pictures {
 		d.count(p, -1)
 	}
+	d.ring()
 }
 
 // count notes that a request about a picture has come (1) or left (-1).
@@ -333,6 +261,7 @@ func (d *door) begin(jobs []*job) (end func()) {
 		if jobs[0].pic != nil {
 			d.learn(d.now().Sub(b.since)/time.Duration(b.pictures), b.alone)
 		}
+		d.ring()
 	}
 }
 

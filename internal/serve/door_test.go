@@ -35,9 +35,11 @@ type timer struct {
 
 // request is one try of a client; then is told what became of it: nil, or what it was refused with.
 type request struct {
-	came time.Time
-	then func(error)
-	pic  *picture // nil: one that nobody else asks about
+	came  time.Time
+	then  func(error)
+	pic   *picture // nil: one that nobody else asks about
+	at    *knocker
+	turns int // how often it has knocked
 }
 
 func simulate(places, workers int, maxWait time.Duration, service func() time.Duration) *simulation {
@@ -72,26 +74,38 @@ func (s *simulation) run(length time.Duration) {
 
 // ask lets a request come.
 func (s *simulation) ask(then func(error)) {
-	came, err := s.q.come()
-	if err != nil {
-		s.refuse(&request{came: came, then: then}, err)
+	r := &request{came: s.now, then: then}
+	if err := s.q.come(); err != nil {
+		s.refuse(r, err)
 		return
 	}
-	s.knock(&request{came: came, then: then})
+	r.at = &knocker{came: s.now, ring: func() { s.knockAfter(r, 0) }}
+	s.knock(r)
+}
+
+// knockAfter lets a request knock unless it has done so by then.
+func (s *simulation) knockAfter(r *request, d time.Duration) {
+	turns := r.turns
+	s.after(d, func() {
+		if r.turns == turns {
+			s.knock(r)
+		}
+	})
 }
 
 func (s *simulation) knock(r *request) {
+	r.turns++
 	if r.pic == nil {
 		s.keys++
 		r.pic = &picture{pixels: 1}
 		binary.LittleEndian.PutUint64(r.pic.key[:], s.keys)
 	}
-	in, err := s.q.knock(r.came, r.pic)
+	in, again, err := s.q.knock(r.at, r.pic)
 	switch {
 	case err != nil:
 		s.refuse(r, err)
 	case !in:
-		s.after(knocks, func() { s.knock(r) })
+		s.knockAfter(r, again)
 	default:
 		j := &job{ctx: context.Background(), pic: r.pic}
 		s.began[j] = r
@@ -269,8 +283,8 @@ func TestBurst(t *testing.T) {
 			t.Errorf("%s: %d of %d refused, want %d", step.name, n, step.arrivals, step.refused)
 		}
 	}
-	if n := s.q.occupied(); n != 0 {
-		t.Errorf("%d places are still taken", n)
+	if n, at := s.q.occupied(), len(s.q.knocking); n != 0 || at != 0 {
+		t.Errorf("%d places are still taken, %d are at the door", n, at)
 	}
 }
 
@@ -313,7 +327,7 @@ func TestOnePictureManyQuestions(t *testing.T) {
 	s.q.strained = s.now.Add(calm)
 	pic := &picture{pixels: 1, key: [32]byte{1}}
 	for range 8 {
-		if in, err := s.q.knock(s.now, pic); !in || err != nil {
+		if in, _, err := s.q.knock(&knocker{came: s.now}, pic); !in || err != nil {
 			t.Fatalf("a question was not let in: %v", err)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -220,8 +221,10 @@ func (c *call) fail(err error) {
 		_ = c.control.EnableFullDuplex() // the answer goes out before the rest of the body has come in
 	}
 	c.surface.fail(c, f)
-	_ = c.flush()
-	c.finishBody(drainBytes)
+	if !c.whole() {
+		_ = c.flush()
+		c.finishBody(drainBytes)
+	}
 }
 
 // A client that is still sending when it is refused would see a broken connection instead of the answer. So the rest of
@@ -242,11 +245,17 @@ func (c *call) finishBody(most int64) {
 	if c.whole() || c.r.ContentLength > most && most == smallBody || c.control.SetReadDeadline(time.Now().Add(drainTime)) != nil {
 		return
 	}
-	if _, err := io.CopyN(io.Discard, c.r.Body, most); errors.Is(err, io.EOF) {
+	room := rooms.Get().(*[64 << 10]byte)
+	defer rooms.Put(room)
+	n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, io.LimitReader(c.r.Body, most), room[:]) // io.Discard itself would read in small pieces
+	if err == nil && n < most {
 		c.read = true
 		_ = c.control.SetReadDeadline(time.Time{})
 	}
 }
+
+// rooms are for bodies that are read and forgotten.
+var rooms = sync.Pool{New: func() any { return new([64 << 10]byte) }}
 
 // end counts and logs the call. A panic of the server's own code ends only this request.
 func (c *call) end() {

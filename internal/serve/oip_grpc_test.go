@@ -228,7 +228,7 @@ func TestGRPCOperation(t *testing.T) {
 			done <- err
 		}()
 	}
-	until(t, "two places taken", func() bool { return s.models[0].queue.look(0) == goesAway })
+	until(t, "two places taken", func() bool { return s.models[0].queue.occupied() == s.models[0].queue.places })
 	_, err = c.ModelInfer(t.Context(), q("caption"))
 	wantCode(t, "full", err, codes.ResourceExhausted)
 	close(gate)

@@ -48,7 +48,7 @@ func TestFullQueueRefuses(t *testing.T) {
 	for range 3 { // one at work, two wait
 		go func() { answers <- send(t, http.MethodPost, url+"/v1/caption", "", jpg) }()
 	}
-	until(t, "three places taken", func() bool { return s.models[0].queue.look(0) == goesAway })
+	until(t, "three places taken", func() bool { return s.models[0].queue.occupied() == s.models[0].queue.places })
 	at := time.Now()
 	a := send(t, http.MethodPost, url+"/v1/caption", "", pic)
 	took := time.Since(at)

@@ -71,15 +71,20 @@ func TestOutside(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		v := visitOf(ctx)
-		if held := v.held >= holdLeast; held != test.held {
+		if held := v.held >= holdMost; held != test.held {
 			t.Errorf("%s: held for %v", name, v.held)
+		}
+		for _, d := range test.doors {
+			if len(d.knocking) > 0 {
+				t.Errorf("%s: somebody is still at a door", name)
+			}
 		}
 		if !test.held {
 			continue
 		}
 		// What has been held before is not held again.
 		d := made(1, true)
-		if in := d.look(v.held); in != goesAway {
+		if in, _ := d.look(&knocker{}, v.held); in != goesAway {
 			t.Errorf("%s: the next door says %d", name, in)
 		}
 		if err := d.enter(ctx, nil); err == nil || d.occupied() != 0 {

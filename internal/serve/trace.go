@@ -53,8 +53,11 @@ func (c *Config) tracer() trace.Tracer {
 	return c.Traces.Tracer("fovea", trace.WithInstrumentationVersion(c.Version))
 }
 
-// traced is the context of a call with its span, which belongs to the trace that the client names in traceparent.
+// traced is the context of a call with its span, which belongs to the trace that the client names in traceparent. There is none when nobody traces.
 func (c *call) traced(ctx context.Context) context.Context {
+	if c.s.cfg.Traces == nil && c.r.Header.Get("Traceparent") == "" {
+		return ctx
+	}
 	ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(c.r.Header))
 	ctx, c.span = c.s.tracer.Start(ctx, c.r.Method+" "+c.r.Pattern, trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(c.start), trace.WithAttributes(
 		attribute.String("http.request.method", c.r.Method), attribute.String("http.route", c.r.Pattern), attribute.String("url.path", c.r.URL.Path),

@@ -13,15 +13,11 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../../.." && pwd)
 . "$root/.ci/lib.sh"
+. "$here/server.sh"
 seconds=${2:-20}
 limit=512 # GOMEMLIMIT, MiB
 work=$(mktemp -d)
-server=
-finish() {
-  [ -z "$server" ] || kill "$server" 2>/dev/null || true
-  rm -rf "$work"
-}
-trap finish EXIT
+trap 'stop; rm -rf "$work"' EXIT
 program wrk wrk || exit 0
 
 fovea=${1:-}
@@ -35,25 +31,12 @@ best=$(forward)
 photo=$work/photo.jpg
 "$fovea" detect "$root/examples/park.png" --threshold 1 --quiet --out "$photo" >/dev/null
 
-# start FLAG… starts a server, and ends the one before.
-start() {
-  stop
-  rm -f "$work/out"
-  GOMEMLIMIT=${limit}MiB "$fovea" serve --addr 127.0.0.1:0 --json "$@" >"$work/out" 2>"$work/log" &
-  server=$!
-  until grep -qs 'listens at' "$work/out"; do sleep 0.05; done
-  url=$(sed -n '1s/.* at //p' "$work/out")
-  host=${url#http://}
-  until get /readyz | grep -q ' 200 '; do kill -0 "$server" || exit 1; sleep 0.05; done
+# fresh FLAG… starts a server that has been asked before.
+fresh() {
+  start "$@"
   ask warm 1 3
 }
-stop() {
-  [ -z "$server" ] || { kill "$server" && wait "$server" || true; }
-  server=
-}
-get() { exec 3<>"/dev/tcp/${host%:*}/${host##*:}" && printf 'GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$1" >&3 && cat <&3; }
-metric() { get /metrics | awk -v n="$1" '$1 == n { print $2 }'; }
-rss() { awk '/^VmHWM/ { printf "%.0f", $2 / 1024 }' "/proc/$server/status"; }
+peak() { printf %.0f "$(memory VmHWM)"; }
 
 # used is what the server has used so far: seconds of user and system time, pages that were not there, seconds that its threads waited
 # for a processor, and seconds that the machine's processors did nothing.
@@ -70,7 +53,6 @@ ask() {
   local TIMEFORMAT='%R %U %S'
   { time wrk -t "$2" -c "$2" -d "$3" --timeout 30 -s "$here/wrk.lua" "$url/v1/detect" -- "$photo" "$work/$1" ${4:+"$4" "$2"} >"$work/$1.wrk"; } 2>"$work/$1.time"
   used >>"$work/$1.used"
-  cat "$work/$1".[0-9]* >"$work/$1"
 }
 # shares NAME: what the generator and the server took of the processors, what was left, and, an answer, the server's milliseconds, new
 # pages, and milliseconds of waiting for a processor.
@@ -85,12 +67,7 @@ shares() {
 # quantile NAME STATUS Q, in milliseconds
 quantile() { awk -v s="$2" '$1 == s { print $2 }' "$work/$1" | sort -n | awk -v q="$3" '{ a[NR] = $1 } END { i = int(q * NR + .9999); if (i < 1) i = 1; if (NR) printf "%.1f", a[i] / 1000; else printf "–" }'; }
 count() { awk -v s="$2" '$1 == s' "$work/$1" | wc -l; }
-row() { printf '| %s | %s | %s | %s | %s | %s | %s | %s MB |\n' "$1" "$(count "$2" 200)" "$(quantile "$2" 200 .5)" "$(quantile "$2" 200 .99)" "$(count "$2" 429)" "$(quantile "$2" 429 .99)" "$(quantile "$2" 429 1)" "$(rss)"; }
-
-failed=0
-promise() { # WHAT VALUE OP BOUND
-  if [[ $2 =~ ^-?[0-9.e+-]+$ ]] && awk "BEGIN { exit !($2 $3 $4) }"; then echo "holds:  $1: $2 $3 $4"; else echo "MISSED: $1: $2, want $3 $4"; failed=1; fi
-}
+row() { printf '| %s | %s | %s | %s | %s | %s | %s | %s MB |\n' "$1" "$(count "$2" 200)" "$(quantile "$2" 200 .5)" "$(quantile "$2" 200 .99)" "$(count "$2" 429)" "$(quantile "$2" 429 .99)" "$(quantile "$2" 429 1)" "$(peak)"; }
 
 # spent is the milliseconds that decoding, the model and the answers have taken so far; asked, the requests.
 spent() { for s in decode encode answer; do metric "fovea_stage_seconds_sum{stage=\"$s\"}"; done | awk '{ s += $1 } END { print 1000 * s }'; }
@@ -98,7 +75,7 @@ asked() { metric 'fovea_request_seconds_count{surface="native"}'; }
 
 echo "| load | answers | p50 ms | p99 ms | refused | p99 ms | longest ms | memory |"
 echo "|---|---|---|---|---|---|---|---|"
-start
+fresh
 spent0=$(spent) asked0=$(asked)
 ask alone 1 "$seconds"
 client=$(awk '$1 == 200 { s += $2; n++ } END { print s / n / 1000 }' "$work/alone")
@@ -108,20 +85,20 @@ ask many 16 "$seconds"
 row "16 clients that come back when told" many
 ask eager 16 "$seconds" "at once"
 row "16 clients that come back at once" eager
-start --max-wait 10s
+fresh --max-wait 10s
 ask patient 16 "$seconds"
 row "16 clients, --max-wait 10s" patient
 
 best=$({ forward && echo "$best"; } | sort -n | tail -1) # of two, as the machine is never quite the same
 
 rate=$(awk "BEGIN { printf \"%.1f\", $(count many 200) / $seconds }")
-start
+fresh
 ask once 32 "$((seconds * 3 / 2))" "$rate"
 row "1 × capacity, $rate a second" once
-start
+fresh
 ask ten 64 "$((seconds * 3 / 2))" "$(awk "BEGIN { print 10 * $rate }")"
 row "10 × capacity" ten
-memory=$(rss)
+memory=$(peak)
 sleep 1
 
 # SIGTERM in the middle of a flood.
