@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -78,29 +77,13 @@ func (d *drawer) name(it *item) string {
 	return name + drawnEnding
 }
 
-// sureClass is the least probability of a name of the whole picture that is told without a "perhaps", and drawn.
-const sureClass = .3
-
-// leastClass is the least probability of a name that is told with a "perhaps".
-const leastClass = .1
-
-// sureWord is the least probability of a description's words, on average, that people are told unasked: one that makes its way from
-// likely word to likely word is seldom true as a whole when they are less.
-const sureWord = .5
-
-// guessed says that a description is no more than a guess. A model that does not score its words is believed.
-func guessed(c *fovea.Caption) bool {
-	words := len(strings.Fields(c.Text)) + 1 // and the end
-	return c.Score > 0 && math.Pow(c.Score, 1/float64(words)) < sureWord
-}
-
 // render draws an answer over its picture. Labels have the colours that the text shows.
 func render(it *item) *imageproc.RGB {
 	p := it.res.Annotation()
-	if c := it.res.Classes; len(c) > 0 && c[0].Score < sureClass {
+	if it.res.ClassDoubt() != fovea.Sure {
 		p.Class = ""
 	}
-	if c := it.res.Caption; c != nil && it.res.Classes != nil && guessed(c) { // among other answers; by itself it was asked for
+	if it.res.Classes != nil && it.res.CaptionDoubt() != fovea.Sure { // among other answers; by itself it was asked for
 		p.Captions = nil
 	}
 	o := imageproc.DrawOptions{Labels: it.palette}

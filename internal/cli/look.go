@@ -94,18 +94,18 @@ func drawnName(name string) string {
 func (a *app) printLook(it *item) {
 	r, s := it.res, a.outStyle
 	a.title(it)
-	if r.Caption != nil && !guessed(r.Caption) {
+	if r.CaptionDoubt() == fovea.Sure {
 		a.paragraph("caption", printable(r.Caption.Text))
 	}
 	a.printAnswers(r)
-	if best := r.Classes[:min(3, len(r.Classes))]; len(best) > 0 && best[0].Score >= leastClass {
+	if doubt := r.ClassDoubt(); doubt != fovea.Guess {
 		var names []string
-		for _, c := range best {
+		for _, c := range r.Classes[:min(3, len(r.Classes))] {
 			if c.Score >= .01 {
 				names = append(names, printable(c.Label)+s.paint(dim, percent(c.Score)))
 			}
 		}
-		if best[0].Score < sureClass {
+		if doubt == fovea.Perhaps {
 			names[0] = "perhaps " + names[0]
 		}
 		a.row("class", strings.Join(names, "   "))

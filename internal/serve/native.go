@@ -1,10 +1,12 @@
 package serve
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -152,7 +154,7 @@ func (c *call) native(set task.Set, body []byte) error {
 			lines = append(lines, failedLine{ask.pictures[i].name, nativeError(faultOf(failed))})
 			continue
 		}
-		lines = append(lines, r)
+		lines = append(lines, told{r})
 	}
 	return c.nativeLines(lines, failed)
 }
@@ -182,6 +184,29 @@ type textLine struct {
 	Task   string    `json:"task"`
 	MS     float64   `json:"ms"`
 	Vector []float32 `json:"vector"`
+}
+
+// told is a result that says, beside what the command line prints, how it should be told to people.
+type told struct{ *fovea.Result }
+
+// MarshalJSON adds the doubts.
+func (r told) MarshalJSON() ([]byte, error) {
+	b, err := r.Result.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	doubts := map[string]fovea.Doubt{}
+	if d := r.ClassDoubt(); len(r.Classes) > 0 && d != fovea.Sure {
+		doubts["classes"] = d
+	}
+	if d := r.CaptionDoubt(); r.Caption != nil && d != fovea.Sure {
+		doubts["caption"] = d
+	}
+	if len(doubts) == 0 {
+		return b, nil
+	}
+	d, err := json.Marshal(doubts)
+	return slices.Concat(bytes.TrimSuffix(b, []byte("}")), []byte(`,"doubt":`), d, []byte("}")), err
 }
 
 // nativeTexts embeds texts.
@@ -257,7 +282,7 @@ func (c *call) nativeStream(ask *question) error {
 			return err
 		}
 	}
-	return c.event("result", res)
+	return c.event("result", told{res})
 }
 
 // nativeQuestion is what a request asks.

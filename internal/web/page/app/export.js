@@ -14,6 +14,8 @@ export function resultOf({ results }, threshold) {
   out.people = keep(results.pose?.people);
   out.caption = results.caption?.caption;
   out.score = results.caption?.score;
+  const doubt = { ...results.classify?.doubt, ...results.caption?.doubt };
+  if (Object.keys(doubt).length) out.doubt = doubt;
   return out;
 }
 

@@ -7,7 +7,7 @@ import { ask, explain, fieldsOf, tasks, wanted } from "./look.js";
 import { intake, pictureFrom, pictureOf } from "./picture.js";
 import { Live } from "./live.js";
 import { Viewer } from "./viewer.js";
-import { markRow, showResults } from "./results.js";
+import { keptBack, markRow, showResults } from "./results.js";
 import { Chat } from "./chat.js";
 import { coco, copy, png, pretty, resultOf, save } from "./export.js";
 import { snippets } from "./snippet.js";
@@ -76,7 +76,7 @@ async function update() {
 
 function spoken(l) {
   const list = above(l.items, state.threshold), parts = [];
-  if (l.results.caption) parts.push(l.results.caption.caption);
+  if (l.results.caption && !keptBack(l.results)) parts.push(l.results.caption.caption);
   if (l.results.detect || l.results.segment || l.results.pose) parts.push("Found " + (inWords(list) || "nothing"));
   return parts.join(". ") || "Done";
 }

@@ -10,15 +10,17 @@ export function showResults(lane, threshold, on) {
   const why = card.tasks.includes("explain") ? on.why : null;
   const list = above(items, threshold);
   if (results.caption) {
-    parts.push(el("div", { className: "says" }, results.caption.caption + " ", why && whyButton("the description", () => why({ task: "caption" }, "the description"))));
+    const guess = results.caption.doubt?.caption;
+    const says = el("div", { className: guess ? "says guess" : "says" }, guess ? maybe("a guess") : null, results.caption.caption + " ", why && whyButton("the description", () => why({ task: "caption" }, "the description")));
+    parts.push(keptBack(results) ? folded("caption", "No description is likely.", "See the guess", says) : says);
   }
   if (results.segment || results.detect || results.pose) {
     parts.push(group(results.segment || results.detect ? "Objects" : "People", list.length ? objectTable(list, on, why) : el("p", { className: "hint" }, items.length ? "Nothing reaches the threshold." : "Nothing was found.")));
     if (items.length > list.length && list.length) parts.push(el("p", { className: "more" }, items.length - list.length + " more below the threshold"));
   }
   if (results.classify) {
-    const { classes } = results.classify;
-    parts.push(group("The whole picture", classTable(classes.filter((c, i) => i === 0 || c.score >= worth), why)));
+    const { classes, doubt } = results.classify, names = classTable(classes.filter((c, i) => i === 0 || c.score >= worth), why, doubt?.classes);
+    parts.push(group("The whole picture", doubt?.classes === "guess" ? folded("classes", "No name is likely.", "See the guesses", names) : names));
   }
   if (pending > 0 && !parts.length) parts.push(el("div", { className: "skeleton" }, el("i"), el("i"), el("i")));
   if (!parts.length) parts.push(el("p", { className: "hint" }, lane.asked ? "Choose a task above." : "What the model finds will be listed here."));
@@ -37,6 +39,19 @@ export function summary({ pending, results }, list) {
   const ms = all.reduce((s, r) => s + r.ms, 0);
   return (list.length ? inWords(list) + " · " : "") + duration(ms);
 }
+
+/** Whether the description is but a guess beside other answers; by itself it was asked for. */
+export const keptBack = (results) => Boolean(results.caption?.doubt) && Object.keys(results).length > 1;
+
+/** What a thing is told with that may well be otherwise. */
+const maybe = (text) => el("span", { className: "maybe" }, text);
+
+/** Something that is there for those who want it; it stays open when the list is made anew. */
+function folded(key, says, more, content) {
+  const details = el("details", { className: "folded", open: unfolded.has(key), ontoggle: () => { unfolded[details.open ? "add" : "delete"](key); } }, el("summary", {}, says + " ", el("span", { className: "more-link" }, more)), content);
+  return details;
+}
+const unfolded = new Set();
 
 const group = (title, ...children) => el("div", { className: "group" }, el("h3", {}, title), ...children);
 
@@ -70,8 +85,8 @@ function objectTable(list, on, why) {
   return table("Objects, best first", ["Object", "Score", why && "Why"], rows);
 }
 
-function classTable(classes, why) {
-  const rows = classes.map((c) => el("tr", {}, el("td", {}, el("span", { className: "name" }, el("span", { className: "text" }, c.label))), el("td", {}, score(c.score)),
+function classTable(classes, why, doubt) {
+  const rows = classes.map((c, i) => el("tr", {}, el("td", {}, el("span", { className: "name" }, el("span", { className: "text" }, c.label), doubt === "perhaps" && i === 0 ? maybe(doubt) : null)), el("td", {}, score(c.score)),
     why ? el("td", {}, whyButton(c.label, () => why({ task: "classify" }, "“" + c.label + "” " + percent(c.score)))) : null));
   return table("Names of the whole picture, best first", ["Name", "Score", why && "Why"], rows);
 }

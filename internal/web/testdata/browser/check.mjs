@@ -230,6 +230,24 @@ async function tasks(url) {
   await p.context().close();
 }
 
+/** What is but a guess is not told as a fact: it is there for those who unfold it, and for those who asked for nothing else. */
+async function guesses(url) {
+  const p = await open(url);
+  const photo = path.join(path.dirname(picture), "astronaut.jpg");
+  await drop(p, photo, "image/jpeg");
+  await idle(p);
+  await p.waitForFunction(() => document.querySelectorAll("#found .folded").length === 2);
+  const { caption } = JSON.parse(execFileSync(fovea, ["caption", photo, "--json"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }));
+  assert.ok(!(await p.innerText("#found")).includes(caption), "a guess is told as a fact");
+  await axe(p, "with guesses");
+  await p.focus("#found .folded summary >> nth=0");
+  await p.keyboard.press("Enter");
+  assert.ok((await p.innerText("#found")).includes(caption), "a guess can be seen");
+  await only(p, "caption");
+  assert.ok(/a guess/.test(await p.innerText("#found .says")), "a description that was asked for is called a guess");
+  await p.context().close();
+}
+
 async function themes(url) {
   for (const width of [390, 1024, 1600]) {
     for (const colorScheme of ["light", "dark"]) {
@@ -360,6 +378,8 @@ try {
   const s = await serve("--model", "nano", "--model", second);
   await tasks(s.url);
   console.log("tasks: ok");
+  await guesses(s.url);
+  console.log("guesses: ok");
   await themes(s.url);
   console.log("themes and widths: ok");
   await inputs(s.url);
