@@ -105,11 +105,7 @@ func (b *Bart) Encode(p *Pass, x *Value, lens []int) *Value {
 // Decode gives the hidden states of texts of 1 … MaxLen ids, text after text, each of which sees lens[i] rows of what the
 // encoder has read, y. It lays out the pass. Logits reads them out.
 func (b *Bart) Decode(t *autograd.Tape, p *Pass, ids [][]int32, y *Value, lens []int) *Value {
-	own := make([]int, len(ids))
-	for i, text := range ids {
-		own[i] = len(text)
-	}
-	return b.Decoder.forward(p, b.Embed(t, slices.Concat(ids...)), own, y, lens, true)
+	return b.Decoder.forward(p, b.Embed(t, slices.Concat(ids...)), Lengths(ids), y, lens, true)
 }
 
 // Logits are those of the next word, [N, V].

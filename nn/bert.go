@@ -130,11 +130,16 @@ func NewBert(c BertConfig) (*Bert, error) {
 // Forward reads texts, text after text, each of which sees lens[i] rows of y; causal texts see only what precedes. It lays
 // out the pass.
 func (b *Bert) Forward(t *autograd.Tape, p *Pass, ids [][]int32, y *Value, lens []int, causal bool) *Value {
-	own := make([]int, len(ids))
+	return forwardPost(p, b.Blocks, b.Embed.Forward(t, ids), Lengths(ids), y, lens, causal)
+}
+
+// Lengths are those of texts.
+func Lengths(ids [][]int32) []int {
+	out := make([]int, len(ids))
 	for i, text := range ids {
-		own[i] = len(text)
+		out[i] = len(text)
 	}
-	return forwardPost(p, b.Blocks, b.Embed.Forward(t, ids), own, y, lens, causal)
+	return out
 }
 
 // forwardPost runs blocks over texts of own[i] rows of x, each of which sees seen[i] rows of y, if that is not nil. It lays out the

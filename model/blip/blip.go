@@ -5,6 +5,7 @@ package blip
 
 import (
 	"fmt"
+	"slices"
 
 	"fovea/autograd"
 	"fovea/checkpoint"
@@ -146,14 +147,14 @@ func (m *Model) Run(t *autograd.Tape, in model.Inputs) model.Outputs {
 	}
 	if m.Question == nil {
 		out.Mask(t, "text_decoder", in["attention_mask"])
-		out["logits"] = m.decode(t, ids, seen, repeat(seen.Shape.Rows()/b, b), out.Tap("text_decoder"))
+		out["logits"] = m.decode(t, ids, seen, slices.Repeat([]int{seen.Shape.Rows() / b}, b), out.Tap("text_decoder"))
 		return out
 	}
 	out.Mask(t, "text_encoder", in["attention_mask"])
-	q := m.Question.Forward(t, &nn.Pass{Tap: out.Tap("text_encoder")}, ids, seen, repeat(seen.Shape.Rows()/b, b), false)
+	q := m.Question.Forward(t, &nn.Pass{Tap: out.Tap("text_encoder")}, ids, seen, slices.Repeat([]int{seen.Shape.Rows() / b}, b), false)
 	if d := in["decoder_input_ids"]; d != nil {
 		known := model.Inputs{"input_ids": d}.Texts()
-		out["decoder_logits"] = m.decode(t, known, q, lengths(ids), out.Tap("text_decoder"))
+		out["decoder_logits"] = m.decode(t, known, q, nn.Lengths(ids), out.Tap("text_decoder"))
 	}
 	return out
 }
@@ -167,20 +168,4 @@ func (m *Model) decode(t *autograd.Tape, known [][]int32, q *autograd.Value, len
 func (m *Model) logits(h *autograd.Value) *autograd.Value {
 	h = m.ReadNorm.Forward(ops.GELUExact(m.Read.Forward(h)))
 	return ops.Linear(h, h.Tape().Use(m.Answer.Embed.Words), h.Tape().Use(m.Bias))
-}
-
-func repeat(n, times int) []int {
-	out := make([]int, times)
-	for i := range out {
-		out[i] = n
-	}
-	return out
-}
-
-func lengths(ids [][]int32) []int {
-	out := make([]int, len(ids))
-	for i, text := range ids {
-		out[i] = len(text)
-	}
-	return out
 }

@@ -199,9 +199,8 @@ func (m *Model) Run(t *autograd.Tape, in model.Inputs) model.Outputs {
 // encode reads prompts, in which the pieces of pictures stand for the rows of seen, in order. It returns the lengths, too.
 func (m *Model) encode(t *autograd.Tape, p *nn.Pass, ids [][]int32, seen *autograd.Value) (*autograd.Value, []int) {
 	var refs []ops.Ref
-	lens, next := make([]int, len(ids)), int32(0)
-	for i, text := range ids {
-		lens[i] = len(text)
+	lens, next := nn.Lengths(ids), int32(0)
+	for _, text := range ids {
 		for _, id := range text {
 			if id == m.Config.Image {
 				refs = append(refs, ops.Ref{Table: 1, Row: next})

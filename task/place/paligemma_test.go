@@ -50,3 +50,25 @@ func TestPaliGemma(t *testing.T) {
 		}
 	}
 }
+
+// FuzzPaliGemma: whatever a model writes, places are within the picture and scores are probabilities.
+func FuzzPaliGemma(f *testing.F) {
+	words, err := tokenizer.Load(filepath.Join("..", "..", "testdata", "fixtures", "parity", "paligemma"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add("<loc0100><loc0200><loc0700><loc0900> cat ; <loc0001><loc0002><loc0003><loc0004> car<eos>", .25)
+	f.Add("<loc0100><seg001>;a<loc0200>", -1.)
+	f.Fuzz(func(t *testing.T, text string, chance float64) {
+		ids := words.Encode(text)
+		chances := make([]float64, len(ids))
+		for i := range chances {
+			chances[i] = min(max(chance, 0), 1)
+		}
+		for _, r := range PaliGemma(words, ids, chances, 640, 480) {
+			if b := r.Box; r.Label == "" || b.Empty() || b.X0 < 0 || b.Y0 < 0 || b.X1 > 640 || b.Y1 > 480 || r.Score < 0 || r.Score > 1 {
+				t.Fatalf("%q: %+v", text, r)
+			}
+		}
+	})
+}

@@ -53,3 +53,17 @@ func TestQwenPoints(t *testing.T) {
 		}
 	}
 }
+
+// FuzzQwen: whatever a model writes, places are within the picture.
+func FuzzQwen(f *testing.F) {
+	f.Add(`[{"bbox_2d":[10,20,30,40],"label":"cat"},{"point_2d":[1,2],"label":"a"}]`, 1000, 1000)
+	f.Add(`{"bbox_2d":[1e308,-1e308,1e308,0],"label":"cat"}{`, 7, 3)
+	f.Fuzz(func(t *testing.T, text string, w, h int) {
+		w, h = 1+int(uint16(w)), 1+int(uint16(h))
+		for _, r := range append(Qwen(text, .5, 2, 3, w, h), QwenPoints(text, .5, 2, 3, w, h)...) {
+			if b := r.Box; r.Label == "" || !b.Finite() || b.X0 < 0 || b.Y0 < 0 || b.X1 > float64(w) || b.Y1 > float64(h) {
+				t.Fatalf("%+v leaves a picture of %d × %d pixels", r, w, h)
+			}
+		}
+	})
+}
