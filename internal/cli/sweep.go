@@ -139,6 +139,14 @@ type swept struct {
 	first          []train.Compared // the run of the first seed of each
 }
 
+// title names the recipe and the metric. Metrics begin with the name of the set that they were measured on, which is often the recipe's.
+func (s *swept) title() string {
+	if strings.HasPrefix(s.metric, s.recipe+" ") {
+		return s.metric
+	}
+	return s.recipe + ": " + s.metric
+}
+
 // seedRange is the range over the seeds, in percent.
 func seedRange(b *train.Bar) string {
 	if len(b.Values) < 2 {
@@ -176,7 +184,7 @@ func fileName(title string) string {
 func (a *app) compareSweep(out string, runs []sweptRun) error {
 	var md strings.Builder
 	for _, s := range tables(runs) {
-		title := s.recipe + ": " + s.metric
+		title := s.title()
 		fmt.Fprintf(&md, "| %s | %% | to the first | seeds |\n|---|---|---|---|\n", title)
 		if !a.json {
 			fmt.Fprintf(a.out, "%s\n", a.outStyle.paint(bold, printable(title)))

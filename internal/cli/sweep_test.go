@@ -62,3 +62,12 @@ func TestSweepCommand(t *testing.T) {
 		t.Errorf("%d lines, want 4", n)
 	}
 }
+
+// TestSweptTitle: a metric's name that begins with the recipe's is not said twice.
+func TestSweptTitle(t *testing.T) {
+	for metric, want := range map[string]string{"lspet pose PCK": "lspet pose PCK", "lspets pose PCK": "lspet: lspets pose PCK", "answers exact": "lspet: answers exact"} {
+		if s := (swept{recipe: "lspet", metric: metric}); s.title() != want {
+			t.Errorf("%q, want %q", s.title(), want)
+		}
+	}
+}
