@@ -32,6 +32,17 @@ export class Chat {
     $("question").focus();
   }
 
+  /** Says that what follows is about another picture, so that no answer seems to be about this one. */
+  turnTo(picture) {
+    if (this.about === undefined || this.about === picture.id) return;
+    this.stopper?.abort();
+    const last = $("log").lastElementChild, text = "About " + picture.name;
+    if (last.className === "sep") last.textContent = text;
+    else this.add(el("p", { className: "sep" }, text));
+    this.about = picture.id;
+    this.turns.clear();
+  }
+
   add(...nodes) {
     const log = $("log");
     log.append(...nodes);
@@ -47,11 +58,8 @@ export class Chat {
       this.add(el("div", { className: "turn bot" }, "Open a picture first, then ask about it."));
       return;
     }
-    if (this.about !== picture.id) {
-      if (this.about !== undefined) this.add(el("p", { className: "sep" }, "About " + picture.name));
-      this.about = picture.id;
-      this.turns.clear();
-    }
+    this.turnTo(picture); // of a video, whose frames do not say so
+    this.about = picture.id;
     $("question").value = "";
     $("chat-clear").hidden = false;
     $("suggest").hidden = true;

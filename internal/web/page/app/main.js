@@ -22,6 +22,7 @@ const state = {
   threshold: .3,
   show: { boxes: true, masks: true, joints: true, labels: true },
   live: null,
+  chat: null,
   code: "json",
 };
 
@@ -207,6 +208,7 @@ function show(picture) {
   for (const key of ["look", "format", "video", "heat"]) notice.clear(key);
   for (const l of state.lanes) l.reset();
   state.picture = picture;
+  state.chat.turnTo(picture);
   layout();
   showHeat();
   update();
@@ -506,7 +508,7 @@ async function start() {
     }
   };
   await cards();
-  new Chat(() => ({ picture: state.picture, lanes: state.lanes }), why);
+  state.chat = new Chat(() => ({ picture: state.picture, lanes: state.lanes }), why);
   if (state.picture) update();
 }
 

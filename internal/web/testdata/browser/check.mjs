@@ -289,6 +289,15 @@ async function inputs(url) {
   await p.waitForFunction((name) => document.querySelector("#about-name").textContent === name, name);
   await idle(p);
   assert.deepEqual(await rows(p), found, "a chosen file is found what a pasted one was");
+  await p.fill("#question", "How many people are there?");
+  await p.keyboard.press("Enter");
+  await p.waitForSelector(".turn.bot:not(.busy)");
+  for (let i = 0; i < 2; i++) {
+    await p.setInputFiles("#file", { ...file, name: i + name });
+    await p.waitForFunction((text) => document.querySelector("#log").lastElementChild.textContent === text, "About " + i + name);
+  }
+  assert.equal(await p.locator(".sep").count(), 1, "what was said stays with its picture");
+  await idle(p);
 
   const video = Buffer.from(await p.evaluate(async () => {
     const bitmap = await createImageBitmap(await (await fetch("/park.png")).blob());
