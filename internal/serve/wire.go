@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"reflect"
 )
 
 // decode reads a JSON object. Unknown fields are ignored; wrong types name their field.
@@ -15,7 +16,7 @@ func decode(body []byte, v any) error {
 	var typ *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &typ) && typ.Field != "":
-		f := bad("", "the field %q holds a %s, want %s", typ.Field, typ.Value, typ.Type)
+		f := bad("", "the field %q holds a %s, want %s", typ.Field, typ.Value, kindOf(typ.Type))
 		f.param = typ.Field
 		return f
 	case errors.Is(err, io.EOF):
@@ -31,6 +32,23 @@ func decode(body []byte, v any) error {
 		return faulty(http.StatusBadRequest, "request.json", "the body goes on after the JSON object")
 	}
 	return nil
+}
+
+// kindOf is what a field holds, as clients know it.
+func kindOf(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a text"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Float32, reflect.Float64:
+		return "a number, and none that is too large"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	}
+	return "a whole number, and none that is too large"
 }
 
 // encode is JSON without escapes for HTML, which would blow up run lengths, and without a line's end.
