@@ -135,7 +135,9 @@ func (g *gen) ahead(at mem) {
 	near.Disp += soon
 	far.Disp += later
 	g.PREFETCHT0(near)
-	g.PREFETCHT1(far)
+	if g.lanes == 16 { // with half as many bytes to a step, asking twice costs more than it brings
+		g.PREFETCHT1(far)
+	}
 }
 
 // gemvRows sets y[j·ldy+i] = Σ w[i·ldw+l]·x[j·ldx+l] for l < k, m rows j and n rows i. k is a multiple of the elements of a
