@@ -68,10 +68,12 @@ func (w *Work) multiply(fn string, c, a Mat, n int, ep Epilogue) {
 		panic(fmt.Sprintf("kernel: %s: bias of %d elements for %d columns", fn, len(ep.Bias), n))
 	case r.Data != nil && (r.Rows != c.Rows || r.Cols != c.Cols):
 		panic(fmt.Sprintf("kernel: %s: Residual %d×%d for c %d×%d", fn, r.Rows, r.Cols, c.Rows, c.Cols))
-	case c.Rows == 0 || n == 0:
-		return
 	}
 	p, inner := &w.job, a.Cols
+	if c.Rows == 0 || n == 0 {
+		p.forget()
+		return
+	}
 	if p.packed != nil && !p.packed.Fits() {
 		panic("kernel: GemmPacked: b was packed for another implementation")
 	}
@@ -113,7 +115,11 @@ func (w *Work) multiply(fn string, c, a Mat, n int, ep Epilogue) {
 	} else {
 		w.pool.Run(p.parts, w.part)
 	}
-	// Keep nothing of the caller's alive.
+	p.forget()
+}
+
+// forget keeps nothing of the caller's alive, nor for the next product.
+func (p *product) forget() {
 	p.c, p.a, p.b, p.packed, p.weights, p.ep = Mat{}, Mat{}, Mat{}, nil, weights{}, Epilogue{}
 	p.scale, p.shift = nil, nil
 }
