@@ -23,10 +23,6 @@ func (w *weights) panels(p *product, buf *packBuf, pc, k, jc, je int) rhsPanels 
 	return rhsPanels{data: data, panel: size, row: p.shape.nr}
 }
 
-// weightRun is how many elements of a row are widened before the next row's: so many that memory is read in long pieces. With packRun a
-// prompt of 16 tokens through 3.8 billion weights in bfloat16 waited for memory twice as long on a Zen 3.
-const weightRun = 768
-
 // panel lays out columns [c0, c1), at most a panel of them, and elements [pc, pc+n) of a shape's group of rows of k numbers.
 func (w *weights) panel(dst []float32, s *tileShape, k, pc, n, c0, c1 int, scratch *[]float32) {
 	switch {
@@ -37,17 +33,17 @@ func (w *weights) panel(dst []float32, s *tileShape, k, pc, n, c0, c1 int, scrat
 		packCols(dst, pairsOf(w.half)[c0*k/2+pc:], n, k/2, c1-c0, s.nr)
 		return
 	}
-	rows := grow(scratch, weightRun*s.nr)
-	for r := 0; r < n; r += weightRun {
-		units := min(weightRun, n-r)
+	rows := grow(scratch, packRun*s.nr)
+	for r := 0; r < n; r += packRun {
+		units := min(packRun, n-r)
 		from := (pc + r) * s.group
 		to := min(from+units*s.group, k)
 		for c := c0; c < c1; c++ {
-			row := rows[(c-c0)*weightRun : (c-c0)*weightRun+units]
+			row := rows[(c-c0)*packRun : (c-c0)*packRun+units]
 			row[units-1] = 0 // the last group may lack some
 			w.fill(row, s, c*k+from, c*k+to)
 		}
-		packCols(dst[r*s.nr:(r+units)*s.nr], rows, units, weightRun, c1-c0, s.nr)
+		packCols(dst[r*s.nr:(r+units)*s.nr], rows, units, packRun, c1-c0, s.nr)
 	}
 }
 
