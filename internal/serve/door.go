@@ -87,7 +87,7 @@ func (d *door) judge(k *knocker, now time.Time, held time.Duration) (in verdict,
 	switch burst := d.burst(); {
 	case d.letsIn(now, wait, held):
 		return comesIn, 0
-	case held >= holdMost || k.away:
+	case held >= holdMost || k.away.Load():
 		d.clear(now)
 		return goesAway, 0
 	case d.maxWait == 0 && wait > burst && !d.isLong(now):

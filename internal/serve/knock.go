@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -26,8 +27,8 @@ func visitOf(ctx context.Context) *visit {
 // knocker is a request at a door.
 type knocker struct {
 	came time.Time
-	ring func() // tells it to knock again, with the door locked
-	away bool   // it is turned away when it does
+	ring func()      // tells it to knock again, with the door locked
+	away atomic.Bool // it is turned away when it does; set by any of the doors that it stands before, each with a lock of its own
 }
 
 // bell is what rings for a knocker.
@@ -171,7 +172,7 @@ func (d *door) ring() {
 func (d *door) clear(now time.Time) {
 	n := 0
 	for n < len(d.knocking) && now.Sub(d.knocking[n].came) >= holdSoon {
-		d.knocking[n].away = true
+		d.knocking[n].away.Store(true)
 		d.knocking[n].ring()
 		n++
 	}

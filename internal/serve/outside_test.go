@@ -40,6 +40,35 @@ func TestRefusedUnread(t *testing.T) {
 	}
 }
 
+// Many stand before the doors of two models at the same time, each of which turns them away by itself: all are refused, in time.
+func TestOutsideOfTwo(t *testing.T) {
+	doors := make([]*door, 2)
+	for i := range doors {
+		d := newDoor(1, 1, 0)
+		d.cost, d.pending, d.strained = time.Second, 2, time.Now().Add(time.Hour)
+		doors[i] = d
+	}
+	refused := make(chan error)
+	const clients = 40
+	for i := range clients {
+		go func() {
+			time.Sleep(time.Duration(i) * time.Millisecond)
+			refused <- outside(withVisit(t.Context()), doors)
+		}()
+	}
+	for range clients {
+		var f *fault
+		if err := <-refused; !errors.As(err, &f) || f.status != http.StatusTooManyRequests {
+			t.Errorf("%v, want a refusal", err)
+		}
+	}
+	for _, d := range doors {
+		if len(d.knocking) > 0 {
+			t.Errorf("%d are still at a door", len(d.knocking))
+		}
+	}
+}
+
 // Of several models it is enough that one would let a request in, and a request is held at doors only once.
 func TestOutside(t *testing.T) {
 	now := time.Unix(0, 0)
