@@ -19,3 +19,10 @@ func AVX512BF16() bool { return AVX512() && cpu.X86.HasAVX512BF16 }
 
 // AVX512VNNI reports whether, beyond AVX512, products of bytes may be used (Cascade Lake, Zen 4 and later).
 func AVX512VNNI() bool { return AVX512() && cpu.X86.HasAVX512VNNI }
+
+// AMX reports whether, beyond AVX512BF16 and AVX512VNNI, tiles of bfloat16 and of bytes may be multiplied (Sapphire Rapids and later).
+// The operating system has to agree first, as a thread that uses tiles has 8 KiB more to be kept when it is interrupted: Linux is asked
+// once, for the whole program.
+func AMX() bool { return amx }
+
+var amx = AVX512BF16() && AVX512VNNI() && cpu.X86.HasAMXTile && cpu.X86.HasAMXBF16 && cpu.X86.HasAMXInt8 && permitTiles()

@@ -13,3 +13,6 @@ func AVX512BF16() bool { return false }
 
 // AVX512VNNI reports false: this build has no assembly.
 func AVX512VNNI() bool { return false }
+
+// AMX reports false: this build has no assembly.
+func AMX() bool { return false }

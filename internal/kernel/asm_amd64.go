@@ -41,7 +41,12 @@ func gemmShape() tileShape {
 }
 
 // bf16Shape is the shape for operands in pairs of bfloat16, when there are instructions for them.
-func bf16Shape() (s tileShape, ok bool) { return pairsShape, useAVX512 && hasBF16 }
+func bf16Shape() (s tileShape, ok bool) {
+	if useAVX512 && hasBF16 && hasAMX {
+		return amxPairs, true
+	}
+	return pairsShape, useAVX512 && hasBF16
+}
 
 // fewLanes is the number of elements that the kernels of few rows take at a time.
 func fewLanes() int {
@@ -57,15 +62,20 @@ func fewLanes() int {
 // int8Shape is the shape for operands of bytes, when there are instructions for them: in quads, or, with AVX2, in pairs of integers of 16
 // bits. AVX2's own product of bytes would add up two of them in 16 bits, which is too few.
 func int8Shape() (s tileShape, ok bool) {
-	if useAVX512 {
+	switch {
+	case useAVX512 && hasVNNI && hasAMX:
+		return amxQuads, true
+	case useAVX512:
 		return quadsShape, hasVNNI
 	}
 	return wordsShape, useAVX2
 }
 
 // gemmTiles runs the micro-kernel of a shape for tiles of h rows.
-func gemmTiles(s *tileShape, h int, g *gemmArgs) {
+func gemmTiles(s *tileShape, h int, g *gemmArgs, x *amxArgs) {
 	switch {
+	case s.amx:
+		gemmTilesAMX(s, h, g, x)
 	case s.words:
 		gemmTilesInt16(h, g)
 	case s.group == 2:

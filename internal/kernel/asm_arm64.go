@@ -23,7 +23,7 @@ func gemmShape() tileShape {
 	return genericShape
 }
 
-func gemmTiles(_ *tileShape, h int, g *gemmArgs) {
+func gemmTiles(_ *tileShape, h int, g *gemmArgs, _ *amxArgs) {
 	if useNEON {
 		gemmTilesNEON(h, g)
 		return

@@ -19,7 +19,12 @@ func bf16(m Mat) Mat {
 func eachBF16(t *testing.T, f func(t *testing.T)) {
 	eachImpl(t, func(t *testing.T) {
 		if _, ok := bf16Shape(); ok {
+			restore, ok := withoutTiles()
 			t.Run("pairs", f)
+			restore()
+			if ok {
+				t.Run("tiles", f)
+			}
 			defer withoutPairs()()
 		}
 		f(t)

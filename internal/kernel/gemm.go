@@ -149,8 +149,12 @@ type tileShape struct {
 	strip  int  // a packed strip of a is [k][strip], mr ≤ strip
 	group  int  // factors, neighbours along k, that an element of 32 bits holds: one float32, two of 16 bits or four bytes
 	words  bool // of 16 bits are integers, else bfloat16
-	kc     int  // elements of k in a block when a is packed in strips, 0 for kcMax
+	amx    bool // tiles are registers of AMX
+	kc     int  // elements of k in a block when a is packed in strips, or for AMX, 0 for kcMax
 }
+
+// amxUnits is the number of elements along k that an instruction of AMX takes: a tile register's row of 64 bytes.
+const amxUnits = 16
 
 // pairs reports that factors are bfloat16.
 func (s *tileShape) pairs() bool { return s.group == 2 && !s.words }

@@ -21,10 +21,13 @@ type gemmArgs struct {
 // blocks computes rows [r0, r1) and columns [c0, c1) of the product.
 func (p *product) blocks(buf *packBuf, r0, r1, c0, c1 int) {
 	kc := kcMax
-	if p.strips() && p.shape.kc > 0 {
+	if p.shape.kc > 0 && (p.shape.amx || p.strips()) {
 		kc = p.shape.kc
 	}
 	kc = ceilDiv(p.units, ceilDiv(p.units, kc))
+	if p.shape.amx {
+		kc = ceilDiv(kc, amxUnits) * amxUnits
+	}
 	if p.weights.int4 != nil {
 		kc = ceilDiv(kc, int4Units) * int4Units
 	}
@@ -117,7 +120,7 @@ func (p *product) block(buf *packBuf, b rhsPanels, i0, i1, pc, k, jc, je int) {
 	if pc > 0 || p.ep.Beta != 0 {
 		g.beta = 1
 	}
-	withBias := p.ep.Bias != nil && pc+k == p.units && p.scale == nil
+	withBias := p.ep.Bias != nil && pc == 0 && p.scale == nil
 	g.bias = nil
 	for j, col := 0, jc; col < je; j, col = j+1, col+nr {
 		g.cols = min(nr, je-col)
@@ -137,7 +140,7 @@ func (p *product) block(buf *packBuf, b rhsPanels, i0, i1, pc, k, jc, je int) {
 		if tall > 0 {
 			g.a, g.c, g.tiles = a.data, c, tall
 			g.ts = a.tile(h + 1)
-			gemmTiles(&p.shape, h+1, g)
+			gemmTiles(&p.shape, h+1, g, &buf.amx)
 			if g.pfs > 0 {
 				g.pf = g.pf[min(tall*k*g.pfs, len(g.pf)):]
 			}
@@ -145,7 +148,7 @@ func (p *product) block(buf *packBuf, b rhsPanels, i0, i1, pc, k, jc, je int) {
 		if tall < tiles {
 			g.a, g.c, g.tiles = a.data[a.skip:], c[tall*(h+1)*p.c.RS:], tiles-tall
 			g.ts = a.tile(h)
-			gemmTiles(&p.shape, h, g)
+			gemmTiles(&p.shape, h, g, &buf.amx)
 		}
 	}
 	g.a, g.b, g.c, g.bias, g.pf = nil, nil, nil, nil, nil

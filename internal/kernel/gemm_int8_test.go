@@ -64,7 +64,12 @@ func (c int8Case) want(n int, ep Epilogue) (y, tol []float64) {
 func eachInt8(t *testing.T, f func(t *testing.T)) {
 	eachImpl(t, func(t *testing.T) {
 		if s, ok := int8Shape(); ok && !s.words {
+			restore, ok := withoutTiles()
 			t.Run("quads", f)
+			restore()
+			if ok {
+				t.Run("tiles", f)
+			}
 			defer withoutQuads()()
 		}
 		f(t)

@@ -4,4 +4,4 @@ package kernel
 
 func gemmShape() tileShape { return genericShape }
 
-func gemmTiles(_ *tileShape, h int, g *gemmArgs) { gemmTilesGeneric(h, g) }
+func gemmTiles(_ *tileShape, h int, g *gemmArgs, _ *amxArgs) { gemmTilesGeneric(h, g) }

@@ -8,6 +8,9 @@ func bf16Shape() (s tileShape, ok bool) { return tileShape{}, false }
 
 func int8Shape() (s tileShape, ok bool) { return tileShape{}, false }
 
+// amxArgs is the memory of AMX's micro-kernels.
+type amxArgs struct{}
+
 func spread(x []float32) (lo, hi, zero float32) { return spreadGeneric(x) }
 
 func encodeRow(_, _ []float32, _, _ float32) { panic("kernel: no groups of bytes without int8Shape") }

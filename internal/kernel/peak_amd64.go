@@ -15,6 +15,14 @@ func MultiplyAdds(rounds, group int) float64 {
 		loop, group = peakInt16, 2
 	case active == "avx512" && group == 1:
 		loop, lanes = peakAVX512, 16
+	case active == "avx512" && group > 1 && hasBF16 && hasVNNI && hasAMX:
+		args := amxArgs{config: &amxConfigs[32], steps: rounds}
+		if group == 2 {
+			amxPeakBF16(&args)
+		} else {
+			amxPeakInt8(&args)
+		}
+		return 4 * 2 * 16 * 16 * amxUnits * float64(rounds*group)
 	case active == "avx512" && group == 2 && hasBF16:
 		loop, lanes = peakBF16, 16
 	case active == "avx512" && group == 4 && hasVNNI:

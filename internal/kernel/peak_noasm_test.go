@@ -4,4 +4,6 @@ package kernel
 
 func withoutPairs() (restore func()) { return func() {} }
 
+func withoutTiles() (restore func(), ok bool) { return func() {}, false }
+
 func withoutQuads() (restore func()) { return func() {} }

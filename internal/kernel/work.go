@@ -33,6 +33,7 @@ type packBuf struct {
 	a, b  []float32
 	pairs []float32 // on the way to a or b
 	args  gemmArgs
+	amx   amxArgs
 }
 
 // NewWork returns the buffers of one goroutine. Large products are spread over pool; nil keeps all on the caller, which
