@@ -32,6 +32,7 @@ type amxArgs struct {
 	initLD    int // init: from row to row, 0 for a row that all rows share
 	initTS    int // and from tile to tile
 	rows      int // of a tile
+	as        int // a: from one step of a row to the next
 	scratch   [32 * 32]float32
 	remainder gemmArgs
 }
@@ -69,6 +70,9 @@ func gemmTilesAMX(s *tileShape, h int, g *gemmArgs, x *amxArgs) {
 	x.a, x.b, x.c, x.init = unsafe.Pointer(&g.a[0]), unsafe.Pointer(&g.b[0]), unsafe.Pointer(&g.c[0]), nil
 	x.config, x.steps, x.tiles, x.rows = &amxConfigs[h], steps, g.tiles, h
 	x.rs, x.ts, x.bs, x.ldc = 4*g.rs, 4*g.ts, 4*g.bs, 4*g.ldc
+	if x.as = 4 * g.lines; g.lines == 0 {
+		x.as = 4 * amxUnits
+	}
 	rest := g.k - steps*amxUnits
 	switch whole := g.cols == 16 || g.cols == s.nr; {
 	case whole && (len(g.bias) == 0 || rest > 0):
@@ -90,7 +94,7 @@ func gemmTilesAMX(s *tileShape, h int, g *gemmArgs, x *amxArgs) {
 	x.a, x.b, x.c, x.init = nil, nil, nil, nil
 	if rest > 0 {
 		a, b, k, beta := g.a, g.b, g.k, g.beta
-		g.a, g.b, g.k, g.beta = a[steps*amxUnits:], b[steps*amxUnits*g.bs:], rest, 1
+		g.a, g.b, g.k, g.beta = a[steps*x.as/4:], b[steps*amxUnits*g.bs:], rest, 1
 		gemmTilesTall(s, h, g, x)
 		g.a, g.b, g.k, g.beta = a, b, k, beta
 	}
@@ -205,5 +209,6 @@ const (
 	_ = -(unsafe.Offsetof(amxArgs{}.initLD) ^ 88)
 	_ = -(unsafe.Offsetof(amxArgs{}.initTS) ^ 96)
 	_ = -(unsafe.Offsetof(amxArgs{}.rows) ^ 104)
+	_ = -(unsafe.Offsetof(amxArgs{}.as) ^ 112)
 	_ = -(unsafe.Sizeof(amxConfig{}) ^ 64)
 )

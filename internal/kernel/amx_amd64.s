@@ -39,6 +39,7 @@
 #define argInitLD 88
 #define argInitTS 96
 #define argRows 104
+#define argAS 112
 
 // KERNEL multiplies tiles of more than 16 rows (tall) or fewer by a panel of more than 16 columns (wide) or fewer.
 //
@@ -111,11 +112,12 @@ ready: \
 	MOVQ argBS(R10), DX \
 	MOVQ DX, R13 \
 	SHLQ $4, R13 \
+	MOVQ argAS(R10), R14 \
 	MOVQ argSteps(R10), AX \
 step: \
 	STEP(F) \
-	ADDQ $64, SI \
-	ADDQ $64, BX \
+	ADDQ R14, SI \
+	ADDQ R14, BX \
 	ADDQ R13, DI \
 	DECQ AX \
 	JNZ step \

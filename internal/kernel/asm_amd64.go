@@ -104,6 +104,9 @@ func pairElements(dst, src []float32, rows, ld, n, width int) {
 	pairElementsBF16(dst, src, rows, ld, n, width)
 }
 
+// pairTile rounds rows of n elements to lines of 16 pairs of neighbours: the first line of every row, then the second of every row.
+func pairTile(dst, src []float32, rows, ld, n int) { pairTileBF16(dst, src, rows, ld, n) }
+
 // winogradInPairs is winogradIn rounded to bfloat16, two channels an element.
 func winogradInPairs(dst, src []float32, ds, ld, rs, c, n int) {
 	winogradInPairsBF16(dst, src, ds, ld, rs, c, n)

@@ -15,7 +15,8 @@
 //
 // Products of bfloat16 (Work.RoundBF16, PackBF16) and of bytes (PackInt8) have tiles of their own beside AVX-512, for processors
 // that also have its BF16 or VNNI part: two or four factors lie in the 32 bits of a float32, so that blocks, packing by columns and
-// the micro-kernels' addresses are those of float32. Everywhere else the same rounded operands are multiplied as float32.
+// the micro-kernels' addresses are those of float32. AMX multiplies both formats in tiles of 16 rows by 64 bytes (amx_amd64.s, by
+// hand), from the same panels of b. Everywhere else the same rounded operands are multiplied as float32.
 //
 // # Rules that hold for every function
 //

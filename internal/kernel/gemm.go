@@ -156,6 +156,9 @@ type tileShape struct {
 // amxUnits is the number of elements along k that an instruction of AMX takes: a tile register's row of 64 bytes.
 const amxUnits = 16
 
+// amxRows takes the place of mcMax: 256 rows of kc elements take 256 KiB of a second-level cache of 2 MiB.
+const amxRows = 256
+
 // pairs reports that factors are bfloat16.
 func (s *tileShape) pairs() bool { return s.group == 2 && !s.words }
 

@@ -16,6 +16,7 @@ type gemmArgs struct {
 	pfs           int
 	cols          int // columns of the panel to store, 1…nr
 	beta          int // 0 or 1
+	lines         int // a: where AMX has a tile's rows line by line (tileLines), from a line of amxUnits to the row's next, else 0
 }
 
 // blocks computes rows [r0, r1) and columns [c0, c1) of the product.
@@ -31,7 +32,11 @@ func (p *product) blocks(buf *packBuf, r0, r1, c0, c1 int) {
 	if p.weights.int4 != nil {
 		kc = ceilDiv(kc, int4Units) * int4Units
 	}
-	mblocks := ceilDiv(r1-r0, mcMax)
+	mc := mcMax
+	if p.shape.amx {
+		mc = amxRows
+	}
+	mblocks := ceilDiv(r1-r0, mc)
 	for jc := c0; jc < c1; jc += ncMax {
 		je := min(jc+ncMax, c1)
 		for pc := 0; pc < p.units; pc += kc {
@@ -139,7 +144,7 @@ func (p *product) block(buf *packBuf, b rhsPanels, i0, i1, pc, k, jc, je int) {
 		c := p.c.Data[i0*p.c.RS+col:]
 		if tall > 0 {
 			g.a, g.c, g.tiles = a.data, c, tall
-			g.ts = a.tile(h + 1)
+			g.ts, g.lines = a.tile(h+1), a.line*(h+1)
 			gemmTiles(&p.shape, h+1, g, &buf.amx)
 			if g.pfs > 0 {
 				g.pf = g.pf[min(tall*k*g.pfs, len(g.pf)):]
@@ -147,7 +152,7 @@ func (p *product) block(buf *packBuf, b rhsPanels, i0, i1, pc, k, jc, je int) {
 		}
 		if tall < tiles {
 			g.a, g.c, g.tiles = a.data[a.skip:], c[tall*(h+1)*p.c.RS:], tiles-tall
-			g.ts = a.tile(h)
+			g.ts, g.lines = a.tile(h), a.line*h
 			gemmTiles(&p.shape, h, g, &buf.amx)
 		}
 	}
@@ -159,7 +164,8 @@ type lhsTiles struct {
 	data []float32
 	skip int
 	strp int // elements of a packed strip, 0 when rows lie one below another
-	rs   int
+	rs   int // elements of a row, of all its lines when tiles are laid out in lines
+	line int // amxUnits when they are, else 0
 }
 
 // tile returns the distance between tiles of h rows.
@@ -174,6 +180,8 @@ func (a lhsTiles) tile(h int) int {
 func (p *product) lhs(buf *packBuf, g *gemmArgs, i0, i1, pc, k, h, tall int) lhsTiles {
 	a := p.a
 	switch {
+	case p.shape.amx && p.packsA():
+		return p.tileLines(buf, g, i0, i1, pc, k, h, tall)
 	case p.patchesLeft || a.CS == 1 && p.packsA():
 		rs := k
 		if rs%256 == 0 {

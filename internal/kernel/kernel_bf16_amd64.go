@@ -14,6 +14,9 @@ func pairPanelsBF16(dst []float32, src []float32, k int, ld int, panels int, str
 func pairElementsBF16(dst []float32, src []float32, rows int, ld int, n int, width int)
 
 //go:noescape
+func pairTileBF16(dst []float32, src []float32, rows int, ld int, n int)
+
+//go:noescape
 func winogradInPairsBF16(dst []float32, src []float32, ds int, ld int, rs int, c int, n int)
 
 //go:noescape

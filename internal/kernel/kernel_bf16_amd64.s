@@ -247,6 +247,68 @@ next:
 	VZEROUPPER
 	RET
 
+// func pairTileBF16(dst []float32, src []float32, rows int, ld int, n int)
+// Requires: AVX, AVX512F, AVX512VNNI, BMI2, CMOV
+TEXT ·pairTileBF16(SB), NOSPLIT, $0-72
+	MOVQ    dst_base+0(FP), AX
+	MOVQ    src_base+24(FP), CX
+	MOVQ    rows+48(FP), DX
+	MOVQ    ld+56(FP), BX
+	MOVQ    n+64(FP), SI
+	SHLQ    $0x02, BX
+	MOVQ    DX, DI
+	SHLQ    $0x06, DI
+	MOVQ    SI, R8
+	ANDQ    $0x1f, R8
+	MOVQ    $0x0000000000000010, R12
+	XORQ    R11, R11
+	MOVQ    R8, R9
+	CMPQ    R9, R12
+	CMOVQGT R12, R9
+	MOVQ    R8, R10
+	SUBQ    R12, R10
+	CMOVQLT R11, R10
+	MOVL    $0xffffffff, R11
+	BZHIL   R9, R11, R11
+	KMOVW   R11, K1
+	MOVL    $0xffffffff, R9
+	BZHIL   R10, R9, R9
+	KMOVW   R9, K2
+	SHRQ    $0x05, SI
+
+row:
+	MOVQ  CX, R9
+	MOVQ  AX, R10
+	MOVQ  SI, R11
+	TESTQ R11, R11
+	JZ    tail
+
+line:
+	VMOVUPS   (R9), Z1
+	VMOVUPS   64(R9), Z2
+	LONG $0x486ff262; WORD $0xc172 // VCVTNE2PS2BF16 [1 2 0]
+	VMOVUPS   Z0, (R10)
+	ADDQ      $0x00000080, R9
+	ADDQ      DI, R10
+	DECQ      R11
+	JNZ       line
+
+tail:
+	TESTQ     R8, R8
+	JZ        next
+	VMOVUPS.Z (R9), K1, Z1
+	VMOVUPS.Z 64(R9), K2, Z2
+	LONG $0x486ff262; WORD $0xd972 // VCVTNE2PS2BF16 [1 2 3]
+	VMOVUPS   Z3, (R10)
+
+next:
+	ADDQ BX, CX
+	ADDQ $0x40, AX
+	DECQ DX
+	JNZ  row
+	VZEROUPPER
+	RET
+
 // func winogradInPairsBF16(dst []float32, src []float32, ds int, ld int, rs int, c int, n int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·winogradInPairsBF16(SB), NOSPLIT, $24-88

@@ -33,6 +33,10 @@ func pairPanels(_, _ []float32, _, _, _, _ int) {
 	panic("kernel: no pairs of bfloat16 without bf16Shape")
 }
 
+func pairTile(_, _ []float32, _, _, _ int) {
+	panic("kernel: no pairs of bfloat16 without bf16Shape")
+}
+
 func pairElements(_, _ []float32, _, _, _, _ int) {
 	panic("kernel: no pairs of bfloat16 without bf16Shape")
 }

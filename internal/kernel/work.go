@@ -32,6 +32,7 @@ type Work struct {
 type packBuf struct {
 	a, b  []float32
 	pairs []float32 // on the way to a or b
+	strip []float32 // on the way to a's tiles, see tileLines
 	args  gemmArgs
 	amx   amxArgs
 }

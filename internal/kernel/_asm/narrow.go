@@ -13,6 +13,7 @@ var bf16Kernels = []kernel{
 	{"pairRows", "dst, src []float32, k, ld, n, width int", "", pairRows},
 	{"pairPanels", "dst, src []float32, k, ld, panels, stride int", "", pairPanels},
 	{"pairElements", "dst, src []float32, rows, ld, n, width int", "", pairElements},
+	{"pairTile", "dst, src []float32, rows, ld, n int", "", pairTile},
 	{"winogradInPairs", "dst, src []float32, ds, ld, rs, c, n int", "", winogradInPairs},
 	{"winogradInTiles", "dst, src []float32, ds, ld, rs, c, n int", "", winogradInTiles},
 	{"winogradGradTiles", "dst, src []float32, ds, ld, rs, c, n int", "", winogradGradTiles},
@@ -180,6 +181,62 @@ func pairElements(g *gen) {
 	g.Label("next")
 	g.ADDQ(ld, from)
 	g.ADDQ(width, to)
+	g.DECQ(rows)
+	g.JNZ(ref("row"))
+}
+
+// pairTile rounds rows of n elements to a tile of AMX: lines of 16 pairs of neighbours, the first line of every row, then the second
+// of every row. What a last line lacks is zero.
+func pairTile(g *gen) {
+	dst, src := g.list("dst").base, g.list("src").base
+	rows, ld, n := g.intParam("rows"), g.intParam("ld"), g.intParam("n")
+	g.SHLQ(imm(2), ld)
+	step := g.GP64()
+	g.MOVQ(rows, step)
+	g.SHLQ(imm(6), step)
+	// The masks of the last line's halves.
+	tail, low, high, zero := g.GP64(), g.GP64(), g.GP64(), g.GP64()
+	lanes := g.GP64()
+	g.MOVQ(n, tail)
+	g.ANDQ(imm(31), tail)
+	g.MOVQ(operand.U64(g.lanes), lanes)
+	g.XORQ(zero, zero)
+	g.MOVQ(tail, low)
+	g.CMPQ(low, lanes)
+	g.CMOVQGT(lanes, low)
+	g.MOVQ(tail, high)
+	g.SUBQ(lanes, high)
+	g.CMOVQLT(zero, high)
+	masks := []*mask{g.tailMask(low), g.tailMask(high)}
+	lines := g.GP64()
+	g.MOVQ(n, lines)
+	g.SHRQ(imm(5), lines)
+	line := func(from, to gp, ms []*mask) {
+		t := g.vec()
+		x, y := g.load(mem{Base: from}, ms[0]), g.load(mem{Base: from, Disp: 4 * g.lanes}, ms[1])
+		g.VPDPWSSDS(x, y, t) // stands for VCVTNE2PS2BF16: x in the lower half, y in the upper
+		g.store(t, mem{Base: to}, nil)
+	}
+	from, to, left := g.GP64(), g.GP64(), g.GP64()
+	g.Label("row")
+	g.MOVQ(src, from)
+	g.MOVQ(dst, to)
+	g.MOVQ(lines, left)
+	g.TESTQ(left, left)
+	g.JZ(ref("tail"))
+	g.Label("line")
+	line(from, to, []*mask{nil, nil})
+	g.ADDQ(operand.U32(8*g.lanes), from)
+	g.ADDQ(step, to)
+	g.DECQ(left)
+	g.JNZ(ref("line"))
+	g.Label("tail")
+	g.TESTQ(tail, tail)
+	g.JZ(ref("next"))
+	line(from, to, masks)
+	g.Label("next")
+	g.ADDQ(ld, src)
+	g.ADDQ(imm(64), dst)
 	g.DECQ(rows)
 	g.JNZ(ref("row"))
 }
