@@ -86,6 +86,7 @@ type lossScratch struct {
 	assigner
 	bags   [][]int32
 	pixels pixelScratch
+	maps   fineMaps
 }
 
 // Loss runs a batch of samples forward and returns the weighted sum of all parts of the loss. The result and its parts
@@ -99,12 +100,11 @@ func (m *Model) Loss(t *autograd.Tape, samples []*task.Sample, w Weights, rng *r
 		}
 	}
 	h := m.Forward(t, m.pixels(t, samples), s.prompts, sc, nil)
-	fine := m.pyramid(h.Tokens, h.S4)
-	feat := m.Readout.Out.Forward(fine)
-	m.objectLoss(t, h, feat, samples, w, s)
-	m.pixelLoss(t, fine, samples, w, s)
+	s.maps = fineMaps{m: m, h: h}
+	m.objectLoss(t, h, samples, w, s)
+	m.pixelLoss(t, samples, w, s)
 	if h.Text != nil {
-		m.pointLoss(t, h, feat, w, s)
+		m.pointLoss(t, h, w, s)
 		m.wordLoss(t, h, w, s)
 		m.classifyLoss(t, h, samples, w, s)
 		m.matchLoss(t, h, w, rng, s)
@@ -142,7 +142,7 @@ func (m *Model) normalize(dst []float32, pix []uint8) {
 }
 
 // objectLoss teaches the image tokens what is centred in their patches.
-func (m *Model) objectLoss(t *autograd.Tape, h Hidden, feat *Value, samples []*task.Sample, w Weights, s *lossScratch) {
+func (m *Model) objectLoss(t *autograd.Tape, h Hidden, samples []*task.Sample, w Weights, s *lossScratch) {
 	c := m.Config
 	g, p := c.Grid(), c.Patches()
 	s.choices(samples, m.Names)
@@ -209,7 +209,7 @@ func (m *Model) objectLoss(t *autograd.Tape, h Hidden, feat *Value, samples []*t
 	if k := len(maskRows); k > 0 {
 		e := m.Readout.Mask.Forward(ops.Gather(t, maskRows, h.Tokens))
 		s.floats[6] = fill(s.floats[6], k, 1/float32(k))
-		s.add("object.mask", ops.MaskLoss(ops.Retrieve(e, feat, maskImage), masks, s.floats[6]), w.Mask)
+		s.add("object.mask", ops.MaskLoss(ops.Retrieve(e, s.maps.vectors(), maskImage), masks, s.floats[6]), w.Mask)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 // pointLoss teaches pieces of prompts where the things that they name are: joints through coordinates, image features
 // and visibility; mentioned objects through coordinates. Mentions are what makes questions of position learnable: the
 // word's state then holds the place that the answer compares.
-func (m *Model) pointLoss(t *autograd.Tape, h Hidden, feat *Value, w Weights, s *lossScratch) {
+func (m *Model) pointLoss(t *autograd.Tape, h Hidden, w Weights, s *lossScratch) {
 	c, side := m.Config, m.Config.FeatureSide()
 	joints, image, seen := s.refs[2][:0], s.ints[3][:0], s.ints[4][:0]
 	jointAt, jointSoft, heat := s.floats[8][:0], s.floats[9][:0], s.floats[10][:0]
@@ -42,7 +42,7 @@ func (m *Model) pointLoss(t *autograd.Tape, h Hidden, feat *Value, w Weights, s 
 		at := tableLogits(m.Readout.Point, x, h.Coords)
 		s.add("pose.coord", ops.SoftCrossEntropy(at, jointSoft, s.floats[12]), w.JointCoord)
 		s.add("pose.l1", ops.AbsoluteError(ops.Expect(at, m.centers), jointAt, s.floats[12]), w.JointL1)
-		where := ops.Retrieve(m.Readout.Joint.Forward(x), feat, image)
+		where := ops.Retrieve(m.Readout.Joint.Forward(x), s.maps.vectors(), image)
 		s.add("pose.heat", ops.SoftCrossEntropy(where, heat, s.floats[13]), w.JointHeat)
 		s.add("pose.seen", ops.CrossEntropy(m.Readout.Seen.Forward(x), seen, s.floats[13], 0), w.Seen)
 	}

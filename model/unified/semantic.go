@@ -33,7 +33,7 @@ type pixelScratch struct {
 
 // pixelLoss teaches the class of every cell: cross-entropy over the labelled part of the picture, and the Dice coefficient of
 // each class, in which small ones count as much as large ones. The target of a cell are the shares of its pixels' classes.
-func (m *Model) pixelLoss(t *autograd.Tape, pyramid *Value, samples []*task.Sample, w Weights, s *lossScratch) {
+func (m *Model) pixelLoss(t *autograd.Tape, samples []*task.Sample, w Weights, s *lossScratch) {
 	if m.Readout.Pixel == nil {
 		return
 	}
@@ -58,7 +58,7 @@ func (m *Model) pixelLoss(t *autograd.Tape, pyramid *Value, samples []*task.Samp
 	for i, v := range q.weight {
 		q.share[i] = v / labelled
 	}
-	logits := m.pixelLogits(pyramid, q.words)
+	logits := m.pixelLogits(s.maps.cells(), q.words)
 	q.forbid(logits, samples, cells)
 	s.add("pixel.class", ops.SoftCrossEntropy(logits, q.target, q.share), w.Pixel)
 	s.add("pixel.dice", ops.ClassDice(logits, q.target, q.weight), w.Dice)
