@@ -108,10 +108,10 @@ func (p *Predictor) Do(ctx context.Context, r Request) (*Result, error) {
 				return err
 			}
 		}
-		var others [][]Class // the same
+		var rest *others // the same
 		limit := r.Top
 		if r.Views > 1 {
-			if others, err = p.views(ctx, run, img, &r); err != nil {
+			if rest, err = p.views(ctx, run, img, &r); err != nil {
 				return err
 			}
 			r.Top = -1
@@ -124,7 +124,7 @@ func (p *Predictor) Do(ctx context.Context, r Request) (*Result, error) {
 			return err
 		}
 		if r.Views > 1 {
-			out.Classes = top(model.MeanClasses(append(others, out.Classes)...), limit)
+			rest.join(out, limit)
 		}
 		if r.Tiles > 1 {
 			out.Objects = r.merge(out.Objects, parts)

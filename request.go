@@ -38,7 +38,7 @@ type Request struct {
 	Overlap   float64 // of two boxes of one label with a larger IoU the lower-scored is dropped; 0 means the model's own
 	Top       int     // Classify: at most so many names; 0 means DefaultTop, negative means all
 	Max       int     // Detect, Segment, Pose: at most so many; 0 means DefaultMax
-	Views     int     // Classify: mean of the scores of so many views: the picture, its mirror image, both moved a little; 0 means 1, at most imageproc.MaxViews. Each costs a picture; not with DoEncoded
+	Views     int     // Classify, Match: mean of the scores, or the vectors, of so many views: the picture, its mirror image, both moved a little; 0 means 1, at most imageproc.MaxViews. Each costs a picture; not with DoEncoded
 	Tiles     int     // Detect: look also at so many by so many overlapping parts of the picture, for small things, each at the cost of a picture; not with DoEncoded
 	Pointing  bool    // Detect: a place in each thing instead of a box (Result.Spots); the middle of the box, of models that do not point by themselves
 	Flip      bool    // Pose: joints from the mean of a person and of the mirror image, a little more exact, at twice the time; of models whose Card.Flips says so

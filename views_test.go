@@ -9,7 +9,7 @@ import (
 	"fovea/task"
 )
 
-// TestViews: the scores are the mean of what each view gets by itself, whatever the number of labels printed; what views cannot do is
+// TestViews: scores and vectors are the mean of what each view gets by itself, whatever the number of labels printed; what views cannot do is
 // refused by name.
 func TestViews(t *testing.T) {
 	p, err := Open(background, "")
@@ -44,6 +44,31 @@ func TestViews(t *testing.T) {
 			t.Errorf("%s has %g, want %g", c.Label, c.Score, want[c.Label])
 		}
 		last = c.Score
+	}
+	var mean []float64
+	square := 0.
+	for i := range n {
+		v, err := p.Embed(t.Context(), img.View(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			mean = make([]float64, len(v))
+		}
+		for k, x := range v {
+			mean[k] += float64(x)
+		}
+	}
+	for _, x := range mean {
+		square += x * x
+	}
+	if r, err = p.Do(t.Context(), Request{Image: img, Tasks: task.SetOf(task.Match), Views: n}); err != nil {
+		t.Fatal(err)
+	}
+	for k, x := range r.Vector {
+		if math.Abs(float64(x)-mean[k]/math.Sqrt(square)) > 1e-6 {
+			t.Fatalf("number %d of the vector is %g, want %g", k, x, mean[k]/math.Sqrt(square))
+		}
 	}
 	for _, bad := range []Request{{Tasks: task.SetOf(task.Classify), Views: imageproc.MaxViews + 1}, {Tasks: task.SetOf(task.Detect), Views: 2}} {
 		var e *Error

@@ -2,6 +2,7 @@ package model
 
 import (
 	"cmp"
+	"math"
 	"slices"
 )
 
@@ -35,5 +36,27 @@ func JoinClasses(classes []Class, name func(class string) string) (out []Class) 
 		out[i].Score += c.Score
 	}
 	slices.SortStableFunc(out, func(a, b Class) int { return cmp.Compare(b.Score, a.Score) })
+	return out
+}
+
+// MeanVector is the unit vector in the direction of the mean of several; of one it is that one.
+func MeanVector(vs ...[]float32) []float32 {
+	if len(vs) == 1 {
+		return vs[0]
+	}
+	out := make([]float32, len(vs[0]))
+	square := 0.
+	for i := range out {
+		sum := 0.
+		for _, v := range vs {
+			sum += float64(v[i])
+		}
+		out[i], square = float32(sum), square+sum*sum
+	}
+	if square > 0 {
+		for i := range out {
+			out[i] = float32(float64(out[i]) / math.Sqrt(square))
+		}
+	}
 	return out
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // viewsHelp says what --views does, of classify and eval.
-const viewsHelp = "average recognition over so many views of a picture: 2 adds its mirror image, up to 10 both moved a little; each takes as long as a picture"
+const viewsHelp = "average recognition (measuring: matching, too) over so many views of a picture: 2 adds its mirror image, up to 10 both moved a little; each takes as long as a picture"
 
 type classifyOptions struct {
 	pictureOptions

@@ -35,7 +35,7 @@ type forker interface {
 type Query struct {
 	Tasks     task.Set
 	Labels    []string // Classify
-	Views     int      // Classify: the mean over so many views (imageproc.RGB.View); at least 1
+	Views     int      // Classify, Match: the mean over so many views (imageproc.RGB.View); at least 1
 	Query     []string // Detect, Segment
 	Semantic  bool     // Segment: labels of pixels, not objects
 	Questions []string

@@ -245,7 +245,7 @@ func (m *measure) ask(ex *dataset.Example, k int) Query {
 			q.Tasks |= task.SetOf(p.task)
 		}
 	}
-	if q.Tasks.Has(task.Classify) {
+	if q.Tasks&task.SetOf(task.Classify, task.Match) != 0 {
 		q.Views = m.e.Views
 	}
 	if q.Tasks.Has(task.Segment) && !q.Semantic { // the same objects, with masks

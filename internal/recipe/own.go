@@ -57,8 +57,13 @@ func (o *own) Answer(_ context.Context, img *imageproc.RGB, q Query) (*Found, er
 		o.img, o.g, o.pic = img, g, o.run.Encode(square)
 	}
 	f := &Found{}
+	views := []*unified.Picture{o.pic}
+	for i := 1; i < q.Views; i++ {
+		square, _ := o.m.Config.Fit().Apply(img.View(i))
+		views = append(views, o.run.Encode(square))
+	}
 	if q.Tasks.Has(task.Classify) {
-		for _, c := range o.classify(q) {
+		for _, c := range o.classify(views, q) {
 			f.Labels = append(f.Labels, c.Label)
 		}
 	}
@@ -80,20 +85,23 @@ func (o *own) Answer(_ context.Context, img *imageproc.RGB, q Query) (*Found, er
 		f.Caption, _ = o.run.Caption(o.pic, nil)
 	}
 	if q.Tasks.Has(task.Match) {
-		f.Vector = o.run.ImageVector(o.pic)
+		var each [][]float32
+		for _, v := range views {
+			each = append(each, o.run.ImageVector(v))
+		}
+		f.Vector = model.MeanVector(each...)
 	}
 	return f, nil
 }
 
-// classify weighs the labels by their mean over the views that are asked for.
-func (o *own) classify(q Query) []model.Class {
+// classify weighs the labels by their mean over several views.
+func (o *own) classify(views []*unified.Picture, q Query) []model.Class {
 	names := once(o.m.Names.AddAll(q.Labels))
-	views := [][]model.Class{o.named(o.pic, names)}
-	for i := 1; i < q.Views; i++ {
-		square, _ := o.m.Config.Fit().Apply(o.img.View(i))
-		views = append(views, o.named(o.run.Encode(square), names))
+	var each [][]model.Class
+	for _, v := range views {
+		each = append(each, o.named(v, names))
 	}
-	return model.MeanClasses(views...)
+	return model.MeanClasses(each...)
 }
 
 // named weighs names, nil for the model's own, as those of a picture, best first.
