@@ -14,6 +14,10 @@ func (p *product) tileLines(buf *packBuf, g *gemmArgs, i0, i1, pc, k, h, tall in
 		}
 		to := data[(row-i0)*rs:][:rows*rs]
 		switch {
+		case p.ready: // pairs already
+			for u := 0; u < k; u += amxUnits {
+				packCols(to[u*rows:][:rows*amxUnits], a.Data[row+(pc+u)*a.CS:], rows, a.CS, min(amxUnits, k-u), amxUnits)
+			}
 		case p.patchesLeft:
 			t := grow(&buf.pairs, rows*n)
 			p.patches.rows(t, n, row, row+rows, 2*pc, 2*pc+n)

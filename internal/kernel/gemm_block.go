@@ -180,7 +180,7 @@ func (a lhsTiles) tile(h int) int {
 func (p *product) lhs(buf *packBuf, g *gemmArgs, i0, i1, pc, k, h, tall int) lhsTiles {
 	a := p.a
 	switch {
-	case p.shape.amx && p.packsA():
+	case p.shape.amx && (p.packsA() || p.ready && a.CS != 1):
 		return p.tileLines(buf, g, i0, i1, pc, k, h, tall)
 	case p.patchesLeft || a.CS == 1 && p.packsA():
 		rs := k
