@@ -26,7 +26,8 @@ type Config struct {
 	RandAugment float64 `yaml:"randaugment" json:"randaugment"` // strength of two random operations, 0 … 10
 	Erase       float64 `yaml:"erase" json:"erase"`             // probability of covering a rectangle; never with texts
 
-	Words float64 `yaml:"words" json:"words,omitempty"` // share of the words that a caption loses before it is matched with pictures
+	Words float64 `yaml:"words" json:"words,omitempty"`                   // share of the words that a caption loses before it is matched with pictures
+	Asked float64 `yaml:"question_words" json:"question_words,omitempty"` // share of the words that a question loses before it is asked
 
 	// Probabilities of joining a picture with others of its data set. Mosaics and pasted objects need pictures without a
 	// class and texts; mixing needs pictures that have a class only.
@@ -52,7 +53,7 @@ func (c Config) Check() error {
 	for _, p := range []struct {
 		key string
 		v   float64
-	}{{"flip", c.Flip}, {"grey", c.Grey}, {"blur", c.Blur}, {"jpeg", c.JPEG}, {"erase", c.Erase}, {"words", c.Words}, {"mosaic", c.Mosaic},
+	}{{"flip", c.Flip}, {"grey", c.Grey}, {"blur", c.Blur}, {"jpeg", c.JPEG}, {"erase", c.Erase}, {"words", c.Words}, {"question_words", c.Asked}, {"mosaic", c.Mosaic},
 		{"copy_paste", c.CopyPaste}, {"mixup", c.MixUp}, {"cutmix", c.CutMix}} {
 		within(p.key, p.v, 0, 1, "a probability in [0, 1]")
 	}

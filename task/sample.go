@@ -2,6 +2,7 @@ package task
 
 import (
 	"math/rand/v2"
+	"strings"
 
 	"fovea/annotation"
 	"fovea/augment"
@@ -58,6 +59,7 @@ type Builder struct {
 	// CaptionShare and MatchShare are the shares of captioned pictures that are asked for their caption and matched with it.
 	CaptionShare, MatchShare float64
 	DropWords                float64 // share of the words that a caption loses before it is matched (augment.DropWords)
+	DropAsked                float64 // the same of a question before it is asked; one whose words are tied to places keeps them
 	Joints                   []int32 // names of the joints in COCO17's order
 	Tasks                    Set
 }
@@ -93,7 +95,7 @@ func (b *Builder) Build(img *imageproc.RGB, p *annotation.Picture, has Has, src 
 	}
 	if src.Tasks.Has(Ask) {
 		for _, i := range rng.Perm(len(p.Questions))[:min(len(p.Questions), b.Questions)] {
-			s.Groups = append(s.Groups, AskExample(b.Vocab, p.Questions[i], toModel))
+			s.Groups = append(s.Groups, AskExample(b.Vocab, b.shorten(p.Questions[i], rng), toModel))
 		}
 	}
 	if n := len(p.Captions); n > 0 {
@@ -105,6 +107,18 @@ func (b *Builder) Build(img *imageproc.RGB, p *annotation.Picture, has Has, src 
 		}
 	}
 	return s
+}
+
+// shorten leaves words of a question out, never its question mark.
+func (b *Builder) shorten(q annotation.Question, rng *rand.Rand) annotation.Question {
+	if b.DropAsked == 0 || len(q.Mentions) > 0 {
+		return q
+	}
+	text, marked := strings.CutSuffix(strings.TrimSpace(q.Text), "?")
+	if q.Text = augment.DropWords(rng, text, b.DropAsked); marked {
+		q.Text += " ?"
+	}
+	return q
 }
 
 // objects adds what the image tokens should answer.
