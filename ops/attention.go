@@ -264,6 +264,9 @@ func (o *attentionOp) probabilities(work *kernel.Work, s []float32, task *attent
 // forwardHead computes a task.
 func (o *attentionOp) forwardHead(work *kernel.Work, s []float32, task *attentionTask) {
 	v := o.view(task)
+	if task.g0 == task.g1 && kernel.Attend(work, v.rows(o.y.Data, task.row, task.rows, task.h), v.rows(o.q.Data, task.row, task.rows, task.h), v.ik, v.iv, v.scale, task.top, task.inv) {
+		return
+	}
 	o.probabilities(work, s, task, &v, false)
 	beta := float32(0)
 	if v.patches > 0 {

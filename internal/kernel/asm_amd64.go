@@ -107,6 +107,11 @@ func pairElements(dst, src []float32, rows, ld, n, width int) {
 // pairTile rounds rows of n elements to lines of 16 pairs of neighbours: the first line of every row, then the second of every row.
 func pairTile(dst, src []float32, rows, ld, n int) { pairTileBF16(dst, src, rows, ld, n) }
 
+// softmaxPairs rounds the exponentials of rows of n scores to lines of 16 pairs, see Attend.
+func softmaxPairs(dst, x, top, inv []float32, rows, ld, n, rs, ls int, scale float32) {
+	softmaxPairsBF16(dst, x, top, inv, rows, ld, n, rs, ls, scale)
+}
+
 // winogradInPairs is winogradIn rounded to bfloat16, two channels an element.
 func winogradInPairs(dst, src []float32, ds, ld, rs, c, n int) {
 	winogradInPairsBF16(dst, src, ds, ld, rs, c, n)

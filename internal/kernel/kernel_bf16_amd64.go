@@ -17,6 +17,9 @@ func pairElementsBF16(dst []float32, src []float32, rows int, ld int, n int, wid
 func pairTileBF16(dst []float32, src []float32, rows int, ld int, n int)
 
 //go:noescape
+func softmaxPairsBF16(dst []float32, x []float32, top []float32, inv []float32, rows int, ld int, n int, rs int, ls int, scale float32)
+
+//go:noescape
 func winogradInPairsBF16(dst []float32, src []float32, ds int, ld int, rs int, c int, n int)
 
 //go:noescape

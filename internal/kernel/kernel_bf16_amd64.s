@@ -309,6 +309,388 @@ next:
 	VZEROUPPER
 	RET
 
+// func softmaxPairsBF16(dst []float32, x []float32, top []float32, inv []float32, rows int, ld int, n int, rs int, ls int, scale float32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2, CMOV
+TEXT ·softmaxPairsBF16(SB), NOSPLIT, $0-140
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	MOVQ         top_base+48(FP), DX
+	MOVQ         inv_base+72(FP), BX
+	MOVQ         rows+96(FP), SI
+	MOVQ         ld+104(FP), DI
+	MOVQ         n+112(FP), R8
+	MOVQ         rs+120(FP), R9
+	MOVQ         ls+128(FP), R10
+	SHLQ         $0x02, DI
+	SHLQ         $0x02, R9
+	SHLQ         $0x02, R10
+	VMOVSS       scale+136(FP), X0
+	VBROADCASTSS X0, Z0
+	VMULPS       c3fb8aa3bBF16<>+0(SB), Z0, Z0
+	VMOVUPS      cff800000BF16<>+0(SB), Z7
+	VXORPS       Z8, Z8, Z8
+	MOVQ         R8, R11
+	ANDQ         $0x1f, R11
+	MOVQ         $0x0000000000000010, R15
+	XORQ         R14, R14
+	MOVQ         R11, R12
+	CMPQ         R12, R15
+	CMOVQGT      R15, R12
+	MOVQ         R11, R13
+	SUBQ         R15, R13
+	CMOVQLT      R14, R13
+	MOVL         $0xffffffff, R14
+	BZHIL        R12, R14, R14
+	KMOVW        R14, K1
+	MOVL         $0xffffffff, R12
+	BZHIL        R13, R12, R12
+	KMOVW        R12, K2
+	SHRQ         $0x05, R8
+	VMOVUPS      cc2fc0000BF16<>+0(SB), Z9
+	VMOVUPS      c4b400000BF16<>+0(SB), Z10
+
+row:
+	VMOVAPS Z7, Z11
+	VMOVAPS Z7, Z12
+	MOVQ    CX, R12
+	MOVQ    R8, R14
+	TESTQ   R14, R14
+	JZ      last10
+
+line9:
+	VMOVUPS (R12), Z13
+	VMAXPS  Z11, Z13, Z11
+	VMOVUPS 64(R12), Z13
+	VMAXPS  Z12, Z13, Z12
+	ADDQ    $0x00000080, R12
+	DECQ    R14
+	JNZ     line9
+
+last10:
+	TESTQ     R11, R11
+	JZ        end11
+	VMOVUPS.Z (R12), K1, Z13
+	VBLENDMPS Z13, Z7, K1, Z1
+	VMAXPS    Z11, Z1, Z11
+	VMOVUPS.Z 64(R12), K2, Z13
+	VBLENDMPS Z13, Z7, K2, Z2
+	VMAXPS    Z12, Z2, Z12
+
+end11:
+	VMAXPS        Z12, Z11, Z11
+	VEXTRACTF32X8 $0x01, Z11, Y12
+	VMAXPS        Y12, Y11, Y11
+	VEXTRACTF128  $0x01, Y11, X12
+	VMAXPS        X12, X11, X11
+	VPERMILPS     $0x4e, X11, X12
+	VMAXPS        X12, X11, X11
+	VPERMILPS     $0xb1, X11, X12
+	VMAXPS        X12, X11, X11
+	VBROADCASTSS  X11, Z11
+	VMULPS        Z0, Z11, Z11
+	VMULSS        c3f317218BF16<>+0(SB), X11, X12
+	VMOVSS        X12, (DX)
+	VXORPS        Z12, Z12, Z12
+	VXORPS        Z13, Z13, Z13
+	MOVQ          AX, R13
+	MOVQ          CX, R12
+	MOVQ          R8, R14
+	TESTQ         R14, R14
+	JZ            last13
+
+line12:
+	VMOVUPS     (R12), Z14
+	VFMSUB213PS Z11, Z0, Z14
+	VMAXPS      Z14, Z9, Z14
+	VADDPS      Z10, Z14, Z15
+	VSUBPS      Z10, Z15, Z16
+	VSUBPS      Z16, Z14, Z14
+	VMOVUPS     c3c1ccbe5BF16<>+0(SB), Z16
+	VFMADD213PS c3d650a20BF16<>+0(SB), Z14, Z16
+	VFMADD213PS c3e76036dBF16<>+0(SB), Z14, Z16
+	VFMADD213PS c3f31706eBF16<>+0(SB), Z14, Z16
+	VFMADD213PS c3f7ffff4BF16<>+0(SB), Z14, Z16
+	VPSLLD      $0x17, Z15, Z15
+	VPADDD      Z15, Z16, Z16
+	VADDPS      Z16, Z12, Z12
+	VMOVUPS     64(R12), Z14
+	VFMSUB213PS Z11, Z0, Z14
+	VMAXPS      Z14, Z9, Z14
+	VADDPS      Z10, Z14, Z15
+	VSUBPS      Z10, Z15, Z17
+	VSUBPS      Z17, Z14, Z14
+	VMOVUPS     c3c1ccbe5BF16<>+0(SB), Z17
+	VFMADD213PS c3d650a20BF16<>+0(SB), Z14, Z17
+	VFMADD213PS c3e76036dBF16<>+0(SB), Z14, Z17
+	VFMADD213PS c3f31706eBF16<>+0(SB), Z14, Z17
+	VFMADD213PS c3f7ffff4BF16<>+0(SB), Z14, Z17
+	VPSLLD      $0x17, Z15, Z15
+	VPADDD      Z15, Z17, Z17
+	VADDPS      Z17, Z13, Z13
+	LONG $0x4077b262; WORD $0xd872 // VCVTNE2PS2BF16 [16 17 3]
+	VMOVUPS     Z3, (R13)
+	ADDQ        R10, R13
+	ADDQ        $0x00000080, R12
+	DECQ        R14
+	JNZ         line12
+
+last13:
+	TESTQ       R11, R11
+	JZ          end14
+	VMOVUPS.Z   (R12), K1, Z14
+	VFMSUB213PS Z11, Z0, Z14
+	VMAXPS      Z14, Z9, Z14
+	VADDPS      Z10, Z14, Z15
+	VSUBPS      Z10, Z15, Z16
+	VSUBPS      Z16, Z14, Z14
+	VMOVUPS     c3c1ccbe5BF16<>+0(SB), Z16
+	VFMADD213PS c3d650a20BF16<>+0(SB), Z14, Z16
+	VFMADD213PS c3e76036dBF16<>+0(SB), Z14, Z16
+	VFMADD213PS c3f31706eBF16<>+0(SB), Z14, Z16
+	VFMADD213PS c3f7ffff4BF16<>+0(SB), Z14, Z16
+	VPSLLD      $0x17, Z15, Z15
+	VPADDD      Z15, Z16, Z16
+	VBLENDMPS   Z16, Z8, K1, Z4
+	VADDPS      Z4, Z12, Z12
+	VMOVUPS.Z   64(R12), K2, Z14
+	VFMSUB213PS Z11, Z0, Z14
+	VMAXPS      Z14, Z9, Z14
+	VADDPS      Z10, Z14, Z11
+	VSUBPS      Z10, Z11, Z15
+	VSUBPS      Z15, Z14, Z14
+	VMOVUPS     c3c1ccbe5BF16<>+0(SB), Z15
+	VFMADD213PS c3d650a20BF16<>+0(SB), Z14, Z15
+	VFMADD213PS c3e76036dBF16<>+0(SB), Z14, Z15
+	VFMADD213PS c3f31706eBF16<>+0(SB), Z14, Z15
+	VFMADD213PS c3f7ffff4BF16<>+0(SB), Z14, Z15
+	VPSLLD      $0x17, Z11, Z11
+	VPADDD      Z11, Z15, Z15
+	VBLENDMPS   Z15, Z8, K2, Z5
+	VADDPS      Z5, Z13, Z13
+	LONG $0x4857f262; WORD $0xf472 // VCVTNE2PS2BF16 [4 5 6]
+	VMOVUPS     Z6, (R13)
+	ADDQ        R10, R13
+
+end14:
+	VADDPS        Z13, Z12, Z12
+	VEXTRACTF32X8 $0x01, Z12, Y11
+	VADDPS        Y11, Y12, Y11
+	VEXTRACTF128  $0x01, Y11, X12
+	VADDPS        X12, X11, X11
+	VPERMILPS     $0x4e, X11, X12
+	VADDPS        X12, X11, X11
+	VPERMILPS     $0xb1, X11, X12
+	VADDPS        X12, X11, X11
+	VMOVSS        c3f800000BF16<>+0(SB), X12
+	VDIVSS        X11, X12, X11
+	VMOVSS        X11, (BX)
+	ADDQ          $0x04, DX
+	ADDQ          $0x04, BX
+	ADDQ          DI, CX
+	ADDQ          R9, AX
+	DECQ          SI
+	JNZ           row
+	VZEROUPPER
+	RET
+
+DATA c3fb8aa3bBF16<>+0(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3bBF16<>+4(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3bBF16<>+8(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3bBF16<>+12(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3bBF16<>+16(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3bBF16<>+20(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3bBF16<>+24(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3bBF16<>+28(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3bBF16<>+32(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3bBF16<>+36(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3bBF16<>+40(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3bBF16<>+44(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3bBF16<>+48(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3bBF16<>+52(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3bBF16<>+56(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3bBF16<>+60(SB)/4, $0x3fb8aa3b
+GLOBL c3fb8aa3bBF16<>(SB), RODATA|NOPTR, $64
+
+DATA cff800000BF16<>+0(SB)/4, $0xff800000
+DATA cff800000BF16<>+4(SB)/4, $0xff800000
+DATA cff800000BF16<>+8(SB)/4, $0xff800000
+DATA cff800000BF16<>+12(SB)/4, $0xff800000
+DATA cff800000BF16<>+16(SB)/4, $0xff800000
+DATA cff800000BF16<>+20(SB)/4, $0xff800000
+DATA cff800000BF16<>+24(SB)/4, $0xff800000
+DATA cff800000BF16<>+28(SB)/4, $0xff800000
+DATA cff800000BF16<>+32(SB)/4, $0xff800000
+DATA cff800000BF16<>+36(SB)/4, $0xff800000
+DATA cff800000BF16<>+40(SB)/4, $0xff800000
+DATA cff800000BF16<>+44(SB)/4, $0xff800000
+DATA cff800000BF16<>+48(SB)/4, $0xff800000
+DATA cff800000BF16<>+52(SB)/4, $0xff800000
+DATA cff800000BF16<>+56(SB)/4, $0xff800000
+DATA cff800000BF16<>+60(SB)/4, $0xff800000
+GLOBL cff800000BF16<>(SB), RODATA|NOPTR, $64
+
+DATA cc2fc0000BF16<>+0(SB)/4, $0xc2fc0000
+DATA cc2fc0000BF16<>+4(SB)/4, $0xc2fc0000
+DATA cc2fc0000BF16<>+8(SB)/4, $0xc2fc0000
+DATA cc2fc0000BF16<>+12(SB)/4, $0xc2fc0000
+DATA cc2fc0000BF16<>+16(SB)/4, $0xc2fc0000
+DATA cc2fc0000BF16<>+20(SB)/4, $0xc2fc0000
+DATA cc2fc0000BF16<>+24(SB)/4, $0xc2fc0000
+DATA cc2fc0000BF16<>+28(SB)/4, $0xc2fc0000
+DATA cc2fc0000BF16<>+32(SB)/4, $0xc2fc0000
+DATA cc2fc0000BF16<>+36(SB)/4, $0xc2fc0000
+DATA cc2fc0000BF16<>+40(SB)/4, $0xc2fc0000
+DATA cc2fc0000BF16<>+44(SB)/4, $0xc2fc0000
+DATA cc2fc0000BF16<>+48(SB)/4, $0xc2fc0000
+DATA cc2fc0000BF16<>+52(SB)/4, $0xc2fc0000
+DATA cc2fc0000BF16<>+56(SB)/4, $0xc2fc0000
+DATA cc2fc0000BF16<>+60(SB)/4, $0xc2fc0000
+GLOBL cc2fc0000BF16<>(SB), RODATA|NOPTR, $64
+
+DATA c4b400000BF16<>+0(SB)/4, $0x4b400000
+DATA c4b400000BF16<>+4(SB)/4, $0x4b400000
+DATA c4b400000BF16<>+8(SB)/4, $0x4b400000
+DATA c4b400000BF16<>+12(SB)/4, $0x4b400000
+DATA c4b400000BF16<>+16(SB)/4, $0x4b400000
+DATA c4b400000BF16<>+20(SB)/4, $0x4b400000
+DATA c4b400000BF16<>+24(SB)/4, $0x4b400000
+DATA c4b400000BF16<>+28(SB)/4, $0x4b400000
+DATA c4b400000BF16<>+32(SB)/4, $0x4b400000
+DATA c4b400000BF16<>+36(SB)/4, $0x4b400000
+DATA c4b400000BF16<>+40(SB)/4, $0x4b400000
+DATA c4b400000BF16<>+44(SB)/4, $0x4b400000
+DATA c4b400000BF16<>+48(SB)/4, $0x4b400000
+DATA c4b400000BF16<>+52(SB)/4, $0x4b400000
+DATA c4b400000BF16<>+56(SB)/4, $0x4b400000
+DATA c4b400000BF16<>+60(SB)/4, $0x4b400000
+GLOBL c4b400000BF16<>(SB), RODATA|NOPTR, $64
+
+DATA c3f317218BF16<>+0(SB)/4, $0x3f317218
+DATA c3f317218BF16<>+4(SB)/4, $0x3f317218
+DATA c3f317218BF16<>+8(SB)/4, $0x3f317218
+DATA c3f317218BF16<>+12(SB)/4, $0x3f317218
+DATA c3f317218BF16<>+16(SB)/4, $0x3f317218
+DATA c3f317218BF16<>+20(SB)/4, $0x3f317218
+DATA c3f317218BF16<>+24(SB)/4, $0x3f317218
+DATA c3f317218BF16<>+28(SB)/4, $0x3f317218
+DATA c3f317218BF16<>+32(SB)/4, $0x3f317218
+DATA c3f317218BF16<>+36(SB)/4, $0x3f317218
+DATA c3f317218BF16<>+40(SB)/4, $0x3f317218
+DATA c3f317218BF16<>+44(SB)/4, $0x3f317218
+DATA c3f317218BF16<>+48(SB)/4, $0x3f317218
+DATA c3f317218BF16<>+52(SB)/4, $0x3f317218
+DATA c3f317218BF16<>+56(SB)/4, $0x3f317218
+DATA c3f317218BF16<>+60(SB)/4, $0x3f317218
+GLOBL c3f317218BF16<>(SB), RODATA|NOPTR, $64
+
+DATA c3c1ccbe5BF16<>+0(SB)/4, $0x3c1ccbe5
+DATA c3c1ccbe5BF16<>+4(SB)/4, $0x3c1ccbe5
+DATA c3c1ccbe5BF16<>+8(SB)/4, $0x3c1ccbe5
+DATA c3c1ccbe5BF16<>+12(SB)/4, $0x3c1ccbe5
+DATA c3c1ccbe5BF16<>+16(SB)/4, $0x3c1ccbe5
+DATA c3c1ccbe5BF16<>+20(SB)/4, $0x3c1ccbe5
+DATA c3c1ccbe5BF16<>+24(SB)/4, $0x3c1ccbe5
+DATA c3c1ccbe5BF16<>+28(SB)/4, $0x3c1ccbe5
+DATA c3c1ccbe5BF16<>+32(SB)/4, $0x3c1ccbe5
+DATA c3c1ccbe5BF16<>+36(SB)/4, $0x3c1ccbe5
+DATA c3c1ccbe5BF16<>+40(SB)/4, $0x3c1ccbe5
+DATA c3c1ccbe5BF16<>+44(SB)/4, $0x3c1ccbe5
+DATA c3c1ccbe5BF16<>+48(SB)/4, $0x3c1ccbe5
+DATA c3c1ccbe5BF16<>+52(SB)/4, $0x3c1ccbe5
+DATA c3c1ccbe5BF16<>+56(SB)/4, $0x3c1ccbe5
+DATA c3c1ccbe5BF16<>+60(SB)/4, $0x3c1ccbe5
+GLOBL c3c1ccbe5BF16<>(SB), RODATA|NOPTR, $64
+
+DATA c3d650a20BF16<>+0(SB)/4, $0x3d650a20
+DATA c3d650a20BF16<>+4(SB)/4, $0x3d650a20
+DATA c3d650a20BF16<>+8(SB)/4, $0x3d650a20
+DATA c3d650a20BF16<>+12(SB)/4, $0x3d650a20
+DATA c3d650a20BF16<>+16(SB)/4, $0x3d650a20
+DATA c3d650a20BF16<>+20(SB)/4, $0x3d650a20
+DATA c3d650a20BF16<>+24(SB)/4, $0x3d650a20
+DATA c3d650a20BF16<>+28(SB)/4, $0x3d650a20
+DATA c3d650a20BF16<>+32(SB)/4, $0x3d650a20
+DATA c3d650a20BF16<>+36(SB)/4, $0x3d650a20
+DATA c3d650a20BF16<>+40(SB)/4, $0x3d650a20
+DATA c3d650a20BF16<>+44(SB)/4, $0x3d650a20
+DATA c3d650a20BF16<>+48(SB)/4, $0x3d650a20
+DATA c3d650a20BF16<>+52(SB)/4, $0x3d650a20
+DATA c3d650a20BF16<>+56(SB)/4, $0x3d650a20
+DATA c3d650a20BF16<>+60(SB)/4, $0x3d650a20
+GLOBL c3d650a20BF16<>(SB), RODATA|NOPTR, $64
+
+DATA c3e76036dBF16<>+0(SB)/4, $0x3e76036d
+DATA c3e76036dBF16<>+4(SB)/4, $0x3e76036d
+DATA c3e76036dBF16<>+8(SB)/4, $0x3e76036d
+DATA c3e76036dBF16<>+12(SB)/4, $0x3e76036d
+DATA c3e76036dBF16<>+16(SB)/4, $0x3e76036d
+DATA c3e76036dBF16<>+20(SB)/4, $0x3e76036d
+DATA c3e76036dBF16<>+24(SB)/4, $0x3e76036d
+DATA c3e76036dBF16<>+28(SB)/4, $0x3e76036d
+DATA c3e76036dBF16<>+32(SB)/4, $0x3e76036d
+DATA c3e76036dBF16<>+36(SB)/4, $0x3e76036d
+DATA c3e76036dBF16<>+40(SB)/4, $0x3e76036d
+DATA c3e76036dBF16<>+44(SB)/4, $0x3e76036d
+DATA c3e76036dBF16<>+48(SB)/4, $0x3e76036d
+DATA c3e76036dBF16<>+52(SB)/4, $0x3e76036d
+DATA c3e76036dBF16<>+56(SB)/4, $0x3e76036d
+DATA c3e76036dBF16<>+60(SB)/4, $0x3e76036d
+GLOBL c3e76036dBF16<>(SB), RODATA|NOPTR, $64
+
+DATA c3f31706eBF16<>+0(SB)/4, $0x3f31706e
+DATA c3f31706eBF16<>+4(SB)/4, $0x3f31706e
+DATA c3f31706eBF16<>+8(SB)/4, $0x3f31706e
+DATA c3f31706eBF16<>+12(SB)/4, $0x3f31706e
+DATA c3f31706eBF16<>+16(SB)/4, $0x3f31706e
+DATA c3f31706eBF16<>+20(SB)/4, $0x3f31706e
+DATA c3f31706eBF16<>+24(SB)/4, $0x3f31706e
+DATA c3f31706eBF16<>+28(SB)/4, $0x3f31706e
+DATA c3f31706eBF16<>+32(SB)/4, $0x3f31706e
+DATA c3f31706eBF16<>+36(SB)/4, $0x3f31706e
+DATA c3f31706eBF16<>+40(SB)/4, $0x3f31706e
+DATA c3f31706eBF16<>+44(SB)/4, $0x3f31706e
+DATA c3f31706eBF16<>+48(SB)/4, $0x3f31706e
+DATA c3f31706eBF16<>+52(SB)/4, $0x3f31706e
+DATA c3f31706eBF16<>+56(SB)/4, $0x3f31706e
+DATA c3f31706eBF16<>+60(SB)/4, $0x3f31706e
+GLOBL c3f31706eBF16<>(SB), RODATA|NOPTR, $64
+
+DATA c3f7ffff4BF16<>+0(SB)/4, $0x3f7ffff4
+DATA c3f7ffff4BF16<>+4(SB)/4, $0x3f7ffff4
+DATA c3f7ffff4BF16<>+8(SB)/4, $0x3f7ffff4
+DATA c3f7ffff4BF16<>+12(SB)/4, $0x3f7ffff4
+DATA c3f7ffff4BF16<>+16(SB)/4, $0x3f7ffff4
+DATA c3f7ffff4BF16<>+20(SB)/4, $0x3f7ffff4
+DATA c3f7ffff4BF16<>+24(SB)/4, $0x3f7ffff4
+DATA c3f7ffff4BF16<>+28(SB)/4, $0x3f7ffff4
+DATA c3f7ffff4BF16<>+32(SB)/4, $0x3f7ffff4
+DATA c3f7ffff4BF16<>+36(SB)/4, $0x3f7ffff4
+DATA c3f7ffff4BF16<>+40(SB)/4, $0x3f7ffff4
+DATA c3f7ffff4BF16<>+44(SB)/4, $0x3f7ffff4
+DATA c3f7ffff4BF16<>+48(SB)/4, $0x3f7ffff4
+DATA c3f7ffff4BF16<>+52(SB)/4, $0x3f7ffff4
+DATA c3f7ffff4BF16<>+56(SB)/4, $0x3f7ffff4
+DATA c3f7ffff4BF16<>+60(SB)/4, $0x3f7ffff4
+GLOBL c3f7ffff4BF16<>(SB), RODATA|NOPTR, $64
+
+DATA c3f800000BF16<>+0(SB)/4, $0x3f800000
+DATA c3f800000BF16<>+4(SB)/4, $0x3f800000
+DATA c3f800000BF16<>+8(SB)/4, $0x3f800000
+DATA c3f800000BF16<>+12(SB)/4, $0x3f800000
+DATA c3f800000BF16<>+16(SB)/4, $0x3f800000
+DATA c3f800000BF16<>+20(SB)/4, $0x3f800000
+DATA c3f800000BF16<>+24(SB)/4, $0x3f800000
+DATA c3f800000BF16<>+28(SB)/4, $0x3f800000
+DATA c3f800000BF16<>+32(SB)/4, $0x3f800000
+DATA c3f800000BF16<>+36(SB)/4, $0x3f800000
+DATA c3f800000BF16<>+40(SB)/4, $0x3f800000
+DATA c3f800000BF16<>+44(SB)/4, $0x3f800000
+DATA c3f800000BF16<>+48(SB)/4, $0x3f800000
+DATA c3f800000BF16<>+52(SB)/4, $0x3f800000
+DATA c3f800000BF16<>+56(SB)/4, $0x3f800000
+DATA c3f800000BF16<>+60(SB)/4, $0x3f800000
+GLOBL c3f800000BF16<>(SB), RODATA|NOPTR, $64
+
 // func winogradInPairsBF16(dst []float32, src []float32, ds int, ld int, rs int, c int, n int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·winogradInPairsBF16(SB), NOSPLIT, $24-88
@@ -324,7 +706,7 @@ TEXT ·winogradInPairsBF16(SB), NOSPLIT, $24-88
 	MOVQ n+80(FP), BX
 	MOVQ BX, 16(SP)
 
-window9:
+window15:
 	MOVQ (SP), BX
 	MOVQ BX, SI
 	MOVQ rs+64(FP), DI
@@ -341,9 +723,9 @@ window9:
 	MOVQ c+72(FP), R10
 	MOVQ 8(SP), R9
 	SUBQ $0x00000010, R10
-	JLT  tail11
+	JLT  tail17
 
-loop10:
+loop16:
 	VMOVUPS (BX), Z0
 	VSUBPS  (DI), Z0, Z0
 	VMOVUPS (BX)(DX*1), Z1
@@ -441,11 +823,11 @@ loop10:
 	ADDQ    $0x00000040, R8
 	ADDQ    $0x00000020, R9
 	SUBQ    $0x00000010, R10
-	JGE     loop10
+	JGE     loop16
 
-tail11:
+tail17:
 	ADDQ      $0x00000010, R10
-	JZ        out12
+	JZ        out18
 	MOVL      $0xffffffff, R11
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
@@ -557,7 +939,7 @@ tail11:
 	LONG $0x487ef262; WORD $0xc172 // VCVTNEPS2BF16 [1 0]
 	VMOVDQU16 Y0, K1, (BX)(CX*1)
 
-out12:
+out18:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*2), BX
 	MOVQ BX, (SP)
@@ -565,7 +947,7 @@ out12:
 	SHLQ $0x02, BX
 	ADDQ BX, 8(SP)
 	DECQ 16(SP)
-	JNZ  window9
+	JNZ  window15
 	VZEROUPPER
 	RET
 
@@ -586,7 +968,7 @@ TEXT ·winogradInTilesBF16(SB), NOSPLIT, $24-88
 	MOVQ    n+80(FP), BX
 	MOVQ    BX, 16(SP)
 
-window13:
+window19:
 	MOVQ (SP), BX
 	MOVQ BX, SI
 	MOVQ rs+64(FP), DI
@@ -603,9 +985,9 @@ window13:
 	MOVQ c+72(FP), R10
 	MOVQ 8(SP), R9
 	SUBQ $0x00000010, R10
-	JLT  tail15
+	JLT  tail21
 
-loop14:
+loop20:
 	VMOVUPS   (BX), Z2
 	VSUBPS    (DI), Z2, Z2
 	VMOVUPS   (BX)(DX*1), Z3
@@ -759,11 +1141,11 @@ loop14:
 	ADDQ      $0x00000040, R8
 	ADDQ      $0x00000040, R9
 	SUBQ      $0x00000010, R10
-	JGE       loop14
+	JGE       loop20
 
-tail15:
+tail21:
 	ADDQ      $0x00000010, R10
-	JZ        out16
+	JZ        out22
 	MOVL      $0xffffffff, R11
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
@@ -939,7 +1321,7 @@ tail15:
 	VPERMW    Z1, Z0, Z1
 	VMOVUPS   Z1, K1, (BX)(CX*1)
 
-out16:
+out22:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*4), BX
 	MOVQ BX, (SP)
@@ -947,7 +1329,7 @@ out16:
 	SHLQ $0x02, BX
 	ADDQ BX, 8(SP)
 	DECQ 16(SP)
-	JNZ  window13
+	JNZ  window19
 	VZEROUPPER
 	RET
 
@@ -968,7 +1350,7 @@ TEXT ·winogradGradTilesBF16(SB), NOSPLIT, $24-88
 	MOVQ    n+80(FP), BX
 	MOVQ    BX, 16(SP)
 
-window17:
+window23:
 	MOVQ (SP), BX
 	MOVQ BX, SI
 	MOVQ rs+64(FP), DI
@@ -977,9 +1359,9 @@ window17:
 	MOVQ c+72(FP), R8
 	MOVQ 8(SP), DI
 	SUBQ $0x00000010, R8
-	JLT  tail19
+	JLT  tail25
 
-loop18:
+loop24:
 	VMOVUPS   (BX), Z2
 	VMOVUPS   (SI), Z3
 	VADDPS    Z3, Z2, Z4
@@ -1069,11 +1451,11 @@ loop18:
 	ADDQ      $0x00000040, SI
 	ADDQ      $0x00000040, DI
 	SUBQ      $0x00000010, R8
-	JGE       loop18
+	JGE       loop24
 
-tail19:
+tail25:
 	ADDQ      $0x00000010, R8
-	JZ        out20
+	JZ        out26
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
@@ -1163,7 +1545,7 @@ tail19:
 	VPERMW    Z1, Z0, Z1
 	VMOVUPS   Z1, K1, (BX)(CX*1)
 
-out20:
+out26:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*4), BX
 	MOVQ BX, (SP)
@@ -1171,7 +1553,7 @@ out20:
 	SHLQ $0x02, BX
 	ADDQ BX, 8(SP)
 	DECQ 16(SP)
-	JNZ  window17
+	JNZ  window23
 	VZEROUPPER
 	RET
 
@@ -1220,18 +1602,18 @@ k1x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial1x1
 	TESTQ        R9, R9
-	JZ           nobias21
+	JZ           nobias27
 	VMOVUPS      (R9), Z1
 	VADDPS       Z1, Z0, Z0
 
-nobias21:
+nobias27:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta22
+	JEQ    nobeta28
 	MOVQ   DI, R9
 	VADDPS (R9), Z0, Z0
 	ADDQ   R8, R9
 
-nobeta22:
+nobeta28:
 	VMOVUPS Z0, (DI)
 	ADDQ    R8, DI
 	JMP     next1x1
@@ -1243,19 +1625,19 @@ partial1x1:
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
 	TESTQ     R9, R9
-	JZ        nobias23
+	JZ        nobias29
 	VMOVUPS.Z (R9), K1, Z1
 	VADDPS    Z1, Z0, Z0
 
-nobias23:
+nobias29:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta24
+	JEQ       nobeta30
 	MOVQ      DI, R9
 	VMOVUPS.Z (R9), K1, Z1
 	VADDPS    Z1, Z0, Z0
 	ADDQ      R8, R9
 
-nobeta24:
+nobeta30:
 	VMOVUPS Z0, K1, (DI)
 	ADDQ    R8, DI
 
@@ -1319,21 +1701,21 @@ k2x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial2x1
 	TESTQ        R10, R10
-	JZ           nobias25
+	JZ           nobias31
 	VMOVUPS      (R10), Z2
 	VADDPS       Z2, Z0, Z0
 	VADDPS       Z2, Z1, Z1
 
-nobias25:
+nobias31:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta26
+	JEQ    nobeta32
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
 	VADDPS (R10), Z1, Z1
 	ADDQ   R9, R10
 
-nobeta26:
+nobeta32:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -1347,14 +1729,14 @@ partial2x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias27
+	JZ        nobias33
 	VMOVUPS.Z (R10), K1, Z2
 	VADDPS    Z2, Z0, Z0
 	VADDPS    Z2, Z1, Z1
 
-nobias27:
+nobias33:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta28
+	JEQ       nobeta34
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z2
 	VADDPS    Z2, Z0, Z0
@@ -1363,7 +1745,7 @@ nobias27:
 	VADDPS    Z2, Z1, Z1
 	ADDQ      R9, R10
 
-nobeta28:
+nobeta34:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -1434,15 +1816,15 @@ k3x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial3x1
 	TESTQ        R10, R10
-	JZ           nobias29
+	JZ           nobias35
 	VMOVUPS      (R10), Z3
 	VADDPS       Z3, Z0, Z0
 	VADDPS       Z3, Z1, Z1
 	VADDPS       Z3, Z2, Z2
 
-nobias29:
+nobias35:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta30
+	JEQ    nobeta36
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -1451,7 +1833,7 @@ nobias29:
 	VADDPS (R10), Z2, Z2
 	ADDQ   R9, R10
 
-nobeta30:
+nobeta36:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -1467,15 +1849,15 @@ partial3x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias31
+	JZ        nobias37
 	VMOVUPS.Z (R10), K1, Z3
 	VADDPS    Z3, Z0, Z0
 	VADDPS    Z3, Z1, Z1
 	VADDPS    Z3, Z2, Z2
 
-nobias31:
+nobias37:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta32
+	JEQ       nobeta38
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z3
 	VADDPS    Z3, Z0, Z0
@@ -1487,7 +1869,7 @@ nobias31:
 	VADDPS    Z3, Z2, Z2
 	ADDQ      R9, R10
 
-nobeta32:
+nobeta38:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -1568,16 +1950,16 @@ k4x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial4x1
 	TESTQ        R10, R10
-	JZ           nobias33
+	JZ           nobias39
 	VMOVUPS      (R10), Z4
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z4, Z1, Z1
 	VADDPS       Z4, Z2, Z2
 	VADDPS       Z4, Z3, Z3
 
-nobias33:
+nobias39:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta34
+	JEQ    nobeta40
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -1588,7 +1970,7 @@ nobias33:
 	VADDPS (R10), Z3, Z3
 	ADDQ   R9, R10
 
-nobeta34:
+nobeta40:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -1606,16 +1988,16 @@ partial4x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias35
+	JZ        nobias41
 	VMOVUPS.Z (R10), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VADDPS    Z4, Z1, Z1
 	VADDPS    Z4, Z2, Z2
 	VADDPS    Z4, Z3, Z3
 
-nobias35:
+nobias41:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta36
+	JEQ       nobeta42
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z4
 	VADDPS    Z4, Z0, Z0
@@ -1630,7 +2012,7 @@ nobias35:
 	VADDPS    Z4, Z3, Z3
 	ADDQ      R9, R10
 
-nobeta36:
+nobeta42:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -1718,7 +2100,7 @@ k5x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial5x1
 	TESTQ        R10, R10
-	JZ           nobias37
+	JZ           nobias43
 	VMOVUPS      (R10), Z5
 	VADDPS       Z5, Z0, Z0
 	VADDPS       Z5, Z1, Z1
@@ -1726,9 +2108,9 @@ k5x1:
 	VADDPS       Z5, Z3, Z3
 	VADDPS       Z5, Z4, Z4
 
-nobias37:
+nobias43:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta38
+	JEQ    nobeta44
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -1741,7 +2123,7 @@ nobias37:
 	VADDPS (R10), Z4, Z4
 	ADDQ   R9, R10
 
-nobeta38:
+nobeta44:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -1761,7 +2143,7 @@ partial5x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias39
+	JZ        nobias45
 	VMOVUPS.Z (R10), K1, Z5
 	VADDPS    Z5, Z0, Z0
 	VADDPS    Z5, Z1, Z1
@@ -1769,9 +2151,9 @@ partial5x1:
 	VADDPS    Z5, Z3, Z3
 	VADDPS    Z5, Z4, Z4
 
-nobias39:
+nobias45:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta40
+	JEQ       nobeta46
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z5
 	VADDPS    Z5, Z0, Z0
@@ -1789,7 +2171,7 @@ nobias39:
 	VADDPS    Z5, Z4, Z4
 	ADDQ      R9, R10
 
-nobeta40:
+nobeta46:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -1884,7 +2266,7 @@ k6x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial6x1
 	TESTQ        R10, R10
-	JZ           nobias41
+	JZ           nobias47
 	VMOVUPS      (R10), Z6
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z6, Z1, Z1
@@ -1893,9 +2275,9 @@ k6x1:
 	VADDPS       Z6, Z4, Z4
 	VADDPS       Z6, Z5, Z5
 
-nobias41:
+nobias47:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta42
+	JEQ    nobeta48
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -1910,7 +2292,7 @@ nobias41:
 	VADDPS (R10), Z5, Z5
 	ADDQ   R9, R10
 
-nobeta42:
+nobeta48:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -1932,7 +2314,7 @@ partial6x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias43
+	JZ        nobias49
 	VMOVUPS.Z (R10), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z1, Z1
@@ -1941,9 +2323,9 @@ partial6x1:
 	VADDPS    Z6, Z4, Z4
 	VADDPS    Z6, Z5, Z5
 
-nobias43:
+nobias49:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta44
+	JEQ       nobeta50
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z6
 	VADDPS    Z6, Z0, Z0
@@ -1964,7 +2346,7 @@ nobias43:
 	VADDPS    Z6, Z5, Z5
 	ADDQ      R9, R10
 
-nobeta44:
+nobeta50:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -2069,7 +2451,7 @@ k7x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial7x1
 	TESTQ        R10, R10
-	JZ           nobias45
+	JZ           nobias51
 	VMOVUPS      (R10), Z7
 	VADDPS       Z7, Z0, Z0
 	VADDPS       Z7, Z1, Z1
@@ -2079,9 +2461,9 @@ k7x1:
 	VADDPS       Z7, Z5, Z5
 	VADDPS       Z7, Z6, Z6
 
-nobias45:
+nobias51:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta46
+	JEQ    nobeta52
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -2098,7 +2480,7 @@ nobias45:
 	VADDPS (R10), Z6, Z6
 	ADDQ   R9, R10
 
-nobeta46:
+nobeta52:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -2122,7 +2504,7 @@ partial7x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias47
+	JZ        nobias53
 	VMOVUPS.Z (R10), K1, Z7
 	VADDPS    Z7, Z0, Z0
 	VADDPS    Z7, Z1, Z1
@@ -2132,9 +2514,9 @@ partial7x1:
 	VADDPS    Z7, Z5, Z5
 	VADDPS    Z7, Z6, Z6
 
-nobias47:
+nobias53:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta48
+	JEQ       nobeta54
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z7
 	VADDPS    Z7, Z0, Z0
@@ -2158,7 +2540,7 @@ nobias47:
 	VADDPS    Z7, Z6, Z6
 	ADDQ      R9, R10
 
-nobeta48:
+nobeta54:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -2270,7 +2652,7 @@ k8x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial8x1
 	TESTQ        R10, R10
-	JZ           nobias49
+	JZ           nobias55
 	VMOVUPS      (R10), Z8
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z8, Z1, Z1
@@ -2281,9 +2663,9 @@ k8x1:
 	VADDPS       Z8, Z6, Z6
 	VADDPS       Z8, Z7, Z7
 
-nobias49:
+nobias55:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta50
+	JEQ    nobeta56
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -2302,7 +2684,7 @@ nobias49:
 	VADDPS (R10), Z7, Z7
 	ADDQ   R9, R10
 
-nobeta50:
+nobeta56:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -2328,7 +2710,7 @@ partial8x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias51
+	JZ        nobias57
 	VMOVUPS.Z (R10), K1, Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z1, Z1
@@ -2339,9 +2721,9 @@ partial8x1:
 	VADDPS    Z8, Z6, Z6
 	VADDPS    Z8, Z7, Z7
 
-nobias51:
+nobias57:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta52
+	JEQ       nobeta58
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z8
 	VADDPS    Z8, Z0, Z0
@@ -2368,7 +2750,7 @@ nobias51:
 	VADDPS    Z8, Z7, Z7
 	ADDQ      R9, R10
 
-nobeta52:
+nobeta58:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -2487,7 +2869,7 @@ k9x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial9x1
 	TESTQ        R10, R10
-	JZ           nobias53
+	JZ           nobias59
 	VMOVUPS      (R10), Z9
 	VADDPS       Z9, Z0, Z0
 	VADDPS       Z9, Z1, Z1
@@ -2499,9 +2881,9 @@ k9x1:
 	VADDPS       Z9, Z7, Z7
 	VADDPS       Z9, Z8, Z8
 
-nobias53:
+nobias59:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta54
+	JEQ    nobeta60
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -2522,7 +2904,7 @@ nobias53:
 	VADDPS (R10), Z8, Z8
 	ADDQ   R9, R10
 
-nobeta54:
+nobeta60:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -2550,7 +2932,7 @@ partial9x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias55
+	JZ        nobias61
 	VMOVUPS.Z (R10), K1, Z9
 	VADDPS    Z9, Z0, Z0
 	VADDPS    Z9, Z1, Z1
@@ -2562,9 +2944,9 @@ partial9x1:
 	VADDPS    Z9, Z7, Z7
 	VADDPS    Z9, Z8, Z8
 
-nobias55:
+nobias61:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta56
+	JEQ       nobeta62
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z9
 	VADDPS    Z9, Z0, Z0
@@ -2594,7 +2976,7 @@ nobias55:
 	VADDPS    Z9, Z8, Z8
 	ADDQ      R9, R10
 
-nobeta56:
+nobeta62:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -2723,7 +3105,7 @@ k10x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial10x1
 	TESTQ        R10, R10
-	JZ           nobias57
+	JZ           nobias63
 	VMOVUPS      (R10), Z10
 	VADDPS       Z10, Z0, Z0
 	VADDPS       Z10, Z1, Z1
@@ -2736,9 +3118,9 @@ k10x1:
 	VADDPS       Z10, Z8, Z8
 	VADDPS       Z10, Z9, Z9
 
-nobias57:
+nobias63:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta58
+	JEQ    nobeta64
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -2761,7 +3143,7 @@ nobias57:
 	VADDPS (R10), Z9, Z9
 	ADDQ   R9, R10
 
-nobeta58:
+nobeta64:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -2791,7 +3173,7 @@ partial10x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias59
+	JZ        nobias65
 	VMOVUPS.Z (R10), K1, Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z1, Z1
@@ -2804,9 +3186,9 @@ partial10x1:
 	VADDPS    Z10, Z8, Z8
 	VADDPS    Z10, Z9, Z9
 
-nobias59:
+nobias65:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta60
+	JEQ       nobeta66
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z10
 	VADDPS    Z10, Z0, Z0
@@ -2839,7 +3221,7 @@ nobias59:
 	VADDPS    Z10, Z9, Z9
 	ADDQ      R9, R10
 
-nobeta60:
+nobeta66:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -2975,7 +3357,7 @@ k11x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial11x1
 	TESTQ        R10, R10
-	JZ           nobias61
+	JZ           nobias67
 	VMOVUPS      (R10), Z11
 	VADDPS       Z11, Z0, Z0
 	VADDPS       Z11, Z1, Z1
@@ -2989,9 +3371,9 @@ k11x1:
 	VADDPS       Z11, Z9, Z9
 	VADDPS       Z11, Z10, Z10
 
-nobias61:
+nobias67:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta62
+	JEQ    nobeta68
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -3016,7 +3398,7 @@ nobias61:
 	VADDPS (R10), Z10, Z10
 	ADDQ   R9, R10
 
-nobeta62:
+nobeta68:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -3048,7 +3430,7 @@ partial11x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias63
+	JZ        nobias69
 	VMOVUPS.Z (R10), K1, Z11
 	VADDPS    Z11, Z0, Z0
 	VADDPS    Z11, Z1, Z1
@@ -3062,9 +3444,9 @@ partial11x1:
 	VADDPS    Z11, Z9, Z9
 	VADDPS    Z11, Z10, Z10
 
-nobias63:
+nobias69:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta64
+	JEQ       nobeta70
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z11
 	VADDPS    Z11, Z0, Z0
@@ -3100,7 +3482,7 @@ nobias63:
 	VADDPS    Z11, Z10, Z10
 	ADDQ      R9, R10
 
-nobeta64:
+nobeta70:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -3243,7 +3625,7 @@ k12x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial12x1
 	TESTQ        R10, R10
-	JZ           nobias65
+	JZ           nobias71
 	VMOVUPS      (R10), Z12
 	VADDPS       Z12, Z0, Z0
 	VADDPS       Z12, Z1, Z1
@@ -3258,9 +3640,9 @@ k12x1:
 	VADDPS       Z12, Z10, Z10
 	VADDPS       Z12, Z11, Z11
 
-nobias65:
+nobias71:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta66
+	JEQ    nobeta72
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -3287,7 +3669,7 @@ nobias65:
 	VADDPS (R10), Z11, Z11
 	ADDQ   R9, R10
 
-nobeta66:
+nobeta72:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -3321,7 +3703,7 @@ partial12x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias67
+	JZ        nobias73
 	VMOVUPS.Z (R10), K1, Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z1, Z1
@@ -3336,9 +3718,9 @@ partial12x1:
 	VADDPS    Z12, Z10, Z10
 	VADDPS    Z12, Z11, Z11
 
-nobias67:
+nobias73:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta68
+	JEQ       nobeta74
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z12
 	VADDPS    Z12, Z0, Z0
@@ -3377,7 +3759,7 @@ nobias67:
 	VADDPS    Z12, Z11, Z11
 	ADDQ      R9, R10
 
-nobeta68:
+nobeta74:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -3530,7 +3912,7 @@ k13x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial13x1
 	TESTQ        R10, R10
-	JZ           nobias69
+	JZ           nobias75
 	VMOVUPS      (R10), Z13
 	VADDPS       Z13, Z0, Z0
 	VADDPS       Z13, Z1, Z1
@@ -3546,9 +3928,9 @@ k13x1:
 	VADDPS       Z13, Z11, Z11
 	VADDPS       Z13, Z12, Z12
 
-nobias69:
+nobias75:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta70
+	JEQ    nobeta76
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -3577,7 +3959,7 @@ nobias69:
 	VADDPS (R10), Z12, Z12
 	ADDQ   R9, R10
 
-nobeta70:
+nobeta76:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -3613,7 +3995,7 @@ partial13x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias71
+	JZ        nobias77
 	VMOVUPS.Z (R10), K1, Z13
 	VADDPS    Z13, Z0, Z0
 	VADDPS    Z13, Z1, Z1
@@ -3629,9 +4011,9 @@ partial13x1:
 	VADDPS    Z13, Z11, Z11
 	VADDPS    Z13, Z12, Z12
 
-nobias71:
+nobias77:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta72
+	JEQ       nobeta78
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z13
 	VADDPS    Z13, Z0, Z0
@@ -3673,7 +4055,7 @@ nobias71:
 	VADDPS    Z13, Z12, Z12
 	ADDQ      R9, R10
 
-nobeta72:
+nobeta78:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -3833,7 +4215,7 @@ k14x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial14x1
 	TESTQ        R10, R10
-	JZ           nobias73
+	JZ           nobias79
 	VMOVUPS      (R10), Z14
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z1, Z1
@@ -3850,9 +4232,9 @@ k14x1:
 	VADDPS       Z14, Z12, Z12
 	VADDPS       Z14, Z13, Z13
 
-nobias73:
+nobias79:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta74
+	JEQ    nobeta80
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -3883,7 +4265,7 @@ nobias73:
 	VADDPS (R10), Z13, Z13
 	ADDQ   R9, R10
 
-nobeta74:
+nobeta80:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -3921,7 +4303,7 @@ partial14x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias75
+	JZ        nobias81
 	VMOVUPS.Z (R10), K1, Z14
 	VADDPS    Z14, Z0, Z0
 	VADDPS    Z14, Z1, Z1
@@ -3938,9 +4320,9 @@ partial14x1:
 	VADDPS    Z14, Z12, Z12
 	VADDPS    Z14, Z13, Z13
 
-nobias75:
+nobias81:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta76
+	JEQ       nobeta82
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z14
 	VADDPS    Z14, Z0, Z0
@@ -3985,7 +4367,7 @@ nobias75:
 	VADDPS    Z14, Z13, Z13
 	ADDQ      R9, R10
 
-nobeta76:
+nobeta82:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -4074,21 +4456,21 @@ k1x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial1x2
 	TESTQ        R9, R9
-	JZ           nobias77
+	JZ           nobias83
 	VMOVUPS      (R9), Z2
 	VADDPS       Z2, Z0, Z0
 	VMOVUPS      64(R9), Z2
 	VADDPS       Z2, Z1, Z1
 
-nobias77:
+nobias83:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta78
+	JEQ    nobeta84
 	MOVQ   DI, R9
 	VADDPS (R9), Z0, Z0
 	VADDPS 64(R9), Z1, Z1
 	ADDQ   R8, R9
 
-nobeta78:
+nobeta84:
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	ADDQ    R8, DI
@@ -4101,22 +4483,22 @@ partial1x2:
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
 	TESTQ     R9, R9
-	JZ        nobias79
+	JZ        nobias85
 	VMOVUPS   (R9), Z2
 	VADDPS    Z2, Z0, Z0
 	VMOVUPS.Z 64(R9), K1, Z2
 	VADDPS    Z2, Z1, Z1
 
-nobias79:
+nobias85:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta80
+	JEQ       nobeta86
 	MOVQ      DI, R9
 	VADDPS    (R9), Z0, Z0
 	VMOVUPS.Z 64(R9), K1, Z2
 	VADDPS    Z2, Z1, Z1
 	ADDQ      R8, R9
 
-nobeta80:
+nobeta86:
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, K1, 64(DI)
 	ADDQ    R8, DI
@@ -4188,7 +4570,7 @@ k2x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial2x2
 	TESTQ        R10, R10
-	JZ           nobias81
+	JZ           nobias87
 	VMOVUPS      (R10), Z4
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z4, Z2, Z2
@@ -4196,9 +4578,9 @@ k2x2:
 	VADDPS       Z4, Z1, Z1
 	VADDPS       Z4, Z3, Z3
 
-nobias81:
+nobias87:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta82
+	JEQ    nobeta88
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -4207,7 +4589,7 @@ nobias81:
 	VADDPS 64(R10), Z3, Z3
 	ADDQ   R9, R10
 
-nobeta82:
+nobeta88:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -4223,7 +4605,7 @@ partial2x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias83
+	JZ        nobias89
 	VMOVUPS   (R10), Z4
 	VADDPS    Z4, Z0, Z0
 	VADDPS    Z4, Z2, Z2
@@ -4231,9 +4613,9 @@ partial2x2:
 	VADDPS    Z4, Z1, Z1
 	VADDPS    Z4, Z3, Z3
 
-nobias83:
+nobias89:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta84
+	JEQ       nobeta90
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z4
@@ -4244,7 +4626,7 @@ nobias83:
 	VADDPS    Z4, Z3, Z3
 	ADDQ      R9, R10
 
-nobeta84:
+nobeta90:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -4327,7 +4709,7 @@ k3x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial3x2
 	TESTQ        R10, R10
-	JZ           nobias85
+	JZ           nobias91
 	VMOVUPS      (R10), Z6
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z6, Z2, Z2
@@ -4337,9 +4719,9 @@ k3x2:
 	VADDPS       Z6, Z3, Z3
 	VADDPS       Z6, Z5, Z5
 
-nobias85:
+nobias91:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta86
+	JEQ    nobeta92
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -4351,7 +4733,7 @@ nobias85:
 	VADDPS 64(R10), Z5, Z5
 	ADDQ   R9, R10
 
-nobeta86:
+nobeta92:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -4370,7 +4752,7 @@ partial3x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias87
+	JZ        nobias93
 	VMOVUPS   (R10), Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z2, Z2
@@ -4380,9 +4762,9 @@ partial3x2:
 	VADDPS    Z6, Z3, Z3
 	VADDPS    Z6, Z5, Z5
 
-nobias87:
+nobias93:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta88
+	JEQ       nobeta94
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z6
@@ -4397,7 +4779,7 @@ nobias87:
 	VADDPS    Z6, Z5, Z5
 	ADDQ      R9, R10
 
-nobeta88:
+nobeta94:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -4494,7 +4876,7 @@ k4x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial4x2
 	TESTQ        R10, R10
-	JZ           nobias89
+	JZ           nobias95
 	VMOVUPS      (R10), Z8
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z8, Z2, Z2
@@ -4506,9 +4888,9 @@ k4x2:
 	VADDPS       Z8, Z5, Z5
 	VADDPS       Z8, Z7, Z7
 
-nobias89:
+nobias95:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta90
+	JEQ    nobeta96
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -4523,7 +4905,7 @@ nobias89:
 	VADDPS 64(R10), Z7, Z7
 	ADDQ   R9, R10
 
-nobeta90:
+nobeta96:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -4545,7 +4927,7 @@ partial4x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias91
+	JZ        nobias97
 	VMOVUPS   (R10), Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z2, Z2
@@ -4557,9 +4939,9 @@ partial4x2:
 	VADDPS    Z8, Z5, Z5
 	VADDPS    Z8, Z7, Z7
 
-nobias91:
+nobias97:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta92
+	JEQ       nobeta98
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z8
@@ -4578,7 +4960,7 @@ nobias91:
 	VADDPS    Z8, Z7, Z7
 	ADDQ      R9, R10
 
-nobeta92:
+nobeta98:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -4686,7 +5068,7 @@ k5x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial5x2
 	TESTQ        R10, R10
-	JZ           nobias93
+	JZ           nobias99
 	VMOVUPS      (R10), Z10
 	VADDPS       Z10, Z0, Z0
 	VADDPS       Z10, Z2, Z2
@@ -4700,9 +5082,9 @@ k5x2:
 	VADDPS       Z10, Z7, Z7
 	VADDPS       Z10, Z9, Z9
 
-nobias93:
+nobias99:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta94
+	JEQ    nobeta100
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -4720,7 +5102,7 @@ nobias93:
 	VADDPS 64(R10), Z9, Z9
 	ADDQ   R9, R10
 
-nobeta94:
+nobeta100:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -4745,7 +5127,7 @@ partial5x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias95
+	JZ        nobias101
 	VMOVUPS   (R10), Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z2, Z2
@@ -4759,9 +5141,9 @@ partial5x2:
 	VADDPS    Z10, Z7, Z7
 	VADDPS    Z10, Z9, Z9
 
-nobias95:
+nobias101:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta96
+	JEQ       nobeta102
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z10
@@ -4784,7 +5166,7 @@ nobias95:
 	VADDPS    Z10, Z9, Z9
 	ADDQ      R9, R10
 
-nobeta96:
+nobeta102:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -4903,7 +5285,7 @@ k6x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial6x2
 	TESTQ        R10, R10
-	JZ           nobias97
+	JZ           nobias103
 	VMOVUPS      (R10), Z12
 	VADDPS       Z12, Z0, Z0
 	VADDPS       Z12, Z2, Z2
@@ -4919,9 +5301,9 @@ k6x2:
 	VADDPS       Z12, Z9, Z9
 	VADDPS       Z12, Z11, Z11
 
-nobias97:
+nobias103:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta98
+	JEQ    nobeta104
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -4942,7 +5324,7 @@ nobias97:
 	VADDPS 64(R10), Z11, Z11
 	ADDQ   R9, R10
 
-nobeta98:
+nobeta104:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -4970,7 +5352,7 @@ partial6x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias99
+	JZ        nobias105
 	VMOVUPS   (R10), Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z2, Z2
@@ -4986,9 +5368,9 @@ partial6x2:
 	VADDPS    Z12, Z9, Z9
 	VADDPS    Z12, Z11, Z11
 
-nobias99:
+nobias105:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta100
+	JEQ       nobeta106
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z12
@@ -5015,7 +5397,7 @@ nobias99:
 	VADDPS    Z12, Z11, Z11
 	ADDQ      R9, R10
 
-nobeta100:
+nobeta106:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -5148,7 +5530,7 @@ k7x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial7x2
 	TESTQ        R10, R10
-	JZ           nobias101
+	JZ           nobias107
 	VMOVUPS      (R10), Z14
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z2, Z2
@@ -5166,9 +5548,9 @@ k7x2:
 	VADDPS       Z14, Z11, Z11
 	VADDPS       Z14, Z13, Z13
 
-nobias101:
+nobias107:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta102
+	JEQ    nobeta108
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -5192,7 +5574,7 @@ nobias101:
 	VADDPS 64(R10), Z13, Z13
 	ADDQ   R9, R10
 
-nobeta102:
+nobeta108:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -5223,7 +5605,7 @@ partial7x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias103
+	JZ        nobias109
 	VMOVUPS   (R10), Z14
 	VADDPS    Z14, Z0, Z0
 	VADDPS    Z14, Z2, Z2
@@ -5241,9 +5623,9 @@ partial7x2:
 	VADDPS    Z14, Z11, Z11
 	VADDPS    Z14, Z13, Z13
 
-nobias103:
+nobias109:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta104
+	JEQ       nobeta110
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z14
@@ -5274,7 +5656,7 @@ nobias103:
 	VADDPS    Z14, Z13, Z13
 	ADDQ      R9, R10
 
-nobeta104:
+nobeta110:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -5418,7 +5800,7 @@ k8x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial8x2
 	TESTQ        R10, R10
-	JZ           nobias105
+	JZ           nobias111
 	VMOVUPS      (R10), Z16
 	VADDPS       Z16, Z0, Z0
 	VADDPS       Z16, Z2, Z2
@@ -5438,9 +5820,9 @@ k8x2:
 	VADDPS       Z16, Z13, Z13
 	VADDPS       Z16, Z15, Z15
 
-nobias105:
+nobias111:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta106
+	JEQ    nobeta112
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -5467,7 +5849,7 @@ nobias105:
 	VADDPS 64(R10), Z15, Z15
 	ADDQ   R9, R10
 
-nobeta106:
+nobeta112:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -5501,7 +5883,7 @@ partial8x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias107
+	JZ        nobias113
 	VMOVUPS   (R10), Z16
 	VADDPS    Z16, Z0, Z0
 	VADDPS    Z16, Z2, Z2
@@ -5521,9 +5903,9 @@ partial8x2:
 	VADDPS    Z16, Z13, Z13
 	VADDPS    Z16, Z15, Z15
 
-nobias107:
+nobias113:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta108
+	JEQ       nobeta114
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z16
@@ -5558,7 +5940,7 @@ nobias107:
 	VADDPS    Z16, Z15, Z15
 	ADDQ      R9, R10
 
-nobeta108:
+nobeta114:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -5713,7 +6095,7 @@ k9x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial9x2
 	TESTQ        R10, R10
-	JZ           nobias109
+	JZ           nobias115
 	VMOVUPS      (R10), Z18
 	VADDPS       Z18, Z0, Z0
 	VADDPS       Z18, Z2, Z2
@@ -5735,9 +6117,9 @@ k9x2:
 	VADDPS       Z18, Z15, Z15
 	VADDPS       Z18, Z17, Z17
 
-nobias109:
+nobias115:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta110
+	JEQ    nobeta116
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -5767,7 +6149,7 @@ nobias109:
 	VADDPS 64(R10), Z17, Z17
 	ADDQ   R9, R10
 
-nobeta110:
+nobeta116:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -5804,7 +6186,7 @@ partial9x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias111
+	JZ        nobias117
 	VMOVUPS   (R10), Z18
 	VADDPS    Z18, Z0, Z0
 	VADDPS    Z18, Z2, Z2
@@ -5826,9 +6208,9 @@ partial9x2:
 	VADDPS    Z18, Z15, Z15
 	VADDPS    Z18, Z17, Z17
 
-nobias111:
+nobias117:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta112
+	JEQ       nobeta118
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z18
@@ -5867,7 +6249,7 @@ nobias111:
 	VADDPS    Z18, Z17, Z17
 	ADDQ      R9, R10
 
-nobeta112:
+nobeta118:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -6036,7 +6418,7 @@ k10x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial10x2
 	TESTQ        R10, R10
-	JZ           nobias113
+	JZ           nobias119
 	VMOVUPS      (R10), Z20
 	VADDPS       Z20, Z0, Z0
 	VADDPS       Z20, Z2, Z2
@@ -6060,9 +6442,9 @@ k10x2:
 	VADDPS       Z20, Z17, Z17
 	VADDPS       Z20, Z19, Z19
 
-nobias113:
+nobias119:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta114
+	JEQ    nobeta120
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -6095,7 +6477,7 @@ nobias113:
 	VADDPS 64(R10), Z19, Z19
 	ADDQ   R9, R10
 
-nobeta114:
+nobeta120:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -6135,7 +6517,7 @@ partial10x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias115
+	JZ        nobias121
 	VMOVUPS   (R10), Z20
 	VADDPS    Z20, Z0, Z0
 	VADDPS    Z20, Z2, Z2
@@ -6159,9 +6541,9 @@ partial10x2:
 	VADDPS    Z20, Z17, Z17
 	VADDPS    Z20, Z19, Z19
 
-nobias115:
+nobias121:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta116
+	JEQ       nobeta122
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z20
@@ -6204,7 +6586,7 @@ nobias115:
 	VADDPS    Z20, Z19, Z19
 	ADDQ      R9, R10
 
-nobeta116:
+nobeta122:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -6384,7 +6766,7 @@ k11x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial11x2
 	TESTQ        R10, R10
-	JZ           nobias117
+	JZ           nobias123
 	VMOVUPS      (R10), Z22
 	VADDPS       Z22, Z0, Z0
 	VADDPS       Z22, Z2, Z2
@@ -6410,9 +6792,9 @@ k11x2:
 	VADDPS       Z22, Z19, Z19
 	VADDPS       Z22, Z21, Z21
 
-nobias117:
+nobias123:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta118
+	JEQ    nobeta124
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -6448,7 +6830,7 @@ nobias117:
 	VADDPS 64(R10), Z21, Z21
 	ADDQ   R9, R10
 
-nobeta118:
+nobeta124:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -6491,7 +6873,7 @@ partial11x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias119
+	JZ        nobias125
 	VMOVUPS   (R10), Z22
 	VADDPS    Z22, Z0, Z0
 	VADDPS    Z22, Z2, Z2
@@ -6517,9 +6899,9 @@ partial11x2:
 	VADDPS    Z22, Z19, Z19
 	VADDPS    Z22, Z21, Z21
 
-nobias119:
+nobias125:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta120
+	JEQ       nobeta126
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z22
@@ -6566,7 +6948,7 @@ nobias119:
 	VADDPS    Z22, Z21, Z21
 	ADDQ      R9, R10
 
-nobeta120:
+nobeta126:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -6757,7 +7139,7 @@ k12x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial12x2
 	TESTQ        R10, R10
-	JZ           nobias121
+	JZ           nobias127
 	VMOVUPS      (R10), Z24
 	VADDPS       Z24, Z0, Z0
 	VADDPS       Z24, Z2, Z2
@@ -6785,9 +7167,9 @@ k12x2:
 	VADDPS       Z24, Z21, Z21
 	VADDPS       Z24, Z23, Z23
 
-nobias121:
+nobias127:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta122
+	JEQ    nobeta128
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -6826,7 +7208,7 @@ nobias121:
 	VADDPS 64(R10), Z23, Z23
 	ADDQ   R9, R10
 
-nobeta122:
+nobeta128:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -6872,7 +7254,7 @@ partial12x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias123
+	JZ        nobias129
 	VMOVUPS   (R10), Z24
 	VADDPS    Z24, Z0, Z0
 	VADDPS    Z24, Z2, Z2
@@ -6900,9 +7282,9 @@ partial12x2:
 	VADDPS    Z24, Z21, Z21
 	VADDPS    Z24, Z23, Z23
 
-nobias123:
+nobias129:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta124
+	JEQ       nobeta130
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z24
@@ -6953,7 +7335,7 @@ nobias123:
 	VADDPS    Z24, Z23, Z23
 	ADDQ      R9, R10
 
-nobeta124:
+nobeta130:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -7158,7 +7540,7 @@ k13x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial13x2
 	TESTQ        R10, R10
-	JZ           nobias125
+	JZ           nobias131
 	VMOVUPS      (R10), Z26
 	VADDPS       Z26, Z0, Z0
 	VADDPS       Z26, Z2, Z2
@@ -7188,9 +7570,9 @@ k13x2:
 	VADDPS       Z26, Z23, Z23
 	VADDPS       Z26, Z25, Z25
 
-nobias125:
+nobias131:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta126
+	JEQ    nobeta132
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -7232,7 +7614,7 @@ nobias125:
 	VADDPS 64(R10), Z25, Z25
 	ADDQ   R9, R10
 
-nobeta126:
+nobeta132:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -7281,7 +7663,7 @@ partial13x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias127
+	JZ        nobias133
 	VMOVUPS   (R10), Z26
 	VADDPS    Z26, Z0, Z0
 	VADDPS    Z26, Z2, Z2
@@ -7311,9 +7693,9 @@ partial13x2:
 	VADDPS    Z26, Z23, Z23
 	VADDPS    Z26, Z25, Z25
 
-nobias127:
+nobias133:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta128
+	JEQ       nobeta134
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z26
@@ -7368,7 +7750,7 @@ nobias127:
 	VADDPS    Z26, Z25, Z25
 	ADDQ      R9, R10
 
-nobeta128:
+nobeta134:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -7584,7 +7966,7 @@ k14x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial14x2
 	TESTQ        R10, R10
-	JZ           nobias129
+	JZ           nobias135
 	VMOVUPS      (R10), Z28
 	VADDPS       Z28, Z0, Z0
 	VADDPS       Z28, Z2, Z2
@@ -7616,9 +7998,9 @@ k14x2:
 	VADDPS       Z28, Z25, Z25
 	VADDPS       Z28, Z27, Z27
 
-nobias129:
+nobias135:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta130
+	JEQ    nobeta136
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -7663,7 +8045,7 @@ nobias129:
 	VADDPS 64(R10), Z27, Z27
 	ADDQ   R9, R10
 
-nobeta130:
+nobeta136:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -7715,7 +8097,7 @@ partial14x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias131
+	JZ        nobias137
 	VMOVUPS   (R10), Z28
 	VADDPS    Z28, Z0, Z0
 	VADDPS    Z28, Z2, Z2
@@ -7747,9 +8129,9 @@ partial14x2:
 	VADDPS    Z28, Z25, Z25
 	VADDPS    Z28, Z27, Z27
 
-nobias131:
+nobias137:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta132
+	JEQ       nobeta138
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z28
@@ -7808,7 +8190,7 @@ nobias131:
 	VADDPS    Z28, Z27, Z27
 	ADDQ      R9, R10
 
-nobeta132:
+nobeta138:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -7880,7 +8262,7 @@ TEXT ·peakBF16(SB), NOSPLIT, $0-8
 	VXORPS Z11, Z11, Z11
 	VXORPS Z12, Z12, Z12
 
-peak133:
+peak139:
 	LONG $0x481ed262; WORD $0xc452 // VDPBF16PS [12 12 0]
 	LONG $0x481ed262; WORD $0xcc52 // VDPBF16PS [12 12 1]
 	LONG $0x481ed262; WORD $0xd452 // VDPBF16PS [12 12 2]
@@ -7894,6 +8276,6 @@ peak133:
 	LONG $0x481e5262; WORD $0xd452 // VDPBF16PS [12 12 10]
 	LONG $0x481e5262; WORD $0xdc52 // VDPBF16PS [12 12 11]
 	DECQ     AX
-	JNZ      peak133
+	JNZ      peak139
 	VZEROUPPER
 	RET

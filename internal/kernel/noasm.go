@@ -37,6 +37,10 @@ func pairTile(_, _ []float32, _, _, _ int) {
 	panic("kernel: no pairs of bfloat16 without bf16Shape")
 }
 
+func softmaxPairs(_, _, _, _ []float32, _, _, _, _, _ int, _ float32) {
+	panic("kernel: no pairs of bfloat16 without bf16Shape")
+}
+
 func pairElements(_, _ []float32, _, _, _, _ int) {
 	panic("kernel: no pairs of bfloat16 without bf16Shape")
 }

@@ -13,7 +13,8 @@ type Work struct {
 	few    few       // product of few rows under way, see MulRows
 	quant  quantized // see MulInt8
 	glance glance    // see AttendRow
-	forked forked    // see fork
+	attend attend
+	forked forked // see fork
 	share  func(i int)
 
 	group     group // see MulTogether

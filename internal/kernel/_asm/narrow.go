@@ -14,6 +14,7 @@ var bf16Kernels = []kernel{
 	{"pairPanels", "dst, src []float32, k, ld, panels, stride int", "", pairPanels},
 	{"pairElements", "dst, src []float32, rows, ld, n, width int", "", pairElements},
 	{"pairTile", "dst, src []float32, rows, ld, n int", "", pairTile},
+	{"softmaxPairs", "dst, x, top, inv []float32, rows, ld, n, rs, ls int, scale float32", "", softmaxPairs},
 	{"winogradInPairs", "dst, src []float32, ds, ld, rs, c, n int", "", winogradInPairs},
 	{"winogradInTiles", "dst, src []float32, ds, ld, rs, c, n int", "", winogradInTiles},
 	{"winogradGradTiles", "dst, src []float32, ds, ld, rs, c, n int", "", winogradGradTiles},
@@ -194,20 +195,10 @@ func pairTile(g *gen) {
 	step := g.GP64()
 	g.MOVQ(rows, step)
 	g.SHLQ(imm(6), step)
-	// The masks of the last line's halves.
-	tail, low, high, zero := g.GP64(), g.GP64(), g.GP64(), g.GP64()
-	lanes := g.GP64()
+	tail := g.GP64()
 	g.MOVQ(n, tail)
 	g.ANDQ(imm(31), tail)
-	g.MOVQ(operand.U64(g.lanes), lanes)
-	g.XORQ(zero, zero)
-	g.MOVQ(tail, low)
-	g.CMPQ(low, lanes)
-	g.CMOVQGT(lanes, low)
-	g.MOVQ(tail, high)
-	g.SUBQ(lanes, high)
-	g.CMOVQLT(zero, high)
-	masks := []*mask{g.tailMask(low), g.tailMask(high)}
+	masks := g.halves(tail)
 	lines := g.GP64()
 	g.MOVQ(n, lines)
 	g.SHRQ(imm(5), lines)
