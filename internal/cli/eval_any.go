@@ -53,7 +53,10 @@ const leastScore = .001
 func (a answerer) Answer(ctx context.Context, img *imageproc.RGB, q recipe.Query) (*recipe.Found, error) {
 	req := fovea.Request{
 		Image: img, Tasks: q.Tasks, Labels: q.Labels, Query: q.Query, Questions: q.Questions, Boxes: q.People, Semantic: q.Semantic && q.Tasks.Has(task.Segment),
-		Top: -1, Views: q.Views, Threshold: leastScore,
+		Top: -1, Threshold: leastScore,
+	}
+	if q.Tasks&task.SetOf(task.Classify, task.Match) != 0 {
+		req.Views = q.Views
 	}
 	if least := a.p.Card().Threshold; least > 0 {
 		req.Threshold = min(least, leastScore)

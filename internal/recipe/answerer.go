@@ -35,7 +35,7 @@ type forker interface {
 type Query struct {
 	Tasks     task.Set
 	Labels    []string // Classify
-	Views     int      // Classify, Match: the mean over so many views (imageproc.RGB.View); at least 1
+	Views     int      // Classify, Match: the mean over so many views (imageproc.RGB.View); Pose of given people: with more than 1 the mean of the picture and its mirror image
 	Query     []string // Detect, Segment
 	Semantic  bool     // Segment: labels of pixels, not objects
 	Questions []string

@@ -22,7 +22,8 @@ type Evaluation struct {
 	Limit  int
 	// Spread takes the Limit pictures from all over the set instead of its start, where frames of one film lie side by side.
 	Spread bool
-	// Views is how many views of a picture recognition and matching are averaged over (imageproc.RGB.View); 0 means 1.
+	// Views is how many views of a picture recognition and matching are averaged over (imageproc.RGB.View), and whether joints
+	// of given people are over the picture and its mirror image; 0 means 1.
 	Views int
 	// Captions bounds the pictures that are described, which takes longer than everything else; 0 means all.
 	Captions int

@@ -218,7 +218,7 @@ func (m *measure) answer(ctx context.Context, a Answerer, l *look, k int) (err e
 		l.people = nil
 		return nil
 	}
-	q := Query{Tasks: task.SetOf(task.Pose)}
+	q := Query{Tasks: task.SetOf(task.Pose), Views: m.e.Views}
 	for _, o := range l.people {
 		q.People = append(q.People, o.Box)
 	}

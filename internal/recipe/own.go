@@ -18,6 +18,7 @@ type own struct {
 
 	img *imageproc.RGB // the last picture, which is encoded once for all that is asked about it
 	pic *unified.Picture
+	fit *imageproc.RGB // the picture as the model sees it
 	g   imageproc.Geometry
 }
 
@@ -54,11 +55,11 @@ func (o *own) Spell(label string) string { return o.m.Names.List[o.m.Names.Add(l
 func (o *own) Answer(_ context.Context, img *imageproc.RGB, q Query) (*Found, error) {
 	if img != o.img {
 		square, g := o.m.Config.Fit().Apply(img)
-		o.img, o.g, o.pic = img, g, o.run.Encode(square)
+		o.img, o.g, o.pic, o.fit = img, g, o.run.Encode(square), square
 	}
 	f := &Found{}
 	views := []*unified.Picture{o.pic}
-	for i := 1; i < q.Views; i++ {
+	for i := 1; i < q.Views && q.Tasks&task.SetOf(task.Classify, task.Match) != 0; i++ {
 		square, _ := o.m.Config.Fit().Apply(img.View(i))
 		views = append(views, o.run.Encode(square))
 	}
@@ -72,7 +73,11 @@ func (o *own) Answer(_ context.Context, img *imageproc.RGB, q Query) (*Found, er
 	}
 	if len(q.People) > 0 {
 		f.People = nil
-		for i, joints := range o.run.PosesIn(o.pic, o.g, img, q.People) {
+		pic := o.pic
+		if q.Views > 1 {
+			pic = o.run.EncodeMirrored(o.fit)
+		}
+		for i, joints := range o.run.PosesIn(pic, o.g, img, q.People) {
 			f.People = append(f.People, annotation.Object{Label: unified.Person, Box: q.People[i], Joints: joints, Skeleton: annotation.COCO17})
 		}
 	}

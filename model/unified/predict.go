@@ -29,6 +29,7 @@ func NewRunner(m *Model, w *kernel.Work) *Runner {
 type Picture struct {
 	Encoded
 	features []float32 // stride-4 features, [F, F, C]; computed when masks or joints are asked for
+	mirror   *Picture  // its mirror image, which has a say in where joints are; nil: none (EncodeMirrored)
 }
 
 // Encode runs one square picture (S × S) through the model.
@@ -205,48 +206,6 @@ func rows(v *Value) [][]float32 {
 	out := make([][]float32, n)
 	for i := range out {
 		out[i] = append([]float32(nil), v.Data[i*d:(i+1)*d]...)
-	}
-	return out
-}
-
-// Poses finds the joints of people in the given boxes (model frame): COCO's 17 each, model frame.
-func (r *Runner) Poses(p *Picture, boxes []annotation.Box) [][]annotation.Joint {
-	if len(boxes) == 0 {
-		return nil
-	}
-	m, t := r.m, r.t
-	t.Reset()
-	joints := m.JointNames()
-	groups := make([]task.Group, len(boxes))
-	prompts := make([]Prompt, len(boxes))
-	for i, b := range boxes {
-		groups[i] = task.PosePrompt(m.Vocab, b, joints)
-		prompts[i] = Prompt{0, &groups[i]}
-	}
-	feat := r.featuresOf(p)
-	h := m.Ask(t, &p.Encoded, prompts, &r.sc)
-	var refs []ops.Ref
-	for i := range boxes {
-		for j := range joints {
-			refs = append(refs, ops.Ref{Row: int32(h.Start[i] + task.PoseJoint(j))})
-		}
-	}
-	x := ops.Gather(t, refs, h.Text)
-	where := ops.Retrieve(m.Readout.Joint.Forward(x), feat, make([]int32, len(refs)))
-	seen := m.Readout.Seen.Forward(x)
-	kernel.SoftmaxRows(seen.Data, len(refs), 3, 3, 1)
-	out := make([][]annotation.Joint, len(boxes))
-	f := m.Config.FeatureSide()
-	for i := range boxes {
-		for j := range joints {
-			k := i*len(joints) + j
-			jx, jy, p := peak(where.Data[k*f*f:(k+1)*f*f], f)
-			joint := annotation.Joint{X: jx, Y: jy, V: annotation.Visible, Score: p}
-			if seen.Data[3*k+1] > seen.Data[3*k+2] {
-				joint.V = annotation.Occluded
-			}
-			out[i] = append(out[i], joint)
-		}
 	}
 	return out
 }

@@ -32,14 +32,14 @@ func (r *Runner) PosesIn(p *Picture, g imageproc.Geometry, source *imageproc.RGB
 	}
 	for len(who) > 0 {
 		n := min(len(who), zoomBatch)
-		r.closer(source, boxes, who[:n], out)
+		r.closer(source, boxes, who[:n], p.mirror != nil, out)
 		who = who[n:]
 	}
 	return out
 }
 
-// closer replaces the joints of some people by those found in their enlarged surroundings.
-func (r *Runner) closer(source *imageproc.RGB, boxes []annotation.Box, who []int, out [][]annotation.Joint) {
+// closer replaces the joints of some people by those found in their enlarged surroundings, and the mirror image of these.
+func (r *Runner) closer(source *imageproc.RGB, boxes []annotation.Box, who []int, mirrored bool, out [][]annotation.Joint) {
 	fit := r.m.Config.Fit()
 	squares, fits := make([]*imageproc.RGB, len(who)), make([]imageproc.Geometry, len(who))
 	corners := make([][2]float64, len(who))
@@ -50,7 +50,15 @@ func (r *Runner) closer(source *imageproc.RGB, boxes []annotation.Box, who []int
 		squares[k], fits[k] = fit.Apply(part)
 		corners[k] = [2]float64{float64(x0), float64(y0)}
 	}
-	for k, p := range r.EncodeBatch(squares) {
+	var parts []*Picture
+	if mirrored {
+		for _, s := range squares {
+			parts = append(parts, r.EncodeMirrored(s))
+		}
+	} else {
+		parts = r.EncodeBatch(squares)
+	}
+	for k, p := range parts {
 		b, x0, y0 := boxes[who[k]], corners[k][0], corners[k][1]
 		joints := r.posesIn(p, fits[k], []annotation.Box{{X0: b.X0 - x0, Y0: b.Y0 - y0, X1: b.X1 - x0, Y1: b.Y1 - y0}})[0]
 		for j := range joints {
