@@ -1,7 +1,7 @@
 package kernel
 
 // tileLines is lhs for AMX and bfloat16: tiles of lines of amxUnits pairs, the first line of each row of the tile, then the second of
-// each row, so that a tile register is loaded from adjacent memory.
+// each row, so that a tile register is loaded from adjacent memory. What a last line lacks is zero, but for operands that lie ready.
 func (p *product) tileLines(buf *packBuf, g *gemmArgs, i0, i1, pc, k, h, tall int) lhsTiles {
 	a, rs := p.a, ceilDiv(k, amxUnits)*amxUnits
 	n := min(2*k, p.k-2*pc)
@@ -33,8 +33,9 @@ func (p *product) tileLines(buf *packBuf, g *gemmArgs, i0, i1, pc, k, h, tall in
 			for r := 0; r < k; r += packRun {
 				units := min(packRun, k-r)
 				pairPanel(t[:units*width], a.T(), pc+r, units, row, row+rows, width, &buf.pairs)
+				clear(t[units*width : p.padded(units)*width])
 				for u := 0; u < units; u += amxUnits {
-					packCols(to[(r+u)*rows:][:rows*amxUnits], t[u*width:], rows, width, min(amxUnits, units-u), amxUnits)
+					packCols(to[(r+u)*rows:][:rows*amxUnits], t[u*width:], rows, width, amxUnits, amxUnits)
 				}
 			}
 		}

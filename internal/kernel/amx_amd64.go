@@ -59,8 +59,8 @@ var amxConfigs = func() (c [33]amxConfig) {
 	return c
 }()
 
-// gemmTilesAMX runs the micro-kernel of a shape of AMX for tiles of h rows: as many elements along k as fill tile registers, and the rest
-// by vectors. So do those of a whose rows do not lie one by one.
+// gemmTilesAMX runs the micro-kernel of a shape of AMX for tiles of h rows. Operands that lie ready may have more elements along k than
+// fill tile registers, or columns of a side by side: those are multiplied by vectors.
 func gemmTilesAMX(s *tileShape, h int, g *gemmArgs, x *amxArgs) {
 	steps := g.k / amxUnits
 	if steps == 0 || g.ks != 1 {

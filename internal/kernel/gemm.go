@@ -156,6 +156,14 @@ type tileShape struct {
 // amxUnits is the number of elements along k that an instruction of AMX takes: a tile register's row of 64 bytes.
 const amxUnits = 16
 
+// padded is the number of rows that k elements along k take in a panel: AMX takes amxUnits at a time, and the rest are zero.
+func (s *tileShape) padded(k int) int {
+	if s.amx {
+		return ceilDiv(k, amxUnits) * amxUnits
+	}
+	return k
+}
+
 // amxRows takes the place of mcMax: 256 rows of kc elements take 256 KiB of a second-level cache of 2 MiB.
 const amxRows = 256
 

@@ -26,9 +26,7 @@ func (p *product) blocks(buf *packBuf, r0, r1, c0, c1 int) {
 		kc = p.shape.kc
 	}
 	kc = ceilDiv(p.units, ceilDiv(p.units, kc))
-	if p.shape.amx {
-		kc = ceilDiv(kc, amxUnits) * amxUnits
-	}
+	kc = p.shape.padded(kc)
 	if p.weights.int4 != nil {
 		kc = ceilDiv(kc, int4Units) * int4Units
 	}
@@ -56,6 +54,14 @@ func (p *product) blocks(buf *packBuf, r0, r1, c0, c1 int) {
 	}
 }
 
+// padded is tileShape's, but that operands which lie ready have no rows of zeros.
+func (p *product) padded(k int) int {
+	if p.ready {
+		return k
+	}
+	return p.shape.padded(k)
+}
+
 // rhsPanels is a block of b, cut into panels of nr columns: row k of panel j starts at data[j*panel+k*row].
 type rhsPanels struct {
 	data       []float32
@@ -68,26 +74,32 @@ type rhsPanels struct {
 func (p *product) rhs(buf *packBuf, pc, k, jc, je int) rhsPanels {
 	nr := p.shape.nr
 	panels := ceilDiv(je-jc, nr)
+	size := p.padded(k) * nr
 	switch {
 	case p.packed != nil && p.packed.data == nil:
 		return p.packed.widen(buf, pc, k, jc/nr, panels)
 	case p.packed != nil:
-		return rhsPanels{data: p.packed.data[(jc/nr*p.units+pc)*nr:], panel: p.units * nr, row: nr}
+		rows := p.padded(p.units)
+		return rhsPanels{data: p.packed.data[(jc/nr*rows+pc)*nr:], panel: rows * nr, row: nr}
 	case p.weights.any():
 		return p.weights.panels(p, buf, pc, k, jc, je)
 	case p.patchesRight:
 		return p.patchPanels(buf, pc, k, jc, je)
 	case p.shape.pairs() && !p.ready:
-		data := grow(&buf.b, panels*k*nr)
+		data := grow(&buf.b, panels*size)
 		first := 0
 		if full := (je - jc) / nr; full > 1 && p.b.CS == 1 {
-			pairPanels(data, p.b.Data[2*pc*p.b.RS+jc:], min(2*k, p.k-2*pc), p.b.RS, full, k*nr)
+			pairPanels(data, p.b.Data[2*pc*p.b.RS+jc:], min(2*k, p.k-2*pc), p.b.RS, full, size)
 			first = full
 		}
-		for j := first; j < panels; j++ {
-			pairPanel(data[j*k*nr:(j+1)*k*nr], p.b, pc, k, jc+j*nr, min(jc+(j+1)*nr, je), nr, &buf.pairs)
+		for j := range panels {
+			to := data[j*size : (j+1)*size]
+			if j >= first {
+				pairPanel(to[:k*nr], p.b, pc, k, jc+j*nr, min(jc+(j+1)*nr, je), nr, &buf.pairs)
+			}
+			clear(to[k*nr:])
 		}
-		return rhsPanels{data: data, panel: k * nr, row: nr}
+		return rhsPanels{data: data, panel: size, row: nr}
 	case p.ready || p.m <= 2*p.shape.mr && p.b.CS == 1: // or too few rows to pay for a copy
 		r := rhsPanels{data: p.b.Data[pc*p.b.RS+jc:], panel: nr, row: p.b.RS, direct: true}
 		if full := (je - jc) / nr * nr; full < je-jc {
@@ -120,7 +132,7 @@ func (p *product) block(buf *packBuf, b rhsPanels, i0, i1, pc, k, jc, je int) {
 
 	g := &buf.args
 	a := p.lhs(buf, g, i0, i1, pc, k, h, tall)
-	g.k, g.ldc = k, p.c.RS
+	g.k, g.ldc = p.padded(k), p.c.RS
 	g.beta = 0
 	if pc > 0 || p.ep.Beta != 0 {
 		g.beta = 1

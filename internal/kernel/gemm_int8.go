@@ -89,7 +89,8 @@ func (w *Work) quantized(a Mat, s tileShape) Mat {
 		a = rows
 	}
 	q.from, q.grouped = a, s.group > 1
-	q.data, q.lo, q.step = grow(&w.rb, a.Rows*q.rs), grow(&q.lo, a.Rows), grow(&q.step, a.Rows)
+	// AMX reads on behind a row, up to amxUnits elements, and multiplies them by zero.
+	q.data, q.lo, q.step = grow(&w.rb, a.Rows*q.rs+amxUnits), grow(&q.lo, a.Rows), grow(&q.step, a.Rows)
 	w.fork(4*a.Cols, a.Rows, q)
 	q.from = Mat{}
 	return Mat{Data: q.data, Rows: a.Rows, Cols: units, RS: q.rs, CS: 1}

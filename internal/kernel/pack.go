@@ -8,7 +8,7 @@ type Packed struct {
 	k, n  int
 	shape tileShape
 	bf16  bool      // factors are bfloat16, see PackBF16
-	data  []float32 // panels [⌈n/nr⌉][⌈k/group⌉][nr], the last one padded
+	data  []float32 // panels [⌈n/nr⌉][⌈k/group⌉, padded][nr], the last one padded
 	half  []uint16  // or the same in bfloat16, to be widened when used
 	bytes []int8    // or as bytes, to be widened, too
 	// Of bytes, see PackInt8: what a column is multiplied by, and the sum of the column multiplied by it.
@@ -32,10 +32,11 @@ func Pack(b Mat) *Packed {
 // lay lays out all of w.
 func (p *Packed) lay(w *weights) {
 	units, nr := ceilDiv(p.k, p.shape.group), p.shape.nr
-	p.data = memory.Make[float32](ceilDiv(p.n, nr) * units * nr)
+	rows := p.shape.padded(units)
+	p.data = memory.Make[float32](ceilDiv(p.n, nr) * rows * nr)
 	var scratch []float32
 	for j := 0; j < p.n && units > 0; j += nr {
-		w.panel(p.data[j*units:(j+nr)*units], &p.shape, p.k, 0, units, j, min(j+nr, p.n), &scratch)
+		w.panel(p.data[j*rows:][:units*nr], &p.shape, p.k, 0, units, j, min(j+nr, p.n), &scratch)
 	}
 }
 

@@ -148,11 +148,15 @@ func (p *product) patchRows(buf *packBuf, data []float32, rs, i0, i1, pc, k int)
 // patchPanels is the part of rhs that is for patches.
 func (p *product) patchPanels(buf *packBuf, pc, k, jc, je int) rhsPanels {
 	nr := p.shape.nr
-	data := grow(&buf.b, ceilDiv(je-jc, nr)*k*nr)
+	size := p.padded(k) * nr
+	data := grow(&buf.b, ceilDiv(je-jc, nr)*size)
+	for j := range ceilDiv(je-jc, nr) {
+		clear(data[j*size+k*nr : (j+1)*size])
+	}
 	for r := 0; r < k; r += packRun {
 		units := min(packRun, k-r)
 		for j, c := 0, jc; c < je; j, c = j+1, c+nr {
-			to, end := data[(j*k+r)*nr:(j*k+r+units)*nr], min(c+nr, je)
+			to, end := data[j*size+r*nr:j*size+(r+units)*nr], min(c+nr, je)
 			if p.shape.group == 1 {
 				p.patches.panel(to, pc+r, units, c, end, nr)
 				continue
@@ -163,5 +167,5 @@ func (p *product) patchPanels(buf *packBuf, pc, k, jc, je int) rhsPanels {
 			pairRows(to, t, n, nr, end-c, nr)
 		}
 	}
-	return rhsPanels{data: data, panel: k * nr, row: nr}
+	return rhsPanels{data: data, panel: size, row: nr}
 }

@@ -15,10 +15,12 @@ func (w *weights) any() bool { return w.half != nil || w.bytes != nil || w.int4 
 
 // panels lays out elements [pc, pc+k) of columns [jc, je), panel by panel.
 func (w *weights) panels(p *product, buf *packBuf, pc, k, jc, je int) rhsPanels {
-	size := k * p.shape.nr
+	size := p.padded(k) * p.shape.nr
 	data := grow(&buf.b, ceilDiv(je-jc, p.shape.nr)*size)
 	for j, c := 0, jc; c < je; j, c = j+1, c+p.shape.nr {
-		w.panel(data[j*size:(j+1)*size], &p.shape, p.k, pc, k, c, min(c+p.shape.nr, je), &buf.pairs)
+		to := data[j*size : (j+1)*size]
+		w.panel(to[:k*p.shape.nr], &p.shape, p.k, pc, k, c, min(c+p.shape.nr, je), &buf.pairs)
+		clear(to[k*p.shape.nr:])
 	}
 	return rhsPanels{data: data, panel: size, row: p.shape.nr}
 }

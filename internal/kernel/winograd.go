@@ -93,6 +93,13 @@ func winogradRows(tiles, in, out int) int {
 	return max(min(max(in*out/(in+out), 56), 128)/tiles, 1)
 }
 
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
 // ConvWinograd sets y [places, n], or adds to it, the convolution of pictures x by u [16, n, x.C] of WinogradKernels, or, when turned,
 // by the kernels u [16, x.C, n] with inputs and results exchanged and turned by half a turn: what gradients y of the results of a
 // convolution give to its pictures. x.Winograd must hold. It is the work of one thread, whatever w's pool.
@@ -184,6 +191,10 @@ func ConvWinogradGrad(w *Work, du, dy []float32, x Patches, n int) {
 	}
 	f, across := &w.winograd, x.W/2
 	block := winogradRows(across, c, n)
+	if across > 0 && shape.amx { // as many pairs of tiles as AMX takes at a time
+		whole := 2 * amxUnits / gcd(across, 2*amxUnits)
+		block = ceilDiv(block, whole) * whole
+	}
 	for r, rows := 0, x.B*x.H/2; r < rows; r += block {
 		end := min(r+block, rows)
 		units := (end - r) * across / group // tiles, or pairs of them
