@@ -61,6 +61,9 @@ type nativeRunner struct {
 	work    *kernel.Work
 }
 
+// RoundBF16 implements model.Rounder.
+func (r *nativeRunner) RoundBF16() { r.work.RoundBF16() }
+
 // maxNames bounds the names that a runner remembers from the requests that it has served. Every prompt embeds all of them.
 const maxNames = 1 << 10
 

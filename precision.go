@@ -27,7 +27,8 @@ const (
 	Int4 Precision = "int4" // half a byte, and a scale for each 32, in what writes texts; elsewhere as Int8
 )
 
-// WithPrecision holds the weights of the model's matrices in fewer bytes; tables, convolutions and norms stay float32.
+// WithPrecision holds the weights of the model's matrices in fewer bytes; tables, convolutions and norms stay float32. With BF16,
+// on processors that multiply bfloat16 faster, the program's own models round what convolutions and attention multiply to it, too.
 // Answers change a little: see Drift.
 func WithPrecision(p Precision) Option { return func(o *options) { o.precision = p } }
 

@@ -11,6 +11,7 @@ import (
 
 	"fovea/annotation"
 	"fovea/imageproc"
+	"fovea/internal/kernel"
 	"fovea/model"
 	"fovea/task"
 	"fovea/tensor"
@@ -21,6 +22,7 @@ type Predictor struct {
 	model   model.Model
 	card    model.Card
 	threads int               // of each runner
+	rounds  bool              // runners round to bfloat16
 	slots   chan model.Runner // nil: a runner that is yet to be made
 	closed  chan struct{}
 }
@@ -28,6 +30,7 @@ type Predictor struct {
 func newPredictor(m model.Model, o options) *Predictor {
 	p := &Predictor{model: m, card: m.Card(), threads: max(o.threads/o.runners, 1), slots: make(chan model.Runner, o.runners), closed: make(chan struct{})}
 	p.card.Name = o.name
+	p.rounds = o.precision == BF16 && kernel.FastBF16()
 	_, p.card.Writes = m.(model.Speaker)
 	p.card.Together = p.card.Writes
 	for range o.runners {
@@ -76,6 +79,9 @@ func (p *Predictor) take(ctx context.Context) (model.Runner, error) {
 	case r := <-p.slots:
 		if r == nil {
 			r = p.model.NewRunner(p.threads)
+			if b, ok := r.(model.Rounder); ok && p.rounds {
+				b.RoundBF16()
+			}
 		}
 		return r, nil
 	}

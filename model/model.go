@@ -55,6 +55,12 @@ type Runner interface {
 	Close()
 }
 
+// Rounder is a Runner that can round what it multiplies to bfloat16 where no weights have two bytes, too: in convolutions and attention.
+type Rounder interface {
+	Runner
+	RoundBF16()
+}
+
 // Gatherer is a Runner that can look at several pictures at once, for questions about all of them.
 type Gatherer interface {
 	Runner

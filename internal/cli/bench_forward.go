@@ -34,7 +34,7 @@ func (a *app) benchForward() *cobra.Command {
 	c.Flags().Float64Var(&o.seconds, "seconds", 1, "measure each figure for so long")
 	c.Flags().StringVar(&o.encoder, "case", "", "measure a plain vision transformer instead: "+strings.Join(bench.EncoderCases(), ", ")+"; --model may name a file of its weights")
 	c.Flags().BoolVar(&o.worker, "worker", false, "read what to measure from standard input: lines \"KEY SECONDS MINREPS\", the key with --case a batch, of a published model --model "+bench.FamilyItems)
-	c.Flags().StringVar(&o.precision, "precision", string(fovea.F32), "with --case or --worker, f32, bf16 or int8")
+	c.Flags().StringVar(&o.precision, "precision", string(fovea.F32), "hold the weights as f32, bf16 or int8")
 	_ = c.RegisterFlagCompletionFunc("case", cobra.FixedCompletions(bench.EncoderCases(), cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("model", completeModels)
 	return c
@@ -61,7 +61,7 @@ func (a *app) runBenchForward(ctx context.Context, o *benchForwardOptions) error
 		}
 		return bench.FamilyWorker(a.in, a.out, o.model, o.precision, a.threads, img)
 	}
-	p, err := a.open(ctx, o.model, []string{"-"})
+	p, err := a.open(ctx, o.model, []string{"-"}, fovea.WithPrecision(fovea.Precision(o.precision)))
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (a *app) runBenchForward(ctx context.Context, o *benchForwardOptions) error
 		}
 		figures = append(figures, benchFigure{name, ms, "ms"})
 	}
-	many, err := a.open(ctx, o.model, nil)
+	many, err := a.open(ctx, o.model, nil, fovea.WithPrecision(fovea.Precision(o.precision)))
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,7 @@ type evalOptions struct {
 	tasks       []string
 	limit, skip int
 	size, views int
+	precision   string
 }
 
 func (a *app) eval() *cobra.Command {
@@ -50,6 +51,7 @@ func (a *app) eval() *cobra.Command {
 	f.IntVar(&o.skip, "skip", 0, "leave out the first so many pictures of the data set, which were trained on; --limit counts from there")
 	f.IntVar(&o.size, "size", 0, "draw scenes of so many pixels a side (default as the model's pictures)")
 	f.IntVar(&o.views, "views", 1, viewsHelp)
+	f.StringVar(&o.precision, "precision", "", "hold the model's matrices as f32, bf16, int8 or int4 (default f32, and bf16 for more than 1 GiB of 16-bit weights)")
 	f.StringVar(&o.names, "names", "", "a file of lines `CLASS TAB NAME` that give classes of the data set, and of a published model, other names")
 	_ = c.RegisterFlagCompletionFunc("model", completeModels)
 	_ = c.RegisterFlagCompletionFunc("task", completeTasks)
@@ -76,6 +78,9 @@ func (a *app) runEval(ctx context.Context, o *evalOptions) error {
 	case o.limit < 0 || o.limit > maxScenes:
 		return usage("", "--limit is %d, want at least 1", o.limit)
 	}
+	if err := checkPrecision(o.precision); err != nil {
+		return err
+	}
 	var names dataset.Names
 	if o.names != "" {
 		if names, err = dataset.ReadNames(o.names); err != nil {
@@ -86,7 +91,7 @@ func (a *app) runEval(ctx context.Context, o *evalOptions) error {
 	if err != nil {
 		return missingModel(o.model, err)
 	}
-	e := recipe.Evaluation{Tasks: tasks, Limit: o.limit, Views: o.views}
+	e := recipe.Evaluation{Tasks: tasks, Limit: o.limit, Views: o.views, Precision: o.precision}
 	side, run, done, err := a.measured(ctx, o, names, files, name, &e)
 	if err != nil {
 		return err
@@ -147,7 +152,7 @@ func (a *app) measured(ctx context.Context, o *evalOptions, names dataset.Names,
 		}
 		return m.Config.Size, func(ctx context.Context) (recipe.Measurement, error) { return e.Run(ctx, m) }, func() {}, nil
 	}
-	p, err := a.open(ctx, o.model, nil)
+	p, err := a.open(ctx, o.model, nil, fovea.WithPrecision(fovea.Precision(o.precision)))
 	if err != nil {
 		return 0, nil, nil, err
 	}

@@ -6,6 +6,12 @@ package kernel
 // numbers. A right-hand side that Pack prepared stays float32, and so does what is multiplied by it.
 func (w *Work) RoundBF16() { w.bf16 = true }
 
+// FastBF16 reports whether products of bfloat16 are faster than those of float32 here.
+func FastBF16() bool {
+	_, ok := bf16Shape()
+	return ok
+}
+
 // PackBF16 prepares the transpose of the bfloat16 matrix w [n, k] for GemmPacked, which then rounds the left-hand side to
 // bfloat16 too.
 func PackBF16(w []uint16, n, k int) *Packed {
@@ -39,7 +45,7 @@ func GemmBF16(w *Work, c, a Mat, b []uint16, ep Epilogue) {
 // bfloat16 no faster than float32, where weights are better widened and stay what they are.
 func GemmF16(w *Work, c, a Mat, b []uint16, ep Epilogue) bool {
 	same("GemmF16", len(b), c.Cols*a.Cols)
-	if _, ok := bf16Shape(); !ok {
+	if !FastBF16() {
 		return false
 	}
 	n, k := c.Cols, a.Cols

@@ -10,7 +10,9 @@ import (
 
 	"fovea/annotation"
 	"fovea/dataset"
+	"fovea/internal/kernel"
 	"fovea/model/unified"
+	"fovea/nn"
 	"fovea/task"
 )
 
@@ -25,6 +27,8 @@ type Evaluation struct {
 	// Views is how many views of a picture recognition and matching are averaged over (imageproc.RGB.View), and whether joints
 	// of given people are over the picture and its mirror image; 0 means 1.
 	Views int
+	// Precision is how Run holds the model's matrices from then on, as nn.Lower has it; "" and "f32" leave them as they are.
+	Precision string
 	// Captions bounds the pictures that are described, which takes longer than everything else; 0 means all.
 	Captions int
 	// Progress is told after every picture.
@@ -44,7 +48,12 @@ type Measurement struct {
 
 // Run measures the program's own model, whose names grow by those of the data set. When the context ends, what was measured so far is returned beside its error.
 func (e *Evaluation) Run(ctx context.Context, m *unified.Model) (Measurement, error) {
-	found, err := e.RunOn(ctx, newOwn(m))
+	if e.Precision != "" && e.Precision != "f32" {
+		if _, _, err := nn.Lower(m, e.Precision); err != nil {
+			return Measurement{}, err
+		}
+	}
+	found, err := e.RunOn(ctx, newOwn(m, e.Precision == "bf16" && kernel.FastBF16()))
 	if errors.Is(err, ErrNothing) { // a run may name a set to measure that has no labels for its tasks: it was said before
 		err = nil
 	}

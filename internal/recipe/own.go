@@ -16,14 +16,20 @@ type own struct {
 	m   *unified.Model
 	run *unified.Runner
 
+	round bool // products are of operands rounded to bfloat16
+
 	img *imageproc.RGB // the last picture, which is encoded once for all that is asked about it
 	pic *unified.Picture
 	fit *imageproc.RGB // the picture as the model sees it
 	g   imageproc.Geometry
 }
 
-func newOwn(m *unified.Model) *own {
-	return &own{m: m, run: unified.NewRunner(m, kernel.NewWork(nil))}
+func newOwn(m *unified.Model, round bool) *own {
+	work := kernel.NewWork(nil)
+	if round {
+		work.RoundBF16()
+	}
+	return &own{m: m, run: unified.NewRunner(m, work), round: round}
 }
 
 // Fork implements forker: the same weights, and names of its own, as those that it is asked for are added to them.
@@ -31,7 +37,7 @@ func (o *own) Fork() Answerer {
 	m := *o.m
 	m.Names = task.NewNames(m.Vocab)
 	m.Names.AddAll(o.m.Names.List[1:])
-	return newOwn(&m)
+	return newOwn(&m, o.round)
 }
 
 const (
