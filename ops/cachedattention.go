@@ -54,7 +54,7 @@ func CachedAttention(q *Value, heads, groups int, scale, limit float32, runs []R
 			n += p.len() / (groups * kd)
 		}
 		c := cached{q, y, r, heads, groups, kd, n - r.Rows, scale, limit}
-		if r.Rows == 1 && c.row() {
+		if r.Rows == 1 && c.row() || c.rounded() {
 			continue
 		}
 		for from := 0; from < r.Rows; from += queryRows {

@@ -143,3 +143,46 @@ func TestCachedAttentionHalf(t *testing.T) {
 		})
 	}
 }
+
+// TestCachedAttentionRounded: many queries of a text in two bytes go by products of bfloat16, which the same in four does not; what
+// differs is the rounding of queries and probabilities.
+func TestCachedAttentionRounded(t *testing.T) {
+	for _, c := range []struct {
+		stretches    []int
+		rows, prefix int
+		threads      int
+	}{
+		{stretches: []int{20}, rows: 20},
+		{stretches: []int{300}, rows: 300, threads: 2},
+		{stretches: []int{40, 31, 150}, rows: 150, threads: 2},
+		{stretches: []int{7, 200}, rows: 200, prefix: 150},
+	} {
+		t.Run(fmt.Sprint(c), func(t *testing.T) {
+			const heads, groups, kd = 6, 2, 32
+			rng := rand.New(rand.NewPCG(3, 4))
+			half := Run{Row: 1, Rows: c.rows, Prefix: c.prefix}
+			full := half
+			for _, n := range c.stretches {
+				p := Past{HalfK: make([]uint16, n*groups*kd), HalfV: make([]uint16, n*groups*kd)}
+				wide := Past{K: param(rng, n, groups*kd).Data, V: param(rng, n, groups*kd).Data}
+				kernel.ToBF16(p.HalfK, wide.K)
+				kernel.ToBF16(p.HalfV, wide.V)
+				kernel.FromBF16(wide.K, p.HalfK)
+				kernel.FromBF16(wide.V, p.HalfV)
+				half.Text, full.Text = append(half.Text, p), append(full.Text, wide)
+			}
+			work := kernel.NewWork(nil)
+			if c.threads > 1 {
+				work = kernel.NewWork(kernel.NewPool(c.threads))
+			}
+			tape := autograd.NewTape(work, 0, false)
+			q := tape.Input(param(rng, c.rows+1, heads*kd).Data, c.rows+1, heads*kd)
+			got, want := CachedAttention(q, heads, groups, .2, 0, []Run{half}).Data[heads*kd:], CachedAttention(q, heads, groups, .2, 0, []Run{full}).Data[heads*kd:]
+			for i, w := range want {
+				if d := got[i] - w; !(d < .01 && d > -.01) {
+					t.Fatalf("row %d: %g, want %g", i/(heads*kd), got[i], w)
+				}
+			}
+		})
+	}
+}

@@ -10,6 +10,17 @@ import (
 // TestAttend compares with attention in float64 of the same rounded operands: what is left is the rounding of probabilities, which
 // partly cancels.
 func TestAttend(t *testing.T) {
+	t.Run("without tiles", func(t *testing.T) {
+		restore, ok := withoutTiles()
+		defer restore()
+		if ok {
+			testAttends(t)
+		}
+	})
+	testAttends(t)
+}
+
+func testAttends(t *testing.T) {
 	eachImpl(t, func(t *testing.T) {
 		if _, ok := bf16Shape(); !ok {
 			if w := NewWork(nil); Attend(w, Mat{}, Mat{}, Mat{}, Mat{}, 1, nil, nil) {
@@ -19,12 +30,15 @@ func TestAttend(t *testing.T) {
 		}
 		rng := rand.New(rand.NewPCG(1, 2))
 		for _, c := range [][3]int{{1, 1, 1}, {1, 31, 64}, {197, 197, 64}, {256, 320, 64}, {33, 64, 64}, {14, 33, 48}, {65, 100, 80}, {7, 1000, 17}, {40, 15, 96}} {
-			t.Run(fmt.Sprint(c), func(t *testing.T) { testAttend(t, rng, c[0], c[1], c[2]) })
+			t.Run(fmt.Sprint(c), func(t *testing.T) { testAttend(t, rng, c[0], c[1], c[2], Sight{}) })
+		}
+		for _, sight := range []Sight{{1, 0}, {1, 40}, {300, 0}, {480, 500}} {
+			t.Run(fmt.Sprint(sight), func(t *testing.T) { testAttend(t, rng, 197, 512, 64, sight) })
 		}
 	})
 }
 
-func testAttend(t *testing.T, rng *rand.Rand, rows, n, d int) {
+func testAttend(t *testing.T, rng *rand.Rand, rows, n, d int, sight Sight) {
 	w := NewWork(nil)
 	w.RoundBF16()
 	const sentinel = 12345
@@ -44,13 +58,25 @@ func testAttend(t *testing.T, rng *rand.Rand, rows, n, d int) {
 	}
 	scale := 1 / math.Sqrt(float64(d))
 	top, inv := make([]float32, rows), make([]float32, rows)
-	if !Attend(w, y, q, k, v, float32(scale), top, inv) {
-		t.Fatal("nothing was done")
+	attend := func(top, inv []float32) {
+		if sight == (Sight{}) {
+			if !Attend(w, y, q, k, v, float32(scale), top, inv) {
+				t.Fatal("nothing was done")
+			}
+			return
+		}
+		AttendKeys(w, k, v)
+		AttendRows(w, y, q, float32(scale), sight, top, inv)
 	}
-	p, want := make([]float64, n), make([]float64, d)
+	attend(top, inv)
+	all, want := make([]float64, n), make([]float64, d)
 	for i := range rows {
+		p := all
+		if sight.First > 0 {
+			p = all[:min(max(sight.First+i, sight.Least), n)]
+		}
 		most, sum := math.Inf(-1), 0.0
-		for j := range n {
+		for j := range p {
 			p[j] = 0
 			for x := range d {
 				p[j] += float64(q.Data[i*q.RS+x]) * float64(k.Data[j*k.RS+x]) * scale
@@ -83,11 +109,11 @@ func testAttend(t *testing.T, rng *rand.Rand, rows, n, d int) {
 			}
 		}
 	}
-	if a := testing.AllocsPerRun(3, func() { Attend(w, y, q, k, v, float32(scale), nil, nil) }); a > 0 {
+	if a := testing.AllocsPerRun(3, func() { attend(nil, nil) }); a > 0 {
 		t.Errorf("%g allocations", a)
 	}
 	q.Data[0] = float32(math.NaN())
-	Attend(w, y, q, k, v, float32(scale), nil, nil)
+	attend(nil, nil)
 	for x := range d {
 		if f := y.Data[x]; f == f {
 			t.Fatalf("a query that is not a number gives %g", f)
