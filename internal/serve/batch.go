@@ -17,7 +17,7 @@ type batch struct {
 	left  []*job // those that are not done
 	shots []*shot
 	ready time.Time // decoded since then
-	end   func()    // tells the door that a runner is done with it
+	end   func()    // tells the door that a runner is done with it; nil when it has been told, or has no runner yet
 }
 
 // prepare takes up batches and decodes their pictures, as long as there are no more of them between the queue and their end than
@@ -30,7 +30,7 @@ func (s *Server) prepare(m *served) {
 			<-m.ahead
 			return
 		}
-		b := &batch{jobs: jobs, left: jobs, end: func() {}}
+		b := &batch{jobs: jobs, left: jobs}
 		if s.guarded(m, b, func() { s.decode(m, b) }) {
 			m.prepared <- b
 		}
@@ -69,7 +69,9 @@ func (s *Server) finish(m *served, b *batch) {
 		for len(b.left) > 0 {
 			j := b.left[0]
 			s.answer(j, b.shots)
-			b.left = b.left[1:]
+			if b.left = b.left[1:]; len(b.left) == 0 {
+				b.release() // before those who wait are told, and need processors: the next request can come in
+			}
 			close(j.done)
 		}
 	}) {
@@ -79,8 +81,16 @@ func (s *Server) finish(m *served, b *batch) {
 
 // over ends a batch.
 func (s *Server) over(m *served, b *batch) {
-	b.end()
+	b.release()
 	<-m.ahead
+}
+
+// release tells the door that a runner is done with the batch, once.
+func (b *batch) release() {
+	if b.end != nil {
+		b.end()
+		b.end = nil
+	}
 }
 
 // guarded does a step of a batch. When that panics, those who wait are told, and the batch is over.

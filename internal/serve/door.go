@@ -42,14 +42,17 @@ type door struct {
 // interest is in a picture that was let in.
 type interest struct {
 	requests int
-	done     bool // by a runner; further questions cost little
+	begun    bool // by a runner: nobody can take it back
+	done     bool // further questions cost little
 }
 
 // atWork is a batch that has a runner.
 type atWork struct {
 	since    time.Time
 	pictures int
-	alone    bool // no other was at work so far
+	begun    []*picture // those that no other has
+	pending  int        // how many of those that are pending it has
+	alone    bool       // no other was at work so far
 }
 
 func newDoor(places, workers int, maxWait time.Duration) *door {
@@ -181,7 +184,8 @@ func (d *door) leave(pictures ...*picture) {
 	d.ring()
 }
 
-// count notes that a request about a picture has come (1) or left (-1).
+// count notes that a request about a picture has come (1) or left (-1). One that a runner has is pending until the runner is done with it,
+// whether or not anybody waits for it: the runner is not free before.
 func (d *door) count(p *picture, change int) {
 	if p == nil {
 		d.pending += change
@@ -189,10 +193,15 @@ func (d *door) count(p *picture, change int) {
 	}
 	of, had := d.asked[p.key]
 	of.requests += change
-	if !had || of.requests == 0 && !of.done {
+	if !had || of.requests == 0 && !of.begun {
 		d.pending += change * p.count()
 	}
-	if d.asked[p.key] = of; of.requests == 0 {
+	d.keep(p, of)
+}
+
+// keep notes the interest in a picture, as long as there is any.
+func (d *door) keep(p *picture, of interest) {
+	if d.asked[p.key] = of; of.requests == 0 && of.begun == of.done {
 		delete(d.asked, p.key)
 	}
 }
@@ -212,8 +221,9 @@ func (d *door) expected(now time.Time) time.Duration {
 	}
 	free, waiting := make([]time.Duration, 0, d.workers), d.pending
 	for b := range d.working {
-		free = append(free, max(time.Duration(b.pictures)*d.cost-now.Sub(b.since), d.cost/20))
-		waiting -= b.pictures
+		if waiting -= b.pending; b.pending > 0 {
+			free = append(free, max(time.Duration(b.pending)*d.cost-now.Sub(b.since), d.cost/20))
+		}
 	}
 	for len(free) < d.workers {
 		free = append(free, 0)
@@ -250,13 +260,16 @@ func (d *door) begin(jobs []*job) (end func()) {
 	for other := range d.working {
 		other.alone = false
 	}
+	for _, j := range jobs {
+		d.start(b, j.pic)
+	}
 	d.working[b] = true
 	return func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		delete(d.working, b)
-		for _, j := range jobs {
-			d.finish(j.pic)
+		for _, p := range b.begun {
+			d.finish(p)
 		}
 		if jobs[0].pic != nil {
 			d.learn(d.now().Sub(b.since)/time.Duration(b.pictures), b.alone)
@@ -265,16 +278,30 @@ func (d *door) begin(jobs []*job) (end func()) {
 	}
 }
 
-// finish notes that a runner is done with a picture: who comes next need not wait until its answer has been sent.
-func (d *door) finish(p *picture) {
+// start notes that a batch with a runner has a picture, or work without one.
+func (d *door) start(b *atWork, p *picture) {
 	if p == nil {
+		b.pending++
 		return
 	}
-	if of, ok := d.asked[p.key]; ok && !of.done {
-		of.done = true
-		d.asked[p.key] = of
-		d.pending -= p.count()
+	of, ok := d.asked[p.key]
+	if of.begun {
+		return // another has it, or had
 	}
+	if !ok { // those who asked have gone
+		d.pending += p.count()
+	}
+	of.begun = true
+	d.asked[p.key] = of
+	b.begun, b.pending = append(b.begun, p), b.pending+p.count()
+}
+
+// finish notes that a runner is done with a picture: who comes next need not wait until its answer has been sent.
+func (d *door) finish(p *picture) {
+	of := d.asked[p.key]
+	of.done = true
+	d.pending -= p.count()
+	d.keep(p, of)
 }
 
 // distinct is the number of pictures that jobs ask about, or 1.
