@@ -180,6 +180,9 @@ func (s *Server) decode(m *served, b *batch) {
 	}
 	wg.Wait()
 	b.ready = time.Now()
+	if slices.ContainsFunc(b.shots, func(x *shot) bool { return x.mine }) {
+		m.queue.decoded(b.ready.Sub(start))
+	}
 }
 
 // encode runs the pictures that have to be encoded through the model in one pass. It goes on when those who wanted them have

@@ -17,6 +17,7 @@ import (
 // turned away for a while (a queue that absorbs bursts but does not stand: Nichols and Jacobson, "Controlling queue delay",
 // 2012). Not long means: the answer is to be there within twice the time of an idle server. Runners that share memory and processors
 // with others, and with a flood, are slower than one alone, so both costs are learnt, and what the load takes is no longer there for waiting.
+// Where many are at the door it is later still that the next one comes in (crowd.go).
 // Others stay at the door for a moment, most of them before their bodies are read: when a runner is done the door rings for the first of
 // them who may come in now, and nobody has to look again and again. The others are told when to come back, several at a time and not before the
 // moment is over, as those who ask again at once cost those who are answered. With maxWait, this is the longest wait at all times instead.
@@ -25,6 +26,7 @@ type door struct {
 	workers int           // requests that the model answers at the same time
 	maxWait time.Duration // 0: see above
 	now     func() time.Time
+	after   func(time.Duration, func()) // does something later
 
 	mu       sync.Mutex
 	taken    int // places
@@ -34,9 +36,11 @@ type door struct {
 	working  map[*atWork]bool // batches that have a runner
 	cost     time.Duration    // of a picture with a runner, a moving average
 	idle     time.Duration    // that of a picture while no other was at work
+	decoding time.Duration    // of the pictures of a batch, a moving average
 	long     time.Time        // the wait has been long since then; zero: it is short
 	strained time.Time        // until then
 	turn     time.Time        // for which the one who was turned away last was told to come back
+	alarm    time.Time        // when the door looks again whether to ring
 }
 
 // interest is in a picture that was let in.
@@ -56,7 +60,8 @@ type atWork struct {
 }
 
 func newDoor(places, workers int, maxWait time.Duration) *door {
-	return &door{places: places, workers: workers, maxWait: maxWait, now: time.Now, asked: map[[sha256.Size]byte]interest{}, working: map[*atWork]bool{}}
+	return &door{places: places, workers: workers, maxWait: maxWait, now: time.Now,
+		after: func(d time.Duration, do func()) { time.AfterFunc(d, do) }, asked: map[[sha256.Size]byte]interest{}, working: map[*atWork]bool{}}
 }
 
 const (
@@ -138,7 +143,7 @@ func (d *door) fits(now time.Time, wait, age time.Duration) bool {
 	case d.maxWait > 0:
 		return wait+age <= d.maxWait
 	case d.isLong(now):
-		return wait+age <= d.short() || wait == 0 && inTime
+		return wait <= d.most() && wait+age <= d.short() || wait == 0 && inTime
 	default:
 		return wait <= d.burst() && inTime
 	}

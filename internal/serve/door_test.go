@@ -17,15 +17,17 @@ type simulation struct {
 	now     time.Time
 	service func() time.Duration // of one request
 	slow    float64              // how much longer one takes that begins beside another
+	picture time.Duration        // what decoding the pictures of a batch takes
 
-	timers  []timer
-	free    int    // runners
-	ready   []*job // for the next that is free
-	began   map[*job]*request
-	latency []time.Duration // of those who were let in, from when they came
-	refusal []time.Duration // of the others
-	busy    time.Duration   // of all runners
-	keys    uint64
+	timers   []timer
+	free     int // runners
+	decoding bool
+	ready    []*job // for the next that is free
+	began    map[*job]*request
+	latency  []time.Duration // of those who were let in, from when they came
+	refusal  []time.Duration // of the others
+	busy     time.Duration   // of all runners
+	keys     uint64
 }
 
 type timer struct {
@@ -44,6 +46,7 @@ type request struct {
 
 func simulate(places, workers int, maxWait time.Duration, service func() time.Duration) *simulation {
 	s := &simulation{q: newQueue(places, workers, maxWait), now: time.Unix(0, 0), service: service, slow: 1, free: workers, began: map[*job]*request{}}
+	s.q.after = s.after
 	s.q.now = func() time.Time { return s.now }
 	return s
 }
@@ -124,8 +127,8 @@ func (s *simulation) refuse(r *request, err error) {
 // turn lets a worker take what waits and a runner take what is ready.
 func (s *simulation) turn() {
 	for {
-		if s.ready == nil && s.q.length() > 0 {
-			s.ready = s.q.next(1 << 30)
+		if s.ready == nil && !s.decoding && s.q.length() > 0 {
+			s.decode(s.q.next(1 << 30))
 		}
 		if s.free == 0 || s.ready == nil {
 			return
@@ -153,6 +156,20 @@ func (s *simulation) turn() {
 			s.turn()
 		})
 	}
+}
+
+// decode makes a batch ready.
+func (s *simulation) decode(jobs []*job) {
+	if s.picture == 0 {
+		s.ready = jobs
+		return
+	}
+	s.decoding = true
+	s.after(s.picture, func() {
+		s.q.decoded(s.picture)
+		s.ready, s.decoding = jobs, false
+		s.turn()
+	})
 }
 
 func percentile(d []time.Duration, p float64) time.Duration {
@@ -198,7 +215,7 @@ func TestOverloadInTheory(t *testing.T) {
 		load, slow := c[0], c[1]
 		rng := rand.New(rand.NewPCG(7, 7))
 		s := simulate(16+workers, workers, 0, varying(rng))
-		s.slow = slow
+		s.slow, s.picture = slow, 3*time.Millisecond
 		most := 2 * alone(s.service)
 		var arrive func()
 		arrive = func() {

@@ -154,17 +154,8 @@ func (d *door) knock(k *knocker, pictures ...*picture) (in bool, again time.Dura
 func (d *door) stay(k *knocker) {
 	i, _ := slices.BinarySearchFunc(d.knocking, k, func(a, b *knocker) int { return a.came.Compare(b.came) })
 	d.knocking = slices.Insert(d.knocking, i, k)
-}
-
-// ring rings for the first of those at the door who may come in now.
-func (d *door) ring() {
 	now := d.now()
-	wait := d.expected(now)
-	i := slices.IndexFunc(d.knocking, func(k *knocker) bool { return d.fits(now, wait, now.Sub(k.came)) })
-	if i >= 0 {
-		d.knocking[i].ring()
-		d.knocking = slices.Delete(d.knocking, i, i+1)
-	}
+	d.watch(now, d.expected(now))
 }
 
 // clear turns those away who would be soon, as one of them is now: each by itself would interrupt the runners. Clients that come back at

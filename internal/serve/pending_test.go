@@ -8,7 +8,7 @@ import (
 // atDoor is a queue of two runners that knows that an answer takes 40 ms and is strained, at a time that stands still.
 func atDoor() (s *simulation, let func(key byte) *picture) {
 	s = simulate(18, 2, 0, steady)
-	s.q.cost, s.q.idle = steady(), steady()
+	s.q.cost, s.q.idle, s.q.decoding = steady(), steady(), 2*time.Millisecond
 	s.q.strained = s.now.Add(time.Hour)
 	return s, func(key byte) *picture {
 		p := &picture{pixels: 1, key: [32]byte{key}}
