@@ -66,7 +66,7 @@ func newDoor(places, workers int, maxWait time.Duration) *door {
 
 const (
 	promise   = 2                     // times what an idle server takes is what those take at most who are let in under strain
-	spread    = .2                    // of an answer's cost, by which answers and forecasts differ
+	spread    = .3                    // of an answer's cost, by which answers and forecasts differ; half of that for those who need not wait, and rest on one answer alone
 	slowest   = 1.5                   // times as long an answer takes beside others, at most; more is another kind of request
 	burst     = 1.                    // times an answer's cost is the longest wait
 	standing  = 2                     // times that cost a long wait is a burst's
@@ -139,7 +139,7 @@ func (d *door) letsIn(now time.Time, wait, age time.Duration) bool {
 
 // fits is letsIn for those who only look.
 func (d *door) fits(now time.Time, wait, age time.Duration) bool {
-	switch inTime := age <= max(d.within(promise), holdLeast); {
+	switch inTime := age <= max(d.within(promise-spread/2), holdLeast); {
 	case d.maxWait > 0:
 		return wait+age <= d.maxWait
 	case d.isLong(now):
