@@ -75,13 +75,18 @@ func gemmTilesAMX(s *tileShape, h int, g *gemmArgs, x *amxArgs) {
 	}
 	rest := g.k - steps*amxUnits
 	switch whole := g.cols == 16 || g.cols == s.nr; {
-	case whole && (len(g.bias) == 0 || rest > 0):
-		if g.beta != 0 {
-			x.init, x.initLD, x.initTS = x.c, x.ldc, h*x.ldc
+	case whole && g.beta != 0:
+		if len(g.bias) > 0 && rest == 0 {
+			for i := range h * g.tiles {
+				addTo(g.c[i*g.ldc:][:g.cols], g.bias)
+			}
 		}
+		x.init, x.initLD, x.initTS = x.c, x.ldc, h*x.ldc
 		amxTiles(s, h, g.cols, x)
-	case whole && g.beta == 0:
-		x.init, x.initLD, x.initTS = unsafe.Pointer(&g.bias[0]), 0, 0
+	case whole:
+		if len(g.bias) > 0 && rest == 0 {
+			x.init, x.initLD, x.initTS = unsafe.Pointer(&g.bias[0]), 0, 0
+		}
 		amxTiles(s, h, g.cols, x)
 	default:
 		x.tiles, x.ldc, x.c = 1, 4*s.nr, unsafe.Pointer(&x.scratch)
