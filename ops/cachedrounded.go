@@ -16,11 +16,19 @@ const (
 // rounded computes a run whose text is held as bfloat16 by products of bfloat16, where the processor has them, and reports whether it
 // did. Tasks are some queries of the heads that share keys, those that see most first.
 func (c *cached) rounded() bool {
-	t, n := c.q.Tape(), c.before+c.r.Rows
+	n := c.before + c.r.Rows
 	cut, _ := c.r.sees(n - 1)
 	if c.r.Rows < roundedRows || n*c.kd > roundedKeys || cut > 0 || c.limit > 0 || !kernel.FastBF16() || slices.ContainsFunc(c.r.Text, func(p Past) bool { return p.HalfK == nil }) {
 		return false
 	}
+	roundedRun(*c, n)
+	return true
+}
+
+// roundedRun computes a run that sees n keys. It takes a copy, as what SplitWork's function refers to lives on the heap: steps of a text, which
+// are no such run, allocate nothing.
+func roundedRun(c cached, n int) {
+	t := c.q.Tape()
 	blocks, size := (c.r.Rows+queryRows-1)/queryRows, 2*n*c.kd
 	tasks := blocks * c.groups
 	mark := t.Mark()
@@ -32,7 +40,6 @@ func (c *cached) rounded() bool {
 		}
 	})
 	t.Release(mark)
-	return true
 }
 
 // roundedTask computes queries [from, to) of the heads of group g.
