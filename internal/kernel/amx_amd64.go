@@ -39,10 +39,10 @@ type amxArgs struct {
 
 // amxConfig says how large the tile registers are (Intel's manual, volume 1, section 18.3).
 type amxConfig struct {
-	palette, start byte
-	_              [14]byte
-	rowBytes       [16]uint16
-	rows           [16]byte
+	palette  byte
+	_        [15]byte
+	rowBytes [16]uint16
+	rows     [16]byte
 }
 
 // amxConfigs has an entry for each height of a tile.
