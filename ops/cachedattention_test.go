@@ -129,12 +129,7 @@ func TestCachedAttentionHalf(t *testing.T) {
 			half := Run{Row: 1, Rows: c.rows, Prefix: c.prefix, Window: c.window}
 			full := half
 			for _, n := range c.stretches {
-				p := Past{HalfK: make([]uint16, n*groups*kd), HalfV: make([]uint16, n*groups*kd)}
-				wide := Past{K: param(rng, n, groups*kd).Data, V: param(rng, n, groups*kd).Data}
-				kernel.ToBF16(p.HalfK, wide.K)
-				kernel.ToBF16(p.HalfV, wide.V)
-				kernel.FromBF16(wide.K, p.HalfK)
-				kernel.FromBF16(wide.V, p.HalfV)
+				p, wide := pastTwice(rng, n, groups*kd)
 				half.Text, full.Text = append(half.Text, p), append(full.Text, wide)
 			}
 			tape := autograd.NewTape(kernel.NewWork(nil), 0, false)
@@ -142,6 +137,17 @@ func TestCachedAttentionHalf(t *testing.T) {
 			near(t, CachedAttention(q, heads, groups, .2, c.limit, []Run{half}).Data[heads*kd:], CachedAttention(q, heads, groups, .2, c.limit, []Run{full}).Data[heads*kd:])
 		})
 	}
+}
+
+// pastTwice draws n keys and values, in two bytes a number and, the same numbers, in four.
+func pastTwice(rng *rand.Rand, n, width int) (half, full Past) {
+	half = Past{HalfK: make([]uint16, n*width), HalfV: make([]uint16, n*width)}
+	full = Past{K: param(rng, n, width).Data, V: param(rng, n, width).Data}
+	kernel.ToBF16(half.HalfK, full.K)
+	kernel.ToBF16(half.HalfV, full.V)
+	kernel.FromBF16(full.K, half.HalfK)
+	kernel.FromBF16(full.V, half.HalfV)
+	return half, full
 }
 
 // TestCachedAttentionRounded: many queries of a text in two bytes go by products of bfloat16, which the same in four does not; what
@@ -163,12 +169,7 @@ func TestCachedAttentionRounded(t *testing.T) {
 			half := Run{Row: 1, Rows: c.rows, Prefix: c.prefix}
 			full := half
 			for _, n := range c.stretches {
-				p := Past{HalfK: make([]uint16, n*groups*kd), HalfV: make([]uint16, n*groups*kd)}
-				wide := Past{K: param(rng, n, groups*kd).Data, V: param(rng, n, groups*kd).Data}
-				kernel.ToBF16(p.HalfK, wide.K)
-				kernel.ToBF16(p.HalfV, wide.V)
-				kernel.FromBF16(wide.K, p.HalfK)
-				kernel.FromBF16(wide.V, p.HalfV)
+				p, wide := pastTwice(rng, n, groups*kd)
 				half.Text, full.Text = append(half.Text, p), append(full.Text, wide)
 			}
 			work := kernel.NewWork(nil)

@@ -65,4 +65,4 @@ func peak(pool *kernel.Pool, group int) float64 {
 }
 
 // MultipliesBF16 reports whether the processor has instructions for products of bfloat16 that the kernels use.
-func MultipliesBF16() bool { return kernel.MultiplyAdds(1, 2) > 0 }
+func MultipliesBF16() bool { return kernel.FastBF16() }

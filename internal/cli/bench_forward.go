@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -34,7 +35,7 @@ func (a *app) benchForward() *cobra.Command {
 	c.Flags().Float64Var(&o.seconds, "seconds", 1, "measure each figure for so long")
 	c.Flags().StringVar(&o.encoder, "case", "", "measure a plain vision transformer instead: "+strings.Join(bench.EncoderCases(), ", ")+"; --model may name a file of its weights")
 	c.Flags().BoolVar(&o.worker, "worker", false, "read what to measure from standard input: lines \"KEY SECONDS MINREPS\", the key with --case a batch, of a published model --model "+bench.FamilyItems)
-	c.Flags().StringVar(&o.precision, "precision", string(fovea.F32), "hold the weights as f32, bf16 or int8")
+	c.Flags().StringVar(&o.precision, "precision", "", precisionHelp)
 	_ = c.RegisterFlagCompletionFunc("case", cobra.FixedCompletions(bench.EncoderCases(), cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("model", completeModels)
 	return c
@@ -43,6 +44,9 @@ func (a *app) benchForward() *cobra.Command {
 func (a *app) runBenchForward(ctx context.Context, o *benchForwardOptions) error {
 	if !(o.seconds > 0 && o.seconds <= maxSeconds) {
 		return usage("", "--seconds is %g, want 0 … %g", o.seconds, float64(maxSeconds))
+	}
+	if err := checkPrecision(o.precision); err != nil {
+		return err
 	}
 	if o.encoder != "" {
 		return a.runBenchEncoder(ctx, o)
@@ -56,12 +60,10 @@ func (a *app) runBenchForward(ctx context.Context, o *benchForwardOptions) error
 		return err
 	}
 	if o.worker {
-		if err := checkPrecision(o.precision); err != nil {
-			return err
-		}
-		return bench.FamilyWorker(a.in, a.out, o.model, o.precision, a.threads, img)
+		return bench.FamilyWorker(a.in, a.out, o.model, cmp.Or(o.precision, string(fovea.F32)), a.threads, img)
 	}
-	p, err := a.open(ctx, o.model, []string{"-"}, fovea.WithPrecision(fovea.Precision(o.precision)))
+	precision := fovea.WithPrecision(fovea.Precision(o.precision))
+	p, err := a.open(ctx, o.model, []string{"-"}, precision)
 	if err != nil {
 		return err
 	}
@@ -82,7 +84,7 @@ func (a *app) runBenchForward(ctx context.Context, o *benchForwardOptions) error
 		}
 		figures = append(figures, benchFigure{name, ms, "ms"})
 	}
-	many, err := a.open(ctx, o.model, nil, fovea.WithPrecision(fovea.Precision(o.precision)))
+	many, err := a.open(ctx, o.model, nil, precision)
 	if err != nil {
 		return err
 	}
@@ -112,17 +114,14 @@ func (a *app) runBenchEncoder(ctx context.Context, o *benchForwardOptions) error
 	if !slices.Contains(bench.EncoderCases(), o.encoder) {
 		return usage(didYouMean(o.encoder, bench.EncoderCases(), "--case "), "unknown case %q", o.encoder)
 	}
-	if err := checkPrecision(o.precision); err != nil {
-		return err
-	}
-	file := o.model
+	file, precision := o.model, cmp.Or(o.precision, string(fovea.F32))
 	if file == fovea.DefaultModel {
 		file = ""
 	}
 	if o.worker {
-		return bench.EncoderWorker(a.in, a.out, o.encoder, file, o.precision, a.threads)
+		return bench.EncoderWorker(a.in, a.out, o.encoder, file, precision, a.threads)
 	}
-	e, err := bench.NewEncoder(o.encoder, file, o.precision, a.threads)
+	e, err := bench.NewEncoder(o.encoder, file, precision, a.threads)
 	if err != nil {
 		return err
 	}

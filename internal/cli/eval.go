@@ -51,7 +51,7 @@ func (a *app) eval() *cobra.Command {
 	f.IntVar(&o.skip, "skip", 0, "leave out the first so many pictures of the data set, which were trained on; --limit counts from there")
 	f.IntVar(&o.size, "size", 0, "draw scenes of so many pixels a side (default as the model's pictures)")
 	f.IntVar(&o.views, "views", 1, viewsHelp)
-	f.StringVar(&o.precision, "precision", "", "hold the model's matrices as f32, bf16, int8 or int4 (default f32, and bf16 for more than 1 GiB of 16-bit weights)")
+	f.StringVar(&o.precision, "precision", "", precisionHelp)
 	f.StringVar(&o.names, "names", "", "a file of lines `CLASS TAB NAME` that give classes of the data set, and of a published model, other names")
 	_ = c.RegisterFlagCompletionFunc("model", completeModels)
 	_ = c.RegisterFlagCompletionFunc("task", completeTasks)

@@ -25,10 +25,13 @@ type pictureOptions struct {
 	willing   func(req *fovea.Request, card model.Card) error // leaves out what the model cannot do; nil: that is an error
 }
 
+// precisionHelp says what --precision does wherever a model answers.
+const precisionHelp = "hold the model's matrices as f32, or in less memory as bf16, int8 or int4 (default f32, and bf16 for more than 1 GiB of 16-bit weights)"
+
 func (o *pictureOptions) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVarP(&o.model, "model", "m", fovea.DefaultModel, "use this model: a name or a folder")
-	f.StringVar(&o.precision, "precision", "", "hold the model's matrices as f32, or in less memory as bf16, int8 or int4 (default f32, and bf16 for more than 1 GiB of 16-bit weights)")
+	f.StringVar(&o.precision, "precision", "", precisionHelp)
 	f.IntVar(&o.every, "every", 1, "look at every so many frames of a video or GIF")
 	f.BoolVar(&o.allowURL, "allow-url", false, "fetch pictures from http and https URLs")
 	_ = c.RegisterFlagCompletionFunc("model", completeModels)

@@ -59,7 +59,7 @@ func (a *app) serve() *cobra.Command {
 	f.StringArrayVar(&o.cfg.AllowHosts, "allow-host", nil, "also serve requests addressed to this host name; may be repeated")
 	f.StringArrayVar(&o.cfg.AllowOrigins, "allow-origin", nil, "let pages of this origin call, as https://app.example; may be repeated")
 	f.IntVar(&o.runners, "runners", 0, "answer so many requests of a model at the same time, with an equal share of the threads each; 0 means one for four threads, two at least")
-	f.StringVar(&o.precision, "precision", "", "hold the models' matrices as f32, or in less memory as bf16, int8 or int4 (default f32, and bf16 for more than 1 GiB of 16-bit weights)")
+	f.StringVar(&o.precision, "precision", "", precisionHelp)
 	f.IntVar(&o.cfg.Queue, "queue", 16, "let so many requests wait for a model; more are told to come back")
 	f.DurationVar(&o.cfg.MaxWait, "max-wait", 0, "let requests wait so long for a model, and tell others to come back; 0: a burst waits, but no queue that stays")
 	f.Int64Var(&o.bodyMB, "max-body", 64, "megabytes of a request")
