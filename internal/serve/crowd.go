@@ -10,7 +10,7 @@ import (
 // the moment from which on a runner would have to wait for its picture; and the one who came last, who has waited least, is the first.
 // Facebook's servers take the newest first when they have too much to do, for the same reason (Maurer, "Fail at scale", 2015).
 
-const slack = 5 * time.Millisecond // of the clock, and of processors that have other work
+const slack = 10 * time.Millisecond // of the clock, and of processors that have other work
 
 // lead is how long before a runner is free the next request has to be let in, so that its picture is decoded by then.
 func (d *door) lead() time.Duration { return 2*d.decoding + slack }

@@ -19,10 +19,10 @@ func TestCrowd(t *testing.T) {
 			t.Fatalf("number %d was let in, or away: %v, %v", i, in, err)
 		}
 		if s.run(time.Millisecond); i == 4 {
-			s.run(20 * time.Millisecond)
+			s.run(steady() - s.q.lead() - 9*time.Millisecond) // all eight have come a millisecond before the door rings
 		}
 	}
-	s.run(10 * time.Millisecond) // 2 more until a runner is free
+	s.run(s.q.lead()) // a millisecond more until a runner is free
 	if lead := s.q.lead(); len(rung) != 1 || rung[0] != 7 || free.Sub(at) != lead {
 		t.Errorf("rang for %v, %v before a runner is free; want the last one, %v before", rung, free.Sub(at), lead)
 	}
