@@ -26,16 +26,22 @@ type amxArgs struct {
 	config    *amxConfig
 	steps     int // along k, of amxUnits
 	tiles     int
-	rs, ts    int // a: from row to row, tile to tile
-	bs        int // b: from k to k
-	ldc       int // c: from row to row; tiles lie below one another
-	initLD    int // init: from row to row, 0 for a row that all rows share
-	initTS    int // and from tile to tile
-	rows      int // of a tile
-	as        int // a: from one step of a row to the next
+	rs, ts    int            // a: from row to row, tile to tile
+	bs        int            // b: from k to k
+	ldc       int            // c: from row to row; tiles lie below one another
+	initLD    int            // init: from row to row, 0 for a row that all rows share
+	initTS    int            // and from tile to tile
+	rows      int            // of a tile
+	as        int            // a: from one step of a row to the next
+	ahead     unsafe.Pointer // what is fetched into the second-level cache meanwhile: the panel that comes next
+	aheadStep int            // bytes of it a step
 	scratch   [32 * 32]float32
 	remainder gemmArgs
 }
+
+// amxAhead is how many bytes are fetched ahead a step, at most: as many lines as amx_amd64.s asks for. Weights that come from memory
+// are waited for otherwise by the first tile of each panel: the loads of tile registers ask for 16 lines at a time.
+const amxAhead = 8 * 64
 
 // amxConfig says how large the tile registers are (Intel's manual, volume 1, section 18.3).
 type amxConfig struct {
@@ -73,6 +79,10 @@ func gemmTilesAMX(s *tileShape, h int, g *gemmArgs, x *amxArgs) {
 	if x.as = 4 * g.lines; g.lines == 0 {
 		x.as = 4 * amxUnits
 	}
+	x.ahead, x.aheadStep = x.b, 0
+	if g.pfs > 0 && len(g.pf) > 0 {
+		x.ahead, x.aheadStep = unsafe.Pointer(&g.pf[0]), min(4*amxUnits*g.pfs, amxAhead)
+	}
 	rest := g.k - steps*amxUnits
 	switch whole := g.cols == 16 || g.cols == s.nr; {
 	case whole && g.beta != 0:
@@ -96,7 +106,7 @@ func gemmTilesAMX(s *tileShape, h int, g *gemmArgs, x *amxArgs) {
 			amxStore(s, h, g, g.c[t*h*g.ldc:], x.scratch[:], rest == 0)
 		}
 	}
-	x.a, x.b, x.c, x.init = nil, nil, nil, nil
+	x.a, x.b, x.c, x.init, x.ahead = nil, nil, nil, nil, nil
 	if rest > 0 {
 		a, b, k, beta := g.a, g.b, g.k, g.beta
 		g.a, g.b, g.k, g.beta = a[steps*x.as/4:], b[steps*amxUnits*g.bs:], rest, 1
@@ -215,5 +225,7 @@ const (
 	_ = -(unsafe.Offsetof(amxArgs{}.initTS) ^ 96)
 	_ = -(unsafe.Offsetof(amxArgs{}.rows) ^ 104)
 	_ = -(unsafe.Offsetof(amxArgs{}.as) ^ 112)
+	_ = -(unsafe.Offsetof(amxArgs{}.ahead) ^ 120)
+	_ = -(unsafe.Offsetof(amxArgs{}.aheadStep) ^ 128)
 	_ = -(unsafe.Sizeof(amxConfig{}) ^ 64)
 )

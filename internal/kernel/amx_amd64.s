@@ -40,6 +40,8 @@
 #define argInitTS 96
 #define argRows 104
 #define argAS 112
+#define argAhead 120
+#define argAheadStep 128
 
 // KERNEL multiplies tiles of more than 16 rows (tall) or fewer by a panel of more than 16 columns (wide) or fewer.
 //
@@ -52,7 +54,8 @@
 	MOVQ argA(R10), R8 \
 	MOVQ argC(R10), R9 \
 	MOVQ argInit(R10), R11 \
-	MOVQ argTiles(R10), R12
+	MOVQ argTiles(R10), R12 \
+	MOVQ argAhead(R10), R15
 
 // What the sums are before: zero, or what init says.
 #define FIRST22 \
@@ -90,6 +93,12 @@
 	SHLQ $4, to \
 	ADDQ from, to
 
+// FETCH_AHEAD asks for amxAhead bytes from R15 on.
+#define FETCH_AHEAD \
+	PREFETCHT1 (R15); PREFETCHT1 64(R15); PREFETCHT1 128(R15); PREFETCHT1 192(R15) \
+	PREFETCHT1 256(R15); PREFETCHT1 320(R15); PREFETCHT1 384(R15); PREFETCHT1 448(R15) \
+	ADDQ argAheadStep(R10), R15
+
 #define KERNEL(FIRST, INIT, STEP, LAST, F) \
 	BEGIN \
 tile: \
@@ -115,6 +124,7 @@ ready: \
 	MOVQ argAS(R10), R14 \
 	MOVQ argSteps(R10), AX \
 step: \
+	FETCH_AHEAD \
 	STEP(F) \
 	ADDQ R14, SI \
 	ADDQ R14, BX \

@@ -46,6 +46,16 @@ func GemmPacked(w *Work, c, a Mat, b *Packed, ep Epilogue) {
 	w.multiply("GemmPacked", c, a, b.n, ep)
 }
 
+// GemmPart is GemmPacked by a part of b: rows [k0, k0+a.Cols) and columns [n0, n0+c.Cols), which Divides says may be cut out.
+func GemmPart(w *Work, c, a Mat, b *Packed, k0, n0 int, ep Epilogue) {
+	if k0 < 0 || n0 < 0 || k0+a.Cols > b.k || n0+c.Cols > b.n || !b.Divides(k0, n0) {
+		panicSizes("GemmPart", c, a, b.k-k0, b.n-n0)
+	}
+	w.job.b, w.job.packed, w.job.weights = Mat{}, b, weights{}
+	w.job.packedK, w.job.packedN = k0/b.shape.group, n0
+	w.multiply("GemmPart", c, a, c.Cols, ep)
+}
+
 func panicSizes(fn string, c, a Mat, k, n int) {
 	panic(fmt.Sprintf("kernel: %s: c %d×%d = a %d×%d · b %d×%d", fn, c.Rows, c.Cols, a.Rows, a.Cols, k, n))
 }
@@ -122,12 +132,14 @@ func (w *Work) multiply(fn string, c, a Mat, n int, ep Epilogue) {
 func (p *product) forget() {
 	p.c, p.a, p.b, p.packed, p.weights, p.ep = Mat{}, Mat{}, Mat{}, nil, weights{}, Epilogue{}
 	p.scale, p.shift = nil, nil
+	p.packedK, p.packedN = 0, 0
 }
 
 // product is one multiplication under way.
 type product struct {
 	c, a, b                   Mat
 	packed                    *Packed   // in place of b
+	packedK, packedN          int       // where b begins in it, the first in elements of the shape's group
 	weights                   weights   // the same
 	scale, shift              []float32 // of weights of one byte or less, see Packed
 	patches                   Patches   // in place of a or of b
@@ -189,8 +201,10 @@ func (p *product) split(workers int) {
 	panels := ceilDiv(p.n, p.shape.nr)
 	packsA := p.packsA()
 	packsB := p.packed == nil || p.packed.data == nil
-	// Columns first: then nobody packs the same part of b twice. But where a is packed and b is not, it is a that counts.
-	p.byColumns = p.m < 2*workers || panels >= 2*workers && !p.patchesLeft && (packsB || !packsA || p.m < 2*p.shape.mr*workers)
+	// Columns first: then nobody packs the same part of b twice. But where a is packed and b is not, it is a that counts; for AMX,
+	// which waits for memory, the larger of the two, as each worker reads all of the one that is not cut.
+	aCounts := p.m >= 2*p.shape.mr*workers && !(p.shape.amx && 2*p.m < p.n)
+	p.byColumns = p.m < 2*workers || panels >= 2*workers && !p.patchesLeft && (packsB || !packsA || !aCounts)
 	p.parts = workers
 	if p.byColumns {
 		p.parts = min(workers, panels)

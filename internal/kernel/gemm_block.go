@@ -79,8 +79,8 @@ func (p *product) rhs(buf *packBuf, pc, k, jc, je int) rhsPanels {
 	case p.packed != nil && p.packed.data == nil:
 		return p.packed.widen(buf, pc, k, jc/nr, panels)
 	case p.packed != nil:
-		rows := p.padded(p.units)
-		return rhsPanels{data: p.packed.data[(jc/nr*rows+pc)*nr:], panel: rows * nr, row: nr}
+		rows := p.padded(ceilDiv(p.packed.k, p.shape.group))
+		return rhsPanels{data: p.packed.data[((p.packedN+jc)/nr*rows+p.packedK+pc)*nr:], panel: rows * nr, row: nr}
 	case p.weights.any():
 		return p.weights.panels(p, buf, pc, k, jc, je)
 	case p.patchesRight:

@@ -51,6 +51,12 @@ func (p *Packed) Fits() bool {
 	return p.shape == gemmShape()
 }
 
+// Divides reports whether a part of p may begin at row k0 and column n0 (GemmPart). Bytes, whose sums belong to whole columns, and
+// factors that are widened when they are used have no parts.
+func (p *Packed) Divides(k0, n0 int) bool {
+	return p.data != nil && p.scale == nil && n0%p.shape.nr == 0 && k0%p.shape.group == 0 && p.shape.padded(k0/p.shape.group) == k0/p.shape.group
+}
+
 // Rows returns K.
 func (p *Packed) Rows() int { return p.k }
 
