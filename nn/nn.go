@@ -141,12 +141,13 @@ type MLP struct {
 func (m *MLP) Forward(_ *Pass, x *Value) *Value { return m.Down.Forward(m.Hidden(x)) }
 
 // Hidden is what the units between the maps say of x: Act(Up(x)).
-func (m *MLP) Hidden(x *Value) *Value {
-	act := m.Act
-	if act == nil {
-		act = ops.GELU
+func (m *MLP) Hidden(x *Value) *Value { return m.act()(m.Up.Forward(x).Spare()) }
+
+func (m *MLP) act() func(*Value) *Value {
+	if m.Act == nil {
+		return ops.GELU
 	}
-	return act(m.Up.Forward(x).Spare())
+	return m.Act
 }
 
 // GatedMLP is Down(Act(Gate(x))·Up(x)), also called SwiGLU or, with GELU, GeGLU (Shazeer 2020).

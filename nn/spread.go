@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fovea/autograd"
+	"fovea/internal/kernel"
 	"fovea/ops"
 )
 
@@ -95,7 +96,9 @@ func (b *Block) finish(p *Pass, y, h *Value) {
 	scaledInto(y, b.Attn.O, b.Scale1, h)
 	t.Release(mark)
 	if m, ok := b.MLP.(*MLP); ok {
-		scaledInto(y, m.Down, b.Scale2, m.Hidden(b.Norm2.Forward(y)))
+		if x := b.Norm2.Forward(y); b.Scale2 != nil || !m.into(y, x) {
+			scaledInto(y, m.Down, b.Scale2, m.Hidden(x))
+		}
 	} else {
 		ops.AddInto(y, y, b.Scale2.Forward(b.MLP.Forward(p, b.Norm2.Forward(y))))
 	}
@@ -125,4 +128,25 @@ func forwardInto(y *Value, l Linear, x *Value, add bool) {
 	default:
 		copy(y.Data, l.Forward(x).Data)
 	}
+}
+
+// into adds m(x) to y if that is better done in pieces.
+func (m *MLP) into(y, x *Value) bool {
+	up, ok := m.Up.(*Dense)
+	down, too := m.Down.(*Dense)
+	if !ok || !too {
+		return false
+	}
+	t, rows := x.Tape(), x.Shape.Rows()
+	_, inner := up.Dims()
+	piece := ops.FeedForwardPiece(rows, inner)
+	return piece < inner && ops.FeedForwardInto(y, x, piece, up.packed(t, rows), down.packed(t, rows), use(t, up.Bias), use(t, down.Bias), m.act())
+}
+
+// packed is the copy of the layer's matrix by which products of so many rows go, or nil.
+func (d *Dense) packed(t *autograd.Tape, rows int) *kernel.Packed {
+	if d.narrow != nil {
+		return d.narrow.Packed(rows)
+	}
+	return t.Use(d.Weight).Packed()
 }

@@ -66,3 +66,36 @@ func (o *feedForwardOp) Backward() {
 		kernel.Gemm(t.Work, kernel.M(dx, rows, d), kernel.M(dwide, rows, inner), kernel.M(o.up.Data, inner, d), ep)
 	}
 }
+
+// FeedForwardPiece is how many of a feed-forward layer's inner units are worked out at a time for so many rows: all of them where
+// their states fit in the second-level cache.
+func FeedForwardPiece(rows, inner int) int {
+	const floats, align = 128 << 10, 256 // of a piece of the wide states
+	return min(max(floats/max(rows, 1)/align, 1)*align, inner)
+}
+
+// FeedForwardInto adds act(x·upᵀ + ub)·downᵀ + db to y, on a tape that does not train, so many of the Inner units at a time, whose states
+// stay in the second-level cache: as a whole they would be written to and read from beyond it. x is [N, D], up is packed from
+// [Inner, D], down from [Out, Inner], y is [N, Out]; either bias may be nil, and act works on each element by itself. It reports
+// false, and does nothing, when a matrix is nil or has no parts of that size.
+func FeedForwardInto(y, x *Value, piece int, up, down *kernel.Packed, ub, db *Value, act func(*Value) *Value) bool {
+	if up == nil || down == nil || !up.Divides(0, piece) || !down.Divides(piece, 0) {
+		return false
+	}
+	t, rows, d, inner := x.Tape(), x.Shape.Rows(), x.Shape.Last(), up.Cols()
+	mustBe(!t.Train && up.Rows() == d && down.Rows() == inner && len(y.Data) == rows*down.Cols(), "feedforwardinto", "[N, Out] and [N, D] on a tape that does not train", y, x)
+	in, out := kernel.M(x.Data, rows, d), kernel.M(y.Data, rows, down.Cols())
+	last := kernel.Epilogue{Beta: 1, Bias: dataOf(db)}
+	for j := 0; j < inner; j += piece {
+		mark, end, first := t.Mark(), min(j+piece, inner), kernel.Epilogue{}
+		wide := t.New(false, rows, end-j)
+		if ub != nil {
+			first.Bias = ub.Data[j:end]
+		}
+		kernel.GemmPart(t.Work, kernel.M(wide.Data, rows, end-j), in, up, 0, j, first)
+		kernel.GemmPart(t.Work, out, kernel.M(act(wide.Spare()).Data, rows, end-j), down, j, 0, last)
+		last.Bias = nil
+		t.Release(mark)
+	}
+	return true
+}

@@ -53,12 +53,9 @@ func (n *Narrow) gemm(w *kernel.Work, y, x kernel.Mat, ep kernel.Epilogue) bool 
 		kernel.GemmInt4(w, y, x, n.fast.words, ep)
 		return true
 	}
-	if n.many(x.Rows) {
-		n.fast.once.Do(n.pack)
-		if n.fast.packed.Fits() { // no other implementation of the kernels was chosen since
-			kernel.GemmPacked(w, y, x, n.fast.packed, ep)
-			return true
-		}
+	if packed := n.Packed(x.Rows); packed != nil {
+		kernel.GemmPacked(w, y, x, packed, ep)
+		return true
 	}
 	if n.passes(x.Rows) {
 		n.fast.once.Do(func() { n.fast.shift = kernel.ShiftInt8(n.int8, n.scale, n.In) })
@@ -87,4 +84,15 @@ func (n *Narrow) pack() {
 		}
 	}
 	n.fast.packed = kernel.PackBF16(half, n.Out, n.In)
+}
+
+// Packed is the copy by which products of so many rows go, or nil where there is none.
+func (n *Narrow) Packed(rows int) *kernel.Packed {
+	if !n.many(rows) || n.int4 != nil {
+		return nil
+	}
+	if n.fast.once.Do(n.pack); !n.fast.packed.Fits() { // another implementation of the kernels was chosen since
+		return nil
+	}
+	return n.fast.packed
 }
