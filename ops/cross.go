@@ -29,6 +29,9 @@ func BiasedAttention(q, k, v, bias *Value, heads int, spans []Span) *Value {
 	if bias != nil {
 		mustBe(len(bias.Shape) == 4 && bias.Shape[0] == len(spans) && (bias.Shape[1] == heads || bias.Shape[1] == 1), "biasedattention", "a bias [S, H, Rows, Keys]", q, k, bias)
 	}
+	if !y.Wanted() && op.rounded() {
+		return y
+	}
 	op.kept = newKept(y, heads*q.Shape.Rows())
 	op.each(func(b *crossBand) {
 		mark := t.Mark()
@@ -69,6 +72,24 @@ func (o *crossOp) each(f func(b *crossBand)) {
 			}
 		}
 	}
+}
+
+// rounded attends with operands rounded to bfloat16 and reports true; it does nothing where that is not asked for, no faster, or there is
+// a bias.
+func (o *crossOp) rounded() bool {
+	if o.bias != nil {
+		return false
+	}
+	b := crossBand{o: o}
+	for b.i, b.span = range o.spans {
+		for b.h = range o.heads {
+			b.rows = b.span.Rows
+			if !kernel.Attend(o.y.Tape().Work, b.own(o.y.Data), b.own(o.q.Data), b.shared(o.k.Data), b.shared(o.v.Data), o.scale(), nil, nil) && b.rows > 0 {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // own is the head's columns of the queries, or of what they make, and shared those of the keys or values.
