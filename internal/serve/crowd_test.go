@@ -14,7 +14,7 @@ func TestCrowd(t *testing.T) {
 	var rung []int
 	var at time.Time
 	for i := range 8 {
-		k := &knocker{came: s.now, ring: func() { rung, at = append(rung, i), s.now }}
+		k := &knocker{came: s.now, most: holdMost, ring: func() { rung, at = append(rung, i), s.now }}
 		if in, _, err := s.q.knock(k, &picture{key: [32]byte{byte(10 + i)}}); in || err != nil {
 			t.Fatalf("number %d was let in, or away: %v, %v", i, in, err)
 		}

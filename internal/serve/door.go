@@ -19,7 +19,7 @@ import (
 // with others, and with a flood, are slower than one alone, so both costs are learnt, and what the load takes is no longer there for waiting.
 // Where many are at the door it is later still that the next one comes in (crowd.go).
 // Others stay at the door for a moment, most of them before their bodies are read: when a runner is done the door rings for the first of
-// them who may come in now, and nobody has to look again and again. The others are told when to come back, several at a time and not before the
+// them who may come in now, and nobody has to look again and again. The others are told when to come back, not before the
 // moment is over, as those who ask again at once cost those who are answered. With maxWait, this is the longest wait at all times instead.
 type door struct {
 	places  int
@@ -65,15 +65,18 @@ func newDoor(places, workers int, maxWait time.Duration) *door {
 }
 
 const (
-	promise   = 2                     // times what an idle server takes is what those take at most who are let in under strain
-	spread    = .3                    // of an answer's cost, by which answers and forecasts differ; half of that for those who need not wait, and rest on one answer alone
-	slowest   = 1.5                   // times as long an answer takes beside others, at most; more is another kind of request
-	burst     = 1.                    // times an answer's cost is the longest wait
-	standing  = 2                     // times that cost a long wait is a burst's
-	calm      = 5 * time.Second       // without anybody turned away ends a strain
-	holdMost  = 35 * time.Millisecond // at the door, of those who are turned away; 50 are promised
-	holdSoon  = 25 * time.Millisecond // after which they may be turned away with others
-	holdLeast = 10 * time.Millisecond // within which the door may ring, though an answer will not be there in time
+	promise  = 2                     // times what an idle server takes is what those take at most who are let in under strain
+	spread   = .3                    // of an answer's cost, by which answers and forecasts differ; half of that for those who need not wait, and rest on one answer alone
+	slowest  = 1.5                   // times as long an answer takes beside others, at most; more is another kind of request
+	burst    = 1.                    // times an answer's cost is the longest wait
+	standing = 2                     // times that cost a long wait is a burst's
+	calm     = 5 * time.Second       // without anybody turned away ends a strain
+	nearly   = 10 * time.Millisecond // within which the door may ring, though an answer will not be there in time
+
+	// Those who are turned away have stood at the door for some time, each for another: clients that come back at once would come in
+	// crowds otherwise, where all are as old, and there would be nobody to let in who has only just come. 50 ms are promised.
+	holdLeast = 30 * time.Millisecond
+	holdMost  = 38 * time.Millisecond
 
 	soonest = time.Second // that clients are asked to come back; sooner, they would meet those who were let in instead
 	latest  = 30 * time.Second
@@ -95,13 +98,12 @@ func (d *door) judge(k *knocker, now time.Time, held time.Duration) (in verdict,
 	switch burst := d.burst(); {
 	case d.letsIn(now, wait, held):
 		return comesIn, 0
-	case held >= holdMost || k.away.Load():
-		d.clear(now)
+	case held >= k.most:
 		return goesAway, 0
 	case d.maxWait == 0 && wait > burst && !d.isLong(now):
-		return waitsOn, min(holdMost-held, wait-burst)
+		return waitsOn, min(k.most-held, wait-burst)
 	}
-	return waitsOn, holdMost - held
+	return waitsOn, k.most - held
 }
 
 // look is the verdict on a request that has no place.
@@ -139,7 +141,7 @@ func (d *door) letsIn(now time.Time, wait, age time.Duration) bool {
 
 // fits is letsIn for those who only look.
 func (d *door) fits(now time.Time, wait, age time.Duration) bool {
-	switch inTime := age <= max(d.within(promise-spread/2), holdLeast); {
+	switch inTime := age <= max(d.within(promise-spread/2), nearly); {
 	case d.maxWait > 0:
 		return wait+age <= d.maxWait
 	case d.isLong(now):

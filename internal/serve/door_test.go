@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -27,6 +28,7 @@ type simulation struct {
 	latency  []time.Duration // of those who were let in, from when they came
 	refusal  []time.Duration // of the others
 	busy     time.Duration   // of all runners
+	holds    int             // that hold has given
 	keys     uint64
 }
 
@@ -82,8 +84,15 @@ func (s *simulation) ask(then func(error)) {
 		s.refuse(r, err)
 		return
 	}
-	r.at = &knocker{came: s.now, ring: func() { s.knockAfter(r, 0) }}
+	r.at = &knocker{came: s.now, most: s.hold(), ring: func() { s.knockAfter(r, 0) }}
 	s.knock(r)
+}
+
+// hold is how long the next one may stand at the door: other times one after the other, evenly spread (golden ratio).
+func (s *simulation) hold() time.Duration {
+	s.holds++
+	_, part := math.Modf(float64(s.holds) * math.Phi)
+	return holdLeast + time.Duration(part*float64(holdMost-holdLeast))
 }
 
 // knockAfter lets a request knock unless it has done so by then.
@@ -344,7 +353,7 @@ func TestOnePictureManyQuestions(t *testing.T) {
 	s.q.strained = s.now.Add(calm)
 	pic := &picture{pixels: 1, key: [32]byte{1}}
 	for range 8 {
-		if in, _, err := s.q.knock(&knocker{came: s.now}, pic); !in || err != nil {
+		if in, _, err := s.q.knock(&knocker{came: s.now, most: holdMost}, pic); !in || err != nil {
 			t.Fatalf("a question was not let in: %v", err)
 		}
 	}

@@ -2,18 +2,20 @@ package serve
 
 import (
 	"context"
+	"math/rand/v2"
 	"slices"
-	"sync/atomic"
 	"time"
 )
 
-// visit is what a request has spent at doors. Its context carries it from one to the next, so that it is held once.
-type visit struct{ held time.Duration }
+// visit is what a request has spent at doors, and may spend. Its context carries it from one to the next, so that it is held once.
+type visit struct{ held, most time.Duration }
+
+func newVisit() *visit { return &visit{most: holdLeast + rand.N(holdMost-holdLeast)} }
 
 type visitKey struct{}
 
 func withVisit(ctx context.Context) context.Context {
-	return context.WithValue(ctx, visitKey{}, &visit{})
+	return context.WithValue(ctx, visitKey{}, newVisit())
 }
 
 // visitOf is the visit of a request, or a new one.
@@ -21,14 +23,14 @@ func visitOf(ctx context.Context) *visit {
 	if v, ok := ctx.Value(visitKey{}).(*visit); ok {
 		return v
 	}
-	return &visit{}
+	return newVisit()
 }
 
 // knocker is a request at a door.
 type knocker struct {
 	came time.Time
-	ring func()      // tells it to knock again, with the door locked
-	away atomic.Bool // it is turned away when it does; set by any of the doors that it stands before, each with a lock of its own
+	most time.Duration // that it may stand there
+	ring func()        // tells it to knock again, with the door locked
 }
 
 // bell is what rings for a knocker.
@@ -57,7 +59,7 @@ func (b bell) wait(ctx context.Context, most time.Duration) error {
 // arrive makes the request of a visit a knocker.
 func (v *visit) arrive(now time.Time) (*knocker, bell) {
 	b := make(bell, 1)
-	return &knocker{came: now.Add(-v.held), ring: b.ring}, b
+	return &knocker{came: now.Add(-v.held), most: v.most, ring: b.ring}, b
 }
 
 // outside waits before several doors, without a place, until one of them would let a request in: which of them it wants is not known
@@ -156,18 +158,6 @@ func (d *door) stay(k *knocker) {
 	d.knocking = slices.Insert(d.knocking, i, k)
 	now := d.now()
 	d.watch(now, d.expected(now))
-}
-
-// clear turns those away who would be soon, as one of them is now: each by itself would interrupt the runners. Clients that come back at
-// once then come back together, and are turned away together from then on.
-func (d *door) clear(now time.Time) {
-	n := 0
-	for n < len(d.knocking) && now.Sub(d.knocking[n].came) >= holdSoon {
-		d.knocking[n].away.Store(true)
-		d.knocking[n].ring()
-		n++
-	}
-	d.knocking = slices.Delete(d.knocking, 0, n)
 }
 
 // forget takes a knocker away from the door.
