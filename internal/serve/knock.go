@@ -10,6 +10,7 @@ import (
 // visit is what a request has spent at doors, and may spend. Its context carries it from one to the next, so that it is held once.
 type visit struct{ held, most time.Duration }
 
+// newVisit draws how long a request may stand at doors, see holdLeast.
 func newVisit() *visit { return &visit{most: holdLeast + rand.N(holdMost-holdLeast)} }
 
 type visitKey struct{}

@@ -100,7 +100,7 @@ func TestOutside(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		v := visitOf(ctx)
-		if held := v.held >= holdLeast; held != test.held {
+		if held := v.held >= v.most; held != test.held {
 			t.Errorf("%s: held for %v", name, v.held)
 		}
 		for _, d := range test.doors {
