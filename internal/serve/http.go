@@ -104,7 +104,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, methods map[strin
 	if err == nil {
 		ctx, cancel := context.WithTimeout(r.Context(), s.cfg.BodyTimeout+s.cfg.Timeout)
 		defer cancel()
-		if c.surface != operation {
+		if c.surface != operation { // probes and scrapes are no work
+			s.rest.begin()
+			defer s.rest.end()
 			ctx = withVisit(c.traced(ctx))
 		}
 		c.r = r.WithContext(ctx)

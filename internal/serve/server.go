@@ -81,6 +81,7 @@ type Server struct {
 	routes   map[string]map[string]route // path, method
 	draining atomic.Bool
 	held     atomic.Int64 // bytes of request bodies at work
+	rest     *rest
 
 	life    context.Context // ends with Close
 	end     context.CancelFunc
@@ -107,6 +108,7 @@ func New(cfg Config) (*Server, error) {
 	s.tracer = s.cfg.tracer()
 	s.metrics = newMetrics(s)
 	s.handler = s.routing()
+	s.rest = newRest(restAfter, giveBack)
 	return s, nil
 }
 
@@ -130,6 +132,7 @@ func (s *Server) Load(ctx context.Context) error {
 // Close ends the server after what is at work. Load must have been called.
 func (s *Server) Close() {
 	s.draining.Store(true)
+	s.rest.stop()
 	s.loading.Wait()
 	for _, m := range s.models {
 		m.close()

@@ -25,9 +25,14 @@ if [ -z "$fovea" ]; then
   fovea=$work/fovea
   (cd "$root" && CGO_ENABLED=0 go build -trimpath -o "$fovea" ./cmd/fovea)
 fi
-# forward adds how many pictures a second the model detects objects in without a server, with the better batch. What a machine can do
-# changes from minute to minute, so a row of throughput stands between two of these and is compared with their mean.
-forward() { "$fovea" bench forward --json --seconds 1 | sed -n "s/.*{\"name\":\"detect, [0-9]* runners*\",\"value\":\([0-9.]*\).*/\1/p" >>"$work/forward"; }
+# forward adds how many pictures a second the model detects objects in without a server, with the better batch: the best of three
+# seconds, as one may be somebody else's. What a machine can do changes from minute to minute, too, so a row of throughput stands between two
+# of these and is compared with their mean.
+forward() {
+  for _ in 1 2 3; do
+    "$fovea" bench forward --json --seconds 1 | sed -n "s/.*{\"name\":\"detect, [0-9]* runners*\",\"value\":\([0-9.]*\).*/\1/p"
+  done | sort -n | tail -1 >>"$work/forward"
+}
 photo=$work/photo.jpg
 "$fovea" detect "$root/examples/park.png" --threshold 1 --quiet --out "$photo" >/dev/null
 

@@ -2,11 +2,11 @@
 # Asks a server for everything that it can, about twice a second and for an hour, rightly and wrongly, and looks whether it grows: good
 # requests to all surfaces, pictures that are new and pictures that are remembered, pictures that are none, wrong JSON, bodies that
 # do not end, clients that go, streams that nobody reads to the end, and now and then more at once than are let in.
-# Every minute it prints the memory and the goroutines. Ends with 1 when a promise is not kept:
+# Every minute it lets the server rest, prints the memory and the goroutines, and goes on. Ends with 1 when a promise is not kept:
 #   the slopes of resident memory and of the heap < 1 MB an hour, by least squares over what follows the first sixth of the time,
 #   goroutines the same as after the warm-up, no panic, and every request answered as it should be.
-# The heap is what is left of it after a collection, for which the server is asked each time; there are many more between. Resident memory
-# breathes by far more, as the program gives back what it does not need and takes it again: a leak shows in the heap first.
+# Resident memory is that of a server which has rested (rest.go), and the heap what is left of it after a collection, for which the server is
+# asked then. In between both breathe by far more, up to GOMEMLIMIT: what was resident just before the rest is printed, too.
 #   internal/serve/testdata/load/soak.sh [PROGRAM [MINUTES [SAMPLES]]]   SAMPLES: a file for a line of figures each minute
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -16,6 +16,7 @@ root=$(cd "$here/../../../.." && pwd)
 minutes=${2:-60}
 limit=512 # GOMEMLIMIT, MiB
 pause=.35 # s between two requests
+rest=12 # s, of which the server rests after ten
 work=$(mktemp -d)
 samples=${3:-$work/samples}
 trap 'stop; rm -rf "$work"' EXIT
@@ -142,15 +143,19 @@ crowd() {
   sent=$((sent + 40))
 }
 
-# sample is the minutes so far, resident memory and that of it that is no file's, the heap after a collection (MB), goroutines, requests, answers of 429.
+# sample is the minutes so far, resident memory and that of it that is no file's, the heap after a collection (MB), goroutines, requests, answers of 429, and
+# what was resident before the rest.
 sample() {
+  local busy
+  busy=$(memory VmRSS)
+  sleep "$rest"
   get '/debug/pprof/heap?gc=1' >/dev/null
   get /metrics >"$work/metrics"
-  awk -v at="$(awk "BEGIN { print ($(date +%s.%N) - $begun) / 60 }")" -v rss="$(memory VmRSS)" -v anon="$(memory RssAnon)" -v sent="$sent" '
+  awk -v at="$(awk "BEGIN { print ($(date +%s.%N) - $begun) / 60 }")" -v rss="$(memory VmRSS)" -v anon="$(memory RssAnon)" -v sent="$sent" -v busy="$busy" '
     $1 == "go_memstats_heap_alloc_bytes" { heap = $2 / 1048576 }
     $1 == "go_goroutines" { go = $2 }
     /^fovea_requests_total.*status="429"/ { refused += $2 }
-    END { printf "%.2f %s %s %.2f %d %d %d\n", at, rss, anon, heap, go, sent, refused }' "$work/metrics" | tee -a "$samples"
+    END { printf "%.2f %s %s %.2f %d %d %d %s\n", at, rss, anon, heap, go, sent, refused, busy }' "$work/metrics" | tee -a "$samples"
 }
 # slope COLUMN is that of a line through the samples that follow the warm-up, an hour; spread, their least and most.
 slope() { settled | awk -v c="$1" '{ x = $1 / 60; y = $c; n++; sx += x; sy += y; xx += x * x; xy += x * y } END { d = n * xx - sx * sx; if (n > 2) printf "%.2f", (n * xy - sx * sy) / d; else printf "–" }'; }
@@ -160,16 +165,16 @@ settled() { awk -v m="$minutes" '$1 >= m / 6' "$samples"; }
 start --pprof
 : >"$samples"
 begun=$(date +%s.%N)
-echo "minutes, resident, anonymous, heap MB, goroutines, requests, refused"
+echo "minutes, resident, anonymous, heap MB, goroutines, requests, refused, resident before the rest"
 for ((minute = 0; minute <= minutes; minute++)); do
-  while awk "BEGIN { exit !($(date +%s.%N) < $begun + 60 * $minute) }"; do
+  while awk "BEGIN { exit !($(date +%s.%N) < $begun + 60 * $minute - $rest) }"; do
     turn
     sleep "$pause"
   done
   sample
 done
 echo
-echo "$sent requests; after the warm-up: resident $(spread 2) MB, heap $(spread 4) MB, goroutines $(spread 5)"
+echo "$sent requests; after the warm-up: resident $(spread 2) MB, before the rests $(spread 8) MB, heap $(spread 4) MB, goroutines $(spread 5)"
 echo
 promise "slope of resident memory, MB an hour" "$(slope 2)" '<' 1
 promise "slope of the heap, MB an hour" "$(slope 4)" '<' 1
