@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -40,5 +41,8 @@ func (r *rest) end() {
 
 func (r *rest) stop() { r.timer.Stop() }
 
-// giveBack collects what nobody needs and gives it back.
-func giveBack() { debug.FreeOSMemory() }
+// giveBack collects what nobody needs and gives it back, with what pools keep for those who come next: that takes two collections.
+func giveBack() {
+	runtime.GC()
+	debug.FreeOSMemory()
+}

@@ -146,12 +146,13 @@ crowd() {
 # sample is the minutes so far, resident memory and that of it that is no file's, the heap after a collection (MB), goroutines, requests, answers of 429, and
 # what was resident before the rest.
 sample() {
-  local busy
+  local busy rss anon
   busy=$(memory VmRSS)
   sleep "$rest"
+  rss=$(memory VmRSS) anon=$(memory RssAnon)
   get '/debug/pprof/heap?gc=1' >/dev/null
   get /metrics >"$work/metrics"
-  awk -v at="$(awk "BEGIN { print ($(date +%s.%N) - $begun) / 60 }")" -v rss="$(memory VmRSS)" -v anon="$(memory RssAnon)" -v sent="$sent" -v busy="$busy" '
+  awk -v at="$(awk "BEGIN { print ($(date +%s.%N) - $begun) / 60 }")" -v rss="$rss" -v anon="$anon" -v sent="$sent" -v busy="$busy" '
     $1 == "go_memstats_heap_alloc_bytes" { heap = $2 / 1048576 }
     $1 == "go_goroutines" { go = $2 }
     /^fovea_requests_total.*status="429"/ { refused += $2 }
