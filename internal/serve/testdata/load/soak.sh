@@ -2,12 +2,13 @@
 # Asks a server for everything that it can, about twice a second and for an hour, rightly and wrongly, and looks whether it grows: good
 # requests to all surfaces, pictures that are new and pictures that are remembered, pictures that are none, wrong JSON, bodies that
 # do not end, clients that go, streams that nobody reads to the end, and now and then more at once than are let in.
-# Every minute it lets the server rest, prints the memory and the goroutines, and goes on. Ends with 1 when a promise is not kept:
+# After each round of all that it asks it lets the server rest, prints the memory and the goroutines, and goes on. Ends with 1 when a promise is not kept:
 #   the slopes of resident memory and of the heap < 1 MB an hour, by least squares over what follows the first sixth of the time,
 #   goroutines the same as after the warm-up, no panic, and every request answered as it should be.
 # Resident memory is that of a server which has rested (rest.go), and the heap what is left of it after a collection, for which the server is
-# asked then. In between both breathe by far more, up to GOMEMLIMIT: what was resident just before the rest is printed, too.
-#   internal/serve/testdata/load/soak.sh [PROGRAM [MINUTES [SAMPLES]]]   SAMPLES: a file for a line of figures each minute
+# asked then. In between both breathe by far more, up to GOMEMLIMIT: what was resident just before the rest is printed, too. What is remembered of a picture
+# depends on what was asked about it, so samples are taken where the rounds are alike: just before the crowd that ends each.
+#   internal/serve/testdata/load/soak.sh [PROGRAM [MINUTES [SAMPLES]]]   SAMPLES: a file for a line of figures each round
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../../.." && pwd)
@@ -56,6 +57,7 @@ frame "$once/empty" >"$once/grpc_empty"
 frame "$work/name" >"$once/grpc_wrong"
 
 wrong=0 sent=0 turns=0
+round=46 # turns
 # ask STATUS ARGUMENT… sends a request with curl; STATUS is a pattern of what it should be answered with, 000: with nothing.
 ask() {
   local want=$1 got
@@ -76,7 +78,7 @@ service=inference.GRPCInferenceService
 
 # turn does the next of the requests.
 turn() {
-  case $((turns % 46)) in
+  case $((turns % round)) in
   0) ask 200 "$url/v1/detect?query=person,ring" --data-binary "$(fresh)" ;;
   1) ask 200 "$url/v1/segment?polygons=true" --data-binary "$(fresh)" ;;
   2) ask 200 "$url/v1/pose" --data-binary "$(fresh)" ;;
@@ -167,12 +169,13 @@ start --pprof
 : >"$samples"
 begun=$(date +%s.%N)
 echo "minutes, resident, anonymous, heap MB, goroutines, requests, refused, resident before the rest"
-for ((minute = 0; minute <= minutes; minute++)); do
-  while awk "BEGIN { exit !($(date +%s.%N) < $begun + 60 * $minute - $rest) }"; do
+while awk "BEGIN { exit !($(date +%s.%N) < $begun + 60 * $minutes) }"; do
+  until ((turns % round == round - 1)); do
     turn
     sleep "$pause"
   done
   sample
+  turn
 done
 echo
 echo "$sent requests; after the warm-up: resident $(spread 2) MB, before the rests $(spread 8) MB, heap $(spread 4) MB, goroutines $(spread 5)"
