@@ -172,3 +172,22 @@ func BenchmarkMulRows(b *testing.B) {
 		pool.Close()
 	}
 }
+
+// Parts cover all rows, each once, and become smaller but for rounding.
+func TestEdge(t *testing.T) {
+	for _, parts := range []int{2, 3, 8, 32} {
+		for _, n := range []int{parts, 100, 576, 49152} {
+			at, before := 0, n
+			for i := range parts {
+				from, to := edge(n, i, parts), edge(n, i+1, parts)
+				if from != at || to < from || to-from > before+1 {
+					t.Fatalf("part %d of %d of %d rows is [%d, %d), the one before had %d and ended at %d", i, parts, n, from, to, before, at)
+				}
+				at, before = to, to-from
+			}
+			if at != n {
+				t.Fatalf("%d parts end at %d of %d", parts, at, n)
+			}
+		}
+	}
+}

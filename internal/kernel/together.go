@@ -48,23 +48,17 @@ func MulTogether(w *Work, x Mat, products []Product) {
 			g.add(f, x.Cols, p.Y.Cols)
 		}
 	}
-	bytes := 0
+	g.bytes = 0
 	for i := range g.jobs {
-		bytes += g.jobs[i].bytes
+		g.bytes += g.jobs[i].bytes
 	}
-	parts := min(w.pool.Workers()*partsEach, bytes/forkBytes)
-	if w.pool.Workers() == 1 || parts < 2 {
+	g.parts = min(w.pool.Workers()*partsEach, g.bytes/forkBytes)
+	if w.pool.Workers() == 1 || g.parts < 2 {
 		for _, j := range g.jobs {
 			j.s.part(0, j.n)
 		}
 	} else {
-		total := 0
-		for i := range g.jobs {
-			j := &g.jobs[i]
-			j.parts = max(min((parts*j.bytes+bytes/2)/bytes, j.n), 1)
-			total += j.parts
-		}
-		w.pool.Run(total, w.groupPart)
+		w.pool.Run(g.parts, w.groupPart)
 	}
 	for i := range products {
 		g.few[i].done()
@@ -75,29 +69,33 @@ func MulTogether(w *Work, x Mat, products []Product) {
 
 // group is the products of MulTogether under way.
 type group struct {
-	few   []*few
-	quant []*quantized
-	jobs  []groupJob
+	few          []*few
+	quant        []*quantized
+	jobs         []groupJob
+	bytes, parts int // of all jobs
 }
 
-// groupJob is n rows of bytes in all, which are handed out in parts.
+// groupJob is n rows of bytes in all.
 type groupJob struct {
-	s               splitter
-	bytes, n, parts int
+	s        splitter
+	bytes, n int
 }
 
 func (g *group) add(s splitter, bytes, n int) {
 	g.jobs = append(g.jobs, groupJob{s: s, bytes: bytes * n, n: n})
 }
 
-// part does part i of all.
+// part does part i of all: rows of one job, or of several.
 func (g *group) part(i int) {
+	from, to := edge(g.bytes, i, g.parts), edge(g.bytes, i+1, g.parts)
 	for k := range g.jobs {
 		j := &g.jobs[k]
-		if i < j.parts {
-			j.s.part(j.n*i/j.parts, j.n*(i+1)/j.parts)
-			return
+		if first, last := j.row(from), j.row(to); first < last {
+			j.s.part(first, last)
 		}
-		i -= j.parts
+		from, to = from-j.bytes, to-j.bytes
 	}
 }
+
+// row is the row that a byte belongs to, or the nearest end of all rows.
+func (j *groupJob) row(at int) int { return max(min(at, j.bytes), 0) * j.n / j.bytes }
