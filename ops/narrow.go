@@ -180,17 +180,21 @@ const panelFloats = 64 << 10
 func NarrowLinear(x *Value, w *Narrow, bias *Value) *Value {
 	t := x.Tape()
 	mustBe(x.Shape.Last() == w.In && !t.Train && (bias == nil || len(bias.Data) == w.Out), "narrowlinear", "[..., In] on a tape that does not train, and [Out]", x, bias)
-	y, rows := newLike(t, false, x, w.Out), x.Shape.Rows()
-	if w.few(t.Work, kernel.M(y.Data, rows, w.Out), kernel.M(x.Data, rows, w.In), bias) {
-		return y
-	}
-	if w.gemm(t.Work, kernel.M(y.Data, rows, w.Out), kernel.M(x.Data, rows, w.In), kernel.Epilogue{Bias: dataOf(bias)}) {
-		return y
+	y := newLike(t, false, x, w.Out)
+	w.linear(t, y, x, bias)
+	return y
+}
+
+// linear sets y to rows x times the weights, and the bias.
+func (w *Narrow) linear(t *autograd.Tape, y, x, bias *Value) {
+	rows := x.Shape.Rows()
+	in, out := kernel.M(x.Data, rows, w.In), kernel.M(y.Data, rows, w.Out)
+	if w.few(t.Work, out, in, bias) || w.gemm(t.Work, out, in, kernel.Epilogue{Bias: dataOf(bias)}) {
+		return
 	}
 	step := min(max(panelFloats/w.In, 1), w.Out)
 	mark := t.Mark()
 	panel := t.Scratch(step * w.In)
-	in, out := kernel.M(x.Data, rows, w.In), kernel.M(y.Data, rows, w.Out)
 	for o := 0; o < w.Out; o += step {
 		end := min(o+step, w.Out)
 		w.widen(panel[:(end-o)*w.In], o, end)
@@ -201,18 +205,21 @@ func NarrowLinear(x *Value, w *Narrow, bias *Value) *Value {
 		kernel.Gemm(t.Work, out.Slice(0, rows, o, end), in, kernel.M(panel, end-o, w.In).T(), ep)
 	}
 	t.Release(mark)
-	return y
 }
 
 // NarrowLinearInto is NarrowLinear whose result takes y's place, or is added to y.
 func NarrowLinearInto(y, x *Value, w *Narrow, bias *Value, add bool) {
 	t, rows := x.Tape(), x.Shape.Rows()
 	mustBe(x.Shape.Last() == w.In && !t.Train && len(y.Data) == rows*w.Out, "narrowlinearinto", "[..., Out] and [..., In] on a tape that does not train", y, x)
-	if rows > kernel.FewRows && w.int8 == nil && w.int4 == nil &&
-		w.gemm(t.Work, kernel.M(y.Data, rows, w.Out), kernel.M(x.Data, rows, w.In), kernel.Epilogue{Bias: dataOf(bias), Beta: betaOf(add)}) {
+	if !add {
+		w.linear(t, y, x, bias)
 		return
 	}
-	into(t, y, add, func() *Value { return NarrowLinear(x, w, bias) })
+	if rows > kernel.FewRows && w.int8 == nil && w.int4 == nil &&
+		w.gemm(t.Work, kernel.M(y.Data, rows, w.Out), kernel.M(x.Data, rows, w.In), kernel.Epilogue{Bias: dataOf(bias), Beta: 1}) {
+		return
+	}
+	into(t, y, true, func() *Value { return NarrowLinear(x, w, bias) })
 }
 
 // NarrowGather is Gather from one narrow table: row i of the result is row rows[i] of w.
