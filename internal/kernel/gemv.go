@@ -29,14 +29,14 @@ const (
 // weights are spread over w's pool. It panics when sizes disagree.
 func MulRows(w *Work, y, x Mat, r Rows, bias []float32) {
 	f := &w.few
-	if f.prepare(y, x, r, bias) {
+	if f.prepare(y, x, r, bias, nil) {
 		w.fork(f.size(r.K), r.N, f)
 	}
 	f.done()
 }
 
-// prepare readies a product and reports whether there is anything to do.
-func (f *few) prepare(y, x Mat, r Rows, bias []float32) bool {
+// prepare readies a product and reports whether there is anything to do. like is another one in bfloat16 by the same x, or nil.
+func (f *few) prepare(y, x Mat, r Rows, bias []float32, like *few) bool {
 	y.check("MulRows: y")
 	x.check("MulRows: x")
 	if have := len(r.F32) + len(r.BF16) + len(r.F16); x.Rows != y.Rows || x.Cols != r.K || y.Cols != r.N || have < r.N*r.K || bias != nil && len(bias) != r.N || y.CS != 1 || x.CS != 1 {
@@ -52,7 +52,11 @@ func (f *few) prepare(y, x Mat, r Rows, bias []float32) bool {
 	}
 	f.whole = r.K / f.step * f.step
 	f.x, f.ldx = x.Data, x.RS
-	if r.BF16 != nil && f.lanes > 1 {
+	switch {
+	case r.BF16 == nil || f.lanes == 1:
+	case like != nil:
+		f.x, f.ldx = like.x, like.ldx
+	default:
 		f.x, f.ldx = grow(&f.order, x.Rows*f.whole), f.whole
 		for i := range x.Rows {
 			evenOdd(f.x[i*f.whole:(i+1)*f.whole], x.Data[i*x.RS:], f.lanes)
@@ -144,6 +148,12 @@ func (r *Rows) at(i int) float32 {
 
 // evenOdd puts the elements of even number of each 2·lanes before those of odd number.
 func evenOdd(dst, x []float32, lanes int) {
+	for ; lanes == 16 && len(dst) >= 32; dst, x = dst[32:], x[32:] { // without checks of each index, which would take longer than to move the elements
+		d, s := (*[32]float32)(dst), (*[32]float32)(x)
+		for j := range 16 {
+			d[j], d[16+j] = s[2*j], s[2*j+1]
+		}
+	}
 	for i := 0; i < len(dst); i += 2 * lanes {
 		d, s := dst[i:i+2*lanes], x[i:i+2*lanes]
 		for j := range lanes {

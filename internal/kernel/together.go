@@ -20,12 +20,15 @@ func MulTogether(w *Work, x Mat, products []Product) {
 	for len(g.few) < len(products) {
 		g.few, g.quant = append(g.few, &few{}), append(g.quant, &quantized{})
 	}
-	rounded := false
+	rounded, like := false, (*few)(nil)
 	for i := range products {
 		p := &products[i]
 		if p.Int8 == nil && p.Int4 == nil {
-			if f := g.few[i]; f.prepare(p.Y, x, p.Rows, p.Bias) {
+			if f := g.few[i]; f.prepare(p.Y, x, p.Rows, p.Bias, like) {
 				g.add(f, f.size(f.rows.K), f.rows.N)
+				if p.Rows.BF16 != nil {
+					like = f
+				}
 			}
 			continue
 		}
