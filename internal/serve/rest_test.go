@@ -3,6 +3,7 @@ package serve
 import (
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,8 +17,8 @@ func TestRest(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.rest.stop()
-		rests := 0
-		s.rest = newRest(restAfter, func() { rests++ })
+		var rests atomic.Int64
+		s.rest = newRest(restAfter, func() { rests.Add(1) })
 		defer s.rest.stop()
 		get := func(path string) {
 			t.Helper()
@@ -27,12 +28,12 @@ func TestRest(t *testing.T) {
 				t.Fatalf("%s answered %d", path, rec.Code)
 			}
 		}
-		wait := func(d time.Duration, want int) {
+		wait := func(d time.Duration, want int64) {
 			t.Helper()
 			time.Sleep(d)
 			synctest.Wait()
-			if rests != want {
-				t.Fatalf("rested %d times, want %d", rests, want)
+			if n := rests.Load(); n != want {
+				t.Fatalf("rested %d times, want %d", n, want)
 			}
 		}
 		wait(restAfter-time.Second, 0)
