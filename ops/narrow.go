@@ -210,7 +210,7 @@ func (w *Narrow) linear(t *autograd.Tape, y, x, bias *Value) {
 // NarrowLinearInto is NarrowLinear whose result takes y's place, or is added to y.
 func NarrowLinearInto(y, x *Value, w *Narrow, bias *Value, add bool) {
 	t, rows := x.Tape(), x.Shape.Rows()
-	mustBe(x.Shape.Last() == w.In && !t.Train && len(y.Data) == rows*w.Out, "narrowlinearinto", "[..., Out] and [..., In] on a tape that does not train", y, x)
+	mustBe(x.Shape.Last() == w.In && !t.Train && len(y.Data) == rows*w.Out && (bias == nil || len(bias.Data) == w.Out), "narrowlinearinto", "[..., Out] and [..., In] on a tape that does not train, and [Out]", y, x, bias)
 	if !add {
 		w.linear(t, y, x, bias)
 		return

@@ -189,7 +189,7 @@ type forked struct {
 	n, parts int
 }
 
-// run does part i.
+// run does part i, which may have no rows.
 func (f *forked) run(i int) {
 	if from, to := edge(f.n, i, f.parts), edge(f.n, i+1, f.parts); from < to {
 		f.s.part(from, to)
@@ -197,8 +197,14 @@ func (f *forked) run(i int) {
 }
 
 // edge is where part i of n begins. Parts become smaller towards the end: of 8 the first is 15/64 and the last 1/64, so that most is read
-// in long runs, and nobody waits long for another at last (guided self-scheduling: Polychronopoulos and Kuck, 1987).
-func edge(n, i, parts int) int { return n - n*(parts-i)*(parts-i)/(parts*parts) }
+// in long runs, and nobody waits long for another at last (guided self-scheduling: Polychronopoulos and Kuck, 1987). Where n is small
+// parts are equal, or one of them would have the rows of several.
+func edge(n, i, parts int) int {
+	if n < 4*parts {
+		return n * i / parts
+	}
+	return n - n*(parts-i)*(parts-i)/(parts*parts)
+}
 
 // FromF16 widens IEEE 754 binary16 to float32, exactly.
 func FromF16(dst []float32, src []uint16) {

@@ -183,6 +183,9 @@ func TestEdge(t *testing.T) {
 				if from != at || to < from || to-from > before+1 {
 					t.Fatalf("part %d of %d of %d rows is [%d, %d), the one before had %d and ended at %d", i, parts, n, from, to, before, at)
 				}
+				if n == parts && to != from+1 {
+					t.Fatalf("part %d of %d has %d of as many rows", i, parts, to-from)
+				}
 				at, before = to, to-from
 			}
 			if at != n {
