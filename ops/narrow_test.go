@@ -118,3 +118,40 @@ func TestNarrowLinearBytes(t *testing.T) {
 		restore()
 	}
 }
+
+// A result in another value's place is NarrowLinear's, set or added, in every format and for few rows and many.
+func TestNarrowLinearInto(t *testing.T) {
+	const in, out = 48, 40
+	rng := rand.New(rand.NewPCG(3, 3))
+	w := make([]float32, out*in)
+	for i := range w {
+		w[i] = rng.Float32() - .5
+	}
+	tape := autograd.NewTape(kernel.NewWork(nil), 0, false)
+	for _, precision := range []string{"bf16", "int8", "int4"} {
+		for _, fixed := range []bool{false, true} {
+			n := narrow(w, out, in, precision)
+			if fixed {
+				n.Fix()
+			}
+			for _, rows := range []int{1, 9, 50} {
+				x, bias := tape.New(false, rows, in), tape.New(false, out)
+				for _, d := range [][]float32{x.Data, bias.Data} {
+					for i := range d {
+						d[i] = rng.Float32() - .5
+					}
+				}
+				for _, add := range []bool{false, true} {
+					y, want := tape.New(false, rows, out), append([]float32(nil), NarrowLinear(x, n, bias).Data...)
+					for i := range y.Data {
+						if y.Data[i] = float32(i % 7); add {
+							want[i] += y.Data[i]
+						}
+					}
+					NarrowLinearInto(y, x, n, bias, add)
+					near(t, y.Data, want)
+				}
+			}
+		}
+	}
+}
