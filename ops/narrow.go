@@ -24,6 +24,7 @@ type Narrow struct {
 	int4  *kernel.Int4
 	owner any // what the memory belongs to when it is a file's
 	fast  narrowCopy
+	tight tightCopy
 }
 
 // Narrowed is the matrix of a parameter in fewer bits, one of Precisions. A parameter that lies in a file as bfloat16 or

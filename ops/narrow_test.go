@@ -155,3 +155,31 @@ func TestNarrowLinearInto(t *testing.T) {
 		}
 	}
 }
+
+// Products of few rows by a copy in 12 bits, from the sixteenth on, are those by the 16 bits that it was made of; also together.
+func TestNarrowTight(t *testing.T) {
+	for _, impl := range cpu.Impls("kernel") {
+		t.Run(impl, func(t *testing.T) {
+			defer cpu.Select("kernel", impl)()
+			rng := rand.New(rand.NewPCG(3, 4))
+			w, v, b := param(rng, 48, 128), param(rng, 20, 128), param(rng, 48)
+			n, plain := NewBF16(w.Data, 48, 128), NewBF16(w.Data, 48, 128)
+			n.Tighten()
+			for i := range 2 * tightAfter {
+				tape := autograd.NewTape(kernel.NewWork(nil), 0, false)
+				x := tape.Use(param(rng, 1+i%9, 128))
+				near(t, NarrowLinear(x, n, tape.Use(b)).Data, NarrowLinear(x, plain, tape.Use(b)).Data)
+				if ys := make([]*Value, 2); Together(ys, x, []Map{{W: tape.Use(v)}, {Narrow: n, Bias: tape.Use(b)}}) {
+					near(t, ys[0].Data, Linear(x, tape.Use(v), nil).Data)
+					near(t, ys[1].Data, NarrowLinear(x, plain, tape.Use(b)).Data)
+				} else if x.Shape.Rows() <= kernel.FewRows {
+					t.Fatal("few rows are not multiplied together")
+				}
+			}
+			able := kernel.PackBF12(kernel.NewWork(nil), n.bf16, 48, 128) != nil
+			if packed := n.tight.copy.Load() != nil; packed != able {
+				t.Errorf("a copy in 12 bits: %t, want %t", packed, able)
+			}
+		})
+	}
+}

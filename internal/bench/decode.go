@@ -84,6 +84,9 @@ func newTeller(net *nn.Decoder, t *autograd.Tape) *Decoder {
 // Close ends the threads.
 func (d *Decoder) Close() { d.pool.Close() }
 
+// Reads is how many of the weights' bytes are read to write a word: less than Bytes once there are copies in 12 bits.
+func (d *Decoder) Reads() int { return d.Bytes - nn.Spared(d) }
+
 // GFLOP is what the matrix products of an item take.
 func (d *Decoder) GFLOP(item string) float64 {
 	c := &d.Net.Config

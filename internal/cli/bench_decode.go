@@ -74,7 +74,7 @@ func (a *app) runBenchDecode(ctx context.Context, o *benchDecodeOptions) error {
 			continue
 		}
 		memory = max(memory, d.Bandwidth())
-		figures = append(figures, benchFigure{"memory", memory / 1e9, "GB/s"}, benchFigure{"share of it", 100 * rate * float64(d.Bytes) / memory, "%"})
+		figures = append(figures, benchFigure{"memory", memory / 1e9, "GB/s"}, benchFigure{"share of it", 100 * rate * float64(d.Reads()) / memory, "%"})
 	}
 	return a.printBench("decode", figures)
 }

@@ -12,6 +12,15 @@ type Rows struct {
 	// One of these holds N·K weights.
 	F32       []float32
 	BF16, F16 []uint16
+	BF12      *BF12
+}
+
+// holds reports whether the weights are there.
+func (r *Rows) holds() bool {
+	if r.BF12 != nil {
+		return r.BF12.N == r.N && r.BF12.K == r.K
+	}
+	return len(r.F32)+len(r.BF16)+len(r.F16) >= r.N*r.K
 }
 
 // FewRows is the height of x up to which MulRows is the best way to multiply: it reads the weights once, as fast as memory
@@ -39,8 +48,8 @@ func MulRows(w *Work, y, x Mat, r Rows, bias []float32) {
 func (f *few) prepare(y, x Mat, r Rows, bias []float32, like *few) bool {
 	y.check("MulRows: y")
 	x.check("MulRows: x")
-	if have := len(r.F32) + len(r.BF16) + len(r.F16); x.Rows != y.Rows || x.Cols != r.K || y.Cols != r.N || have < r.N*r.K || bias != nil && len(bias) != r.N || y.CS != 1 || x.CS != 1 {
-		panic(fmt.Sprintf("kernel: MulRows: y %d×%d = x %d×%d · %d weights of %d×%d, bias of %d", y.Rows, y.Cols, x.Rows, x.Cols, have, r.N, r.K, len(bias)))
+	if x.Rows != y.Rows || x.Cols != r.K || y.Cols != r.N || !r.holds() || bias != nil && len(bias) != r.N || y.CS != 1 || x.CS != 1 {
+		panic(fmt.Sprintf("kernel: MulRows: y %d×%d = x %d×%d · weights of %d×%d, bias of %d", y.Rows, y.Cols, x.Rows, x.Cols, r.N, r.K, len(bias)))
 	}
 	if y.Rows == 0 || y.Cols == 0 {
 		return false
@@ -50,7 +59,9 @@ func (f *few) prepare(y, x Mat, r Rows, bias []float32, like *few) bool {
 	if r.BF16 != nil {
 		f.step *= 2
 	}
-	f.whole = r.K / f.step * f.step
+	if f.whole = r.K / f.step * f.step; r.BF12 != nil {
+		f.whole = r.K
+	}
 	f.x, f.ldx = x.Data, x.RS
 	switch {
 	case r.BF16 == nil || f.lanes == 1:
@@ -83,8 +94,11 @@ type few struct {
 
 // size is the bytes of n weights.
 func (f *few) size(n int) int {
-	if f.rows.F32 != nil {
+	switch {
+	case f.rows.F32 != nil:
 		return 4 * n
+	case f.rows.BF12 != nil:
+		return n / bf12Chunk * bf12Bytes
 	}
 	return 2 * n
 }
@@ -112,6 +126,10 @@ func (f *few) pass(i, m, from, to int) {
 		for j := range m {
 			clear(y[j*f.y.RS : j*f.y.RS+n])
 		}
+	case f.rows.BF12 != nil:
+		b := f.rows.BF12
+		gemvBF12(m, y, x, b.data[at/bf12Chunk*bf12Bytes:], b.scale[from:], n, k, f.y.RS, f.ldx)
+		b.correct(m, y, x, from, to, f.y.RS, f.ldx)
 	case f.rows.F32 != nil:
 		gemvF32(m, y, x, f.rows.F32[at:], n, f.whole, k, f.y.RS, f.ldx)
 	case f.rows.BF16 != nil:

@@ -5,6 +5,24 @@
 package kernel
 
 //go:noescape
+func topBF16AVX512(w []uint16) int
+
+//go:noescape
+func packBF12AVX512(dst []byte, w []uint16, base int) (least int)
+
+//go:noescape
+func gemvBF12x1AVX512(y []float32, x []float32, w []byte, scale []float32, n int, k int, ldy int, ldx int)
+
+//go:noescape
+func gemvBF12x2AVX512(y []float32, x []float32, w []byte, scale []float32, n int, k int, ldy int, ldx int)
+
+//go:noescape
+func gemvBF12x3AVX512(y []float32, x []float32, w []byte, scale []float32, n int, k int, ldy int, ldx int)
+
+//go:noescape
+func gemvBF12x4AVX512(y []float32, x []float32, w []byte, scale []float32, n int, k int, ldy int, ldx int)
+
+//go:noescape
 func fromF16AVX512(dst []float32, src []uint16)
 
 //go:noescape

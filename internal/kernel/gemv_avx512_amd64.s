@@ -4,6 +4,710 @@
 
 #include "textflag.h"
 
+// func topBF16AVX512(w []uint16) int
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F
+TEXT ·topBF16AVX512(SB), NOSPLIT, $0-32
+	MOVQ    w_base+0(FP), AX
+	MOVQ    w_len+8(FP), CX
+	VMOVUPS c7fff7fffAVX512<>+0(SB), Z0
+	VXORPS  Z1, Z1, Z1
+
+top1:
+	VPANDD        (AX), Z0, Z2
+	VPMAXUW       Z2, Z1, Z1
+	VPANDD        64(AX), Z0, Z2
+	VPMAXUW       Z2, Z1, Z1
+	ADDQ          $0x00000080, AX
+	SUBQ          $0x00000040, CX
+	JNZ           top1
+	VPSRLD        $0x17, Z1, Z0
+	VPSLLD        $0x10, Z1, Z1
+	VPSRLD        $0x17, Z1, Z1
+	VPMAXUD       Z0, Z1, Z1
+	VEXTRACTF32X8 $0x01, Z1, Y0
+	VPMAXUD       Y0, Y1, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VPMAXUD       X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VPMAXUD       X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VPMAXUD       X1, X0, X0
+	VMOVD         X0, AX
+	MOVQ          AX, ret+24(FP)
+	VZEROUPPER
+	RET
+
+DATA c7fff7fffAVX512<>+0(SB)/4, $0x7fff7fff
+DATA c7fff7fffAVX512<>+4(SB)/4, $0x7fff7fff
+DATA c7fff7fffAVX512<>+8(SB)/4, $0x7fff7fff
+DATA c7fff7fffAVX512<>+12(SB)/4, $0x7fff7fff
+DATA c7fff7fffAVX512<>+16(SB)/4, $0x7fff7fff
+DATA c7fff7fffAVX512<>+20(SB)/4, $0x7fff7fff
+DATA c7fff7fffAVX512<>+24(SB)/4, $0x7fff7fff
+DATA c7fff7fffAVX512<>+28(SB)/4, $0x7fff7fff
+DATA c7fff7fffAVX512<>+32(SB)/4, $0x7fff7fff
+DATA c7fff7fffAVX512<>+36(SB)/4, $0x7fff7fff
+DATA c7fff7fffAVX512<>+40(SB)/4, $0x7fff7fff
+DATA c7fff7fffAVX512<>+44(SB)/4, $0x7fff7fff
+DATA c7fff7fffAVX512<>+48(SB)/4, $0x7fff7fff
+DATA c7fff7fffAVX512<>+52(SB)/4, $0x7fff7fff
+DATA c7fff7fffAVX512<>+56(SB)/4, $0x7fff7fff
+DATA c7fff7fffAVX512<>+60(SB)/4, $0x7fff7fff
+GLOBL c7fff7fffAVX512<>(SB), RODATA|NOPTR, $64
+
+// func packBF12AVX512(dst []byte, w []uint16, base int) (least int)
+// Requires: AVX, AVX2, AVX512DQ, AVX512F
+TEXT ·packBF12AVX512(SB), NOSPLIT, $0-64
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         w_base+24(FP), CX
+	MOVQ         w_len+32(FP), DX
+	MOVQ         base+48(FP), BX
+	VPBROADCASTD BX, Z0
+	VMOVUPS      c000000ffAVX512<>+0(SB), Z1
+	VMOVUPS      c0000007fAVX512<>+0(SB), Z2
+	VXORPS       Z3, Z3, Z3
+	VMOVUPS      c000000ffAVX512<>+0(SB), Z4
+
+pack2:
+	VPMOVZXWD     (CX), Z5
+	VPSRLD        $0x07, Z5, Z6
+	VPANDD        Z1, Z6, Z6
+	VPMINUD       Z6, Z4, Z4
+	VPSUBD        Z0, Z6, Z6
+	VPMAXSD       Z3, Z6, Z6
+	VPSRLD        $0x08, Z5, Z7
+	VPTERNLOGD    $0xd8, Z2, Z5, Z7
+	VPMOVZXWD     32(CX), Z5
+	VPSRLD        $0x07, Z5, Z8
+	VPANDD        Z1, Z8, Z8
+	VPMINUD       Z8, Z4, Z4
+	VPSUBD        Z0, Z8, Z8
+	VPMAXSD       Z3, Z8, Z8
+	VPSRLD        $0x08, Z5, Z9
+	VPTERNLOGD    $0xd8, Z2, Z5, Z9
+	VPSLLD        $0x08, Z9, Z9
+	VPORD         Z9, Z7, Z7
+	VPSLLD        $0x04, Z8, Z8
+	VPORD         Z8, Z6, Z6
+	VPMOVZXWD     64(CX), Z5
+	VPSRLD        $0x07, Z5, Z8
+	VPANDD        Z1, Z8, Z8
+	VPMINUD       Z8, Z4, Z4
+	VPSUBD        Z0, Z8, Z8
+	VPMAXSD       Z3, Z8, Z8
+	VPSRLD        $0x08, Z5, Z9
+	VPTERNLOGD    $0xd8, Z2, Z5, Z9
+	VPSLLD        $0x10, Z9, Z9
+	VPORD         Z9, Z7, Z7
+	VPSLLD        $0x08, Z8, Z8
+	VPORD         Z8, Z6, Z6
+	VPMOVZXWD     96(CX), Z5
+	VPSRLD        $0x07, Z5, Z8
+	VPANDD        Z1, Z8, Z8
+	VPMINUD       Z8, Z4, Z4
+	VPSUBD        Z0, Z8, Z8
+	VPMAXSD       Z3, Z8, Z8
+	VPSRLD        $0x08, Z5, Z9
+	VPTERNLOGD    $0xd8, Z2, Z5, Z9
+	VPSLLD        $0x18, Z9, Z9
+	VPORD         Z9, Z7, Z7
+	VPSLLD        $0x0c, Z8, Z8
+	VPORD         Z8, Z6, Z6
+	VMOVUPS       Z7, (AX)
+	VPMOVDW       Z6, 64(AX)
+	ADDQ          $0x00000060, AX
+	ADDQ          $0x00000080, CX
+	SUBQ          $0x00000040, DX
+	JNZ           pack2
+	VEXTRACTF32X8 $0x01, Z4, Y0
+	VPMINUD       Y0, Y4, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VPMINUD       X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VPMINUD       X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VPMINUD       X1, X0, X0
+	VMOVD         X0, AX
+	MOVQ          AX, least+56(FP)
+	VZEROUPPER
+	RET
+
+DATA c000000ffAVX512<>+0(SB)/4, $0x000000ff
+DATA c000000ffAVX512<>+4(SB)/4, $0x000000ff
+DATA c000000ffAVX512<>+8(SB)/4, $0x000000ff
+DATA c000000ffAVX512<>+12(SB)/4, $0x000000ff
+DATA c000000ffAVX512<>+16(SB)/4, $0x000000ff
+DATA c000000ffAVX512<>+20(SB)/4, $0x000000ff
+DATA c000000ffAVX512<>+24(SB)/4, $0x000000ff
+DATA c000000ffAVX512<>+28(SB)/4, $0x000000ff
+DATA c000000ffAVX512<>+32(SB)/4, $0x000000ff
+DATA c000000ffAVX512<>+36(SB)/4, $0x000000ff
+DATA c000000ffAVX512<>+40(SB)/4, $0x000000ff
+DATA c000000ffAVX512<>+44(SB)/4, $0x000000ff
+DATA c000000ffAVX512<>+48(SB)/4, $0x000000ff
+DATA c000000ffAVX512<>+52(SB)/4, $0x000000ff
+DATA c000000ffAVX512<>+56(SB)/4, $0x000000ff
+DATA c000000ffAVX512<>+60(SB)/4, $0x000000ff
+GLOBL c000000ffAVX512<>(SB), RODATA|NOPTR, $64
+
+DATA c0000007fAVX512<>+0(SB)/4, $0x0000007f
+DATA c0000007fAVX512<>+4(SB)/4, $0x0000007f
+DATA c0000007fAVX512<>+8(SB)/4, $0x0000007f
+DATA c0000007fAVX512<>+12(SB)/4, $0x0000007f
+DATA c0000007fAVX512<>+16(SB)/4, $0x0000007f
+DATA c0000007fAVX512<>+20(SB)/4, $0x0000007f
+DATA c0000007fAVX512<>+24(SB)/4, $0x0000007f
+DATA c0000007fAVX512<>+28(SB)/4, $0x0000007f
+DATA c0000007fAVX512<>+32(SB)/4, $0x0000007f
+DATA c0000007fAVX512<>+36(SB)/4, $0x0000007f
+DATA c0000007fAVX512<>+40(SB)/4, $0x0000007f
+DATA c0000007fAVX512<>+44(SB)/4, $0x0000007f
+DATA c0000007fAVX512<>+48(SB)/4, $0x0000007f
+DATA c0000007fAVX512<>+52(SB)/4, $0x0000007f
+DATA c0000007fAVX512<>+56(SB)/4, $0x0000007f
+DATA c0000007fAVX512<>+60(SB)/4, $0x0000007f
+GLOBL c0000007fAVX512<>(SB), RODATA|NOPTR, $64
+
+// func gemvBF12x1AVX512(y []float32, x []float32, w []byte, scale []float32, n int, k int, ldy int, ldx int)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·gemvBF12x1AVX512(SB), NOSPLIT, $0-128
+	MOVQ    y_base+0(FP), AX
+	MOVQ    w_base+48(FP), CX
+	MOVQ    scale_base+72(FP), DX
+	MOVQ    n+96(FP), BX
+	MOVQ    k+104(FP), SI
+	MOVQ    ldy+112(FP), DI
+	MOVQ    ldx+120(FP), R8
+	MOVQ    x_base+24(FP), R9
+	SHLQ    $0x02, R8
+	SHLQ    $0x02, DI
+	VMOVUPS c80000000AVX512<>+0(SB), Z0
+	VMOVUPS c07800000AVX512<>+0(SB), Z1
+	VMOVUPS c87ff0000AVX512<>+0(SB), Z2
+	VMOVUPS c38000000AVX512<>+0(SB), Z3
+
+row3:
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	XORQ   DI, DI
+
+loop4:
+	PREFETCHT0    1024(CX)
+	PREFETCHT1    6144(CX)
+	PREFETCHT0    1088(CX)
+	PREFETCHT1    6208(CX)
+	VMOVUPS       (CX), Z11
+	VPSLLD        $0x18, Z11, Z8
+	VPSLLD        $0x10, Z11, Z9
+	VPSLLD        $0x08, Z11, Z10
+	VPSRLD        $0x08, Z11, Z12
+	VPMOVZXWD     64(CX), Z13
+	VPTERNLOGD    $0xe4, Z0, Z9, Z8
+	VPSLLD        $0x17, Z13, Z14
+	VPTERNLOGD    $0xd8, Z1, Z14, Z8
+	VPTERNLOGD    $0xea, Z3, Z2, Z8
+	VFMADD231PS   (R9)(DI*4), Z8, Z4
+	VPTERNLOGD    $0xe4, Z0, Z10, Z9
+	VPSLLD        $0x13, Z13, Z8
+	VPTERNLOGD    $0xd8, Z1, Z8, Z9
+	VPTERNLOGD    $0xea, Z3, Z2, Z9
+	VFMADD231PS   64(R9)(DI*4), Z9, Z5
+	VPTERNLOGD    $0xe4, Z0, Z11, Z10
+	VPSLLD        $0x0f, Z13, Z8
+	VPTERNLOGD    $0xd8, Z1, Z8, Z10
+	VPTERNLOGD    $0xea, Z3, Z2, Z10
+	VFMADD231PS   128(R9)(DI*4), Z10, Z6
+	VPTERNLOGD    $0xe4, Z0, Z12, Z11
+	VPSLLD        $0x0b, Z13, Z8
+	VPTERNLOGD    $0xd8, Z1, Z8, Z11
+	VPTERNLOGD    $0xea, Z3, Z2, Z11
+	VFMADD231PS   192(R9)(DI*4), Z11, Z7
+	ADDQ          $0x00000060, CX
+	ADDQ          $0x00000040, DI
+	CMPQ          DI, SI
+	JLT           loop4
+	MOVQ          AX, DI
+	VADDPS        Z7, Z4, Z4
+	VADDPS        Z6, Z5, Z5
+	VADDPS        Z5, Z4, Z4
+	VEXTRACTF32X8 $0x01, Z4, Y5
+	VADDPS        Y5, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X5
+	VADDPS        X5, X4, X4
+	VPERMILPS     $0x4e, X4, X5
+	VADDPS        X5, X4, X4
+	VPERMILPS     $0xb1, X4, X5
+	VADDPS        X5, X4, X4
+	VMULSS        (DX), X4, X4
+	VMOVSS        X4, (DI)
+	ADDQ          $0x04, AX
+	ADDQ          $0x04, DX
+	DECQ          BX
+	JNZ           row3
+	VZEROUPPER
+	RET
+
+DATA c80000000AVX512<>+0(SB)/4, $0x80000000
+DATA c80000000AVX512<>+4(SB)/4, $0x80000000
+DATA c80000000AVX512<>+8(SB)/4, $0x80000000
+DATA c80000000AVX512<>+12(SB)/4, $0x80000000
+DATA c80000000AVX512<>+16(SB)/4, $0x80000000
+DATA c80000000AVX512<>+20(SB)/4, $0x80000000
+DATA c80000000AVX512<>+24(SB)/4, $0x80000000
+DATA c80000000AVX512<>+28(SB)/4, $0x80000000
+DATA c80000000AVX512<>+32(SB)/4, $0x80000000
+DATA c80000000AVX512<>+36(SB)/4, $0x80000000
+DATA c80000000AVX512<>+40(SB)/4, $0x80000000
+DATA c80000000AVX512<>+44(SB)/4, $0x80000000
+DATA c80000000AVX512<>+48(SB)/4, $0x80000000
+DATA c80000000AVX512<>+52(SB)/4, $0x80000000
+DATA c80000000AVX512<>+56(SB)/4, $0x80000000
+DATA c80000000AVX512<>+60(SB)/4, $0x80000000
+GLOBL c80000000AVX512<>(SB), RODATA|NOPTR, $64
+
+DATA c07800000AVX512<>+0(SB)/4, $0x07800000
+DATA c07800000AVX512<>+4(SB)/4, $0x07800000
+DATA c07800000AVX512<>+8(SB)/4, $0x07800000
+DATA c07800000AVX512<>+12(SB)/4, $0x07800000
+DATA c07800000AVX512<>+16(SB)/4, $0x07800000
+DATA c07800000AVX512<>+20(SB)/4, $0x07800000
+DATA c07800000AVX512<>+24(SB)/4, $0x07800000
+DATA c07800000AVX512<>+28(SB)/4, $0x07800000
+DATA c07800000AVX512<>+32(SB)/4, $0x07800000
+DATA c07800000AVX512<>+36(SB)/4, $0x07800000
+DATA c07800000AVX512<>+40(SB)/4, $0x07800000
+DATA c07800000AVX512<>+44(SB)/4, $0x07800000
+DATA c07800000AVX512<>+48(SB)/4, $0x07800000
+DATA c07800000AVX512<>+52(SB)/4, $0x07800000
+DATA c07800000AVX512<>+56(SB)/4, $0x07800000
+DATA c07800000AVX512<>+60(SB)/4, $0x07800000
+GLOBL c07800000AVX512<>(SB), RODATA|NOPTR, $64
+
+DATA c87ff0000AVX512<>+0(SB)/4, $0x87ff0000
+DATA c87ff0000AVX512<>+4(SB)/4, $0x87ff0000
+DATA c87ff0000AVX512<>+8(SB)/4, $0x87ff0000
+DATA c87ff0000AVX512<>+12(SB)/4, $0x87ff0000
+DATA c87ff0000AVX512<>+16(SB)/4, $0x87ff0000
+DATA c87ff0000AVX512<>+20(SB)/4, $0x87ff0000
+DATA c87ff0000AVX512<>+24(SB)/4, $0x87ff0000
+DATA c87ff0000AVX512<>+28(SB)/4, $0x87ff0000
+DATA c87ff0000AVX512<>+32(SB)/4, $0x87ff0000
+DATA c87ff0000AVX512<>+36(SB)/4, $0x87ff0000
+DATA c87ff0000AVX512<>+40(SB)/4, $0x87ff0000
+DATA c87ff0000AVX512<>+44(SB)/4, $0x87ff0000
+DATA c87ff0000AVX512<>+48(SB)/4, $0x87ff0000
+DATA c87ff0000AVX512<>+52(SB)/4, $0x87ff0000
+DATA c87ff0000AVX512<>+56(SB)/4, $0x87ff0000
+DATA c87ff0000AVX512<>+60(SB)/4, $0x87ff0000
+GLOBL c87ff0000AVX512<>(SB), RODATA|NOPTR, $64
+
+DATA c38000000AVX512<>+0(SB)/4, $0x38000000
+DATA c38000000AVX512<>+4(SB)/4, $0x38000000
+DATA c38000000AVX512<>+8(SB)/4, $0x38000000
+DATA c38000000AVX512<>+12(SB)/4, $0x38000000
+DATA c38000000AVX512<>+16(SB)/4, $0x38000000
+DATA c38000000AVX512<>+20(SB)/4, $0x38000000
+DATA c38000000AVX512<>+24(SB)/4, $0x38000000
+DATA c38000000AVX512<>+28(SB)/4, $0x38000000
+DATA c38000000AVX512<>+32(SB)/4, $0x38000000
+DATA c38000000AVX512<>+36(SB)/4, $0x38000000
+DATA c38000000AVX512<>+40(SB)/4, $0x38000000
+DATA c38000000AVX512<>+44(SB)/4, $0x38000000
+DATA c38000000AVX512<>+48(SB)/4, $0x38000000
+DATA c38000000AVX512<>+52(SB)/4, $0x38000000
+DATA c38000000AVX512<>+56(SB)/4, $0x38000000
+DATA c38000000AVX512<>+60(SB)/4, $0x38000000
+GLOBL c38000000AVX512<>(SB), RODATA|NOPTR, $64
+
+// func gemvBF12x2AVX512(y []float32, x []float32, w []byte, scale []float32, n int, k int, ldy int, ldx int)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·gemvBF12x2AVX512(SB), NOSPLIT, $0-128
+	MOVQ    y_base+0(FP), AX
+	MOVQ    w_base+48(FP), CX
+	MOVQ    scale_base+72(FP), DX
+	MOVQ    n+96(FP), BX
+	MOVQ    k+104(FP), SI
+	MOVQ    ldy+112(FP), DI
+	MOVQ    ldx+120(FP), R8
+	MOVQ    x_base+24(FP), R9
+	SHLQ    $0x02, R8
+	SHLQ    $0x02, DI
+	MOVQ    R9, R10
+	ADDQ    R8, R10
+	VMOVUPS c80000000AVX512<>+0(SB), Z0
+	VMOVUPS c07800000AVX512<>+0(SB), Z1
+	VMOVUPS c87ff0000AVX512<>+0(SB), Z2
+	VMOVUPS c38000000AVX512<>+0(SB), Z3
+
+row5:
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	XORQ   R8, R8
+
+loop6:
+	PREFETCHT0    1024(CX)
+	PREFETCHT1    6144(CX)
+	PREFETCHT0    1088(CX)
+	PREFETCHT1    6208(CX)
+	VMOVUPS       (CX), Z15
+	VPSLLD        $0x18, Z15, Z12
+	VPSLLD        $0x10, Z15, Z13
+	VPSLLD        $0x08, Z15, Z14
+	VPSRLD        $0x08, Z15, Z16
+	VPMOVZXWD     64(CX), Z17
+	VPTERNLOGD    $0xe4, Z0, Z13, Z12
+	VPSLLD        $0x17, Z17, Z18
+	VPTERNLOGD    $0xd8, Z1, Z18, Z12
+	VPTERNLOGD    $0xea, Z3, Z2, Z12
+	VFMADD231PS   (R9)(R8*4), Z12, Z4
+	VFMADD231PS   (R10)(R8*4), Z12, Z8
+	VPTERNLOGD    $0xe4, Z0, Z14, Z13
+	VPSLLD        $0x13, Z17, Z12
+	VPTERNLOGD    $0xd8, Z1, Z12, Z13
+	VPTERNLOGD    $0xea, Z3, Z2, Z13
+	VFMADD231PS   64(R9)(R8*4), Z13, Z5
+	VFMADD231PS   64(R10)(R8*4), Z13, Z9
+	VPTERNLOGD    $0xe4, Z0, Z15, Z14
+	VPSLLD        $0x0f, Z17, Z12
+	VPTERNLOGD    $0xd8, Z1, Z12, Z14
+	VPTERNLOGD    $0xea, Z3, Z2, Z14
+	VFMADD231PS   128(R9)(R8*4), Z14, Z6
+	VFMADD231PS   128(R10)(R8*4), Z14, Z10
+	VPTERNLOGD    $0xe4, Z0, Z16, Z15
+	VPSLLD        $0x0b, Z17, Z12
+	VPTERNLOGD    $0xd8, Z1, Z12, Z15
+	VPTERNLOGD    $0xea, Z3, Z2, Z15
+	VFMADD231PS   192(R9)(R8*4), Z15, Z7
+	VFMADD231PS   192(R10)(R8*4), Z15, Z11
+	ADDQ          $0x00000060, CX
+	ADDQ          $0x00000040, R8
+	CMPQ          R8, SI
+	JLT           loop6
+	MOVQ          AX, R8
+	VADDPS        Z7, Z4, Z4
+	VADDPS        Z6, Z5, Z5
+	VADDPS        Z5, Z4, Z4
+	VEXTRACTF32X8 $0x01, Z4, Y5
+	VADDPS        Y5, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X5
+	VADDPS        X5, X4, X4
+	VPERMILPS     $0x4e, X4, X5
+	VADDPS        X5, X4, X4
+	VPERMILPS     $0xb1, X4, X5
+	VADDPS        X5, X4, X4
+	VMULSS        (DX), X4, X4
+	VMOVSS        X4, (R8)
+	ADDQ          DI, R8
+	VADDPS        Z11, Z8, Z8
+	VADDPS        Z10, Z9, Z9
+	VADDPS        Z9, Z8, Z8
+	VEXTRACTF32X8 $0x01, Z8, Y4
+	VADDPS        Y4, Y8, Y4
+	VEXTRACTF128  $0x01, Y4, X5
+	VADDPS        X5, X4, X4
+	VPERMILPS     $0x4e, X4, X5
+	VADDPS        X5, X4, X4
+	VPERMILPS     $0xb1, X4, X5
+	VADDPS        X5, X4, X4
+	VMULSS        (DX), X4, X4
+	VMOVSS        X4, (R8)
+	ADDQ          $0x04, AX
+	ADDQ          $0x04, DX
+	DECQ          BX
+	JNZ           row5
+	VZEROUPPER
+	RET
+
+// func gemvBF12x3AVX512(y []float32, x []float32, w []byte, scale []float32, n int, k int, ldy int, ldx int)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·gemvBF12x3AVX512(SB), NOSPLIT, $0-128
+	MOVQ    y_base+0(FP), AX
+	MOVQ    w_base+48(FP), CX
+	MOVQ    scale_base+72(FP), DX
+	MOVQ    n+96(FP), BX
+	MOVQ    k+104(FP), SI
+	MOVQ    ldy+112(FP), DI
+	MOVQ    ldx+120(FP), R8
+	MOVQ    x_base+24(FP), R9
+	SHLQ    $0x02, R8
+	SHLQ    $0x02, DI
+	MOVQ    R9, R10
+	ADDQ    R8, R10
+	MOVQ    R10, R11
+	ADDQ    R8, R11
+	VMOVUPS c80000000AVX512<>+0(SB), Z0
+	VMOVUPS c07800000AVX512<>+0(SB), Z1
+	VMOVUPS c87ff0000AVX512<>+0(SB), Z2
+	VMOVUPS c38000000AVX512<>+0(SB), Z3
+
+row7:
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	VXORPS Z14, Z14, Z14
+	VXORPS Z15, Z15, Z15
+	XORQ   R8, R8
+
+loop8:
+	PREFETCHT0    1024(CX)
+	PREFETCHT1    6144(CX)
+	PREFETCHT0    1088(CX)
+	PREFETCHT1    6208(CX)
+	VMOVUPS       (CX), Z19
+	VPSLLD        $0x18, Z19, Z16
+	VPSLLD        $0x10, Z19, Z17
+	VPSLLD        $0x08, Z19, Z18
+	VPSRLD        $0x08, Z19, Z20
+	VPMOVZXWD     64(CX), Z21
+	VPTERNLOGD    $0xe4, Z0, Z17, Z16
+	VPSLLD        $0x17, Z21, Z22
+	VPTERNLOGD    $0xd8, Z1, Z22, Z16
+	VPTERNLOGD    $0xea, Z3, Z2, Z16
+	VFMADD231PS   (R9)(R8*4), Z16, Z4
+	VFMADD231PS   (R10)(R8*4), Z16, Z8
+	VFMADD231PS   (R11)(R8*4), Z16, Z12
+	VPTERNLOGD    $0xe4, Z0, Z18, Z17
+	VPSLLD        $0x13, Z21, Z16
+	VPTERNLOGD    $0xd8, Z1, Z16, Z17
+	VPTERNLOGD    $0xea, Z3, Z2, Z17
+	VFMADD231PS   64(R9)(R8*4), Z17, Z5
+	VFMADD231PS   64(R10)(R8*4), Z17, Z9
+	VFMADD231PS   64(R11)(R8*4), Z17, Z13
+	VPTERNLOGD    $0xe4, Z0, Z19, Z18
+	VPSLLD        $0x0f, Z21, Z16
+	VPTERNLOGD    $0xd8, Z1, Z16, Z18
+	VPTERNLOGD    $0xea, Z3, Z2, Z18
+	VFMADD231PS   128(R9)(R8*4), Z18, Z6
+	VFMADD231PS   128(R10)(R8*4), Z18, Z10
+	VFMADD231PS   128(R11)(R8*4), Z18, Z14
+	VPTERNLOGD    $0xe4, Z0, Z20, Z19
+	VPSLLD        $0x0b, Z21, Z16
+	VPTERNLOGD    $0xd8, Z1, Z16, Z19
+	VPTERNLOGD    $0xea, Z3, Z2, Z19
+	VFMADD231PS   192(R9)(R8*4), Z19, Z7
+	VFMADD231PS   192(R10)(R8*4), Z19, Z11
+	VFMADD231PS   192(R11)(R8*4), Z19, Z15
+	ADDQ          $0x00000060, CX
+	ADDQ          $0x00000040, R8
+	CMPQ          R8, SI
+	JLT           loop8
+	MOVQ          AX, R8
+	VADDPS        Z7, Z4, Z4
+	VADDPS        Z6, Z5, Z5
+	VADDPS        Z5, Z4, Z4
+	VEXTRACTF32X8 $0x01, Z4, Y5
+	VADDPS        Y5, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X5
+	VADDPS        X5, X4, X4
+	VPERMILPS     $0x4e, X4, X5
+	VADDPS        X5, X4, X4
+	VPERMILPS     $0xb1, X4, X5
+	VADDPS        X5, X4, X4
+	VMULSS        (DX), X4, X4
+	VMOVSS        X4, (R8)
+	ADDQ          DI, R8
+	VADDPS        Z11, Z8, Z8
+	VADDPS        Z10, Z9, Z9
+	VADDPS        Z9, Z8, Z8
+	VEXTRACTF32X8 $0x01, Z8, Y4
+	VADDPS        Y4, Y8, Y4
+	VEXTRACTF128  $0x01, Y4, X5
+	VADDPS        X5, X4, X4
+	VPERMILPS     $0x4e, X4, X5
+	VADDPS        X5, X4, X4
+	VPERMILPS     $0xb1, X4, X5
+	VADDPS        X5, X4, X4
+	VMULSS        (DX), X4, X4
+	VMOVSS        X4, (R8)
+	ADDQ          DI, R8
+	VADDPS        Z15, Z12, Z12
+	VADDPS        Z14, Z13, Z13
+	VADDPS        Z13, Z12, Z12
+	VEXTRACTF32X8 $0x01, Z12, Y4
+	VADDPS        Y4, Y12, Y4
+	VEXTRACTF128  $0x01, Y4, X5
+	VADDPS        X5, X4, X4
+	VPERMILPS     $0x4e, X4, X5
+	VADDPS        X5, X4, X4
+	VPERMILPS     $0xb1, X4, X5
+	VADDPS        X5, X4, X4
+	VMULSS        (DX), X4, X4
+	VMOVSS        X4, (R8)
+	ADDQ          $0x04, AX
+	ADDQ          $0x04, DX
+	DECQ          BX
+	JNZ           row7
+	VZEROUPPER
+	RET
+
+// func gemvBF12x4AVX512(y []float32, x []float32, w []byte, scale []float32, n int, k int, ldy int, ldx int)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·gemvBF12x4AVX512(SB), NOSPLIT, $0-128
+	MOVQ    y_base+0(FP), AX
+	MOVQ    w_base+48(FP), CX
+	MOVQ    scale_base+72(FP), DX
+	MOVQ    n+96(FP), BX
+	MOVQ    k+104(FP), SI
+	MOVQ    ldy+112(FP), DI
+	MOVQ    ldx+120(FP), R8
+	MOVQ    x_base+24(FP), R9
+	SHLQ    $0x02, R8
+	SHLQ    $0x02, DI
+	MOVQ    R9, R10
+	ADDQ    R8, R10
+	MOVQ    R10, R11
+	ADDQ    R8, R11
+	MOVQ    R11, R12
+	ADDQ    R8, R12
+	VMOVUPS c80000000AVX512<>+0(SB), Z0
+	VMOVUPS c07800000AVX512<>+0(SB), Z1
+	VMOVUPS c87ff0000AVX512<>+0(SB), Z2
+	VMOVUPS c38000000AVX512<>+0(SB), Z3
+
+row9:
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	VXORPS Z14, Z14, Z14
+	VXORPS Z15, Z15, Z15
+	VXORPS Z16, Z16, Z16
+	VXORPS Z17, Z17, Z17
+	VXORPS Z18, Z18, Z18
+	VXORPS Z19, Z19, Z19
+	XORQ   R8, R8
+
+loop10:
+	PREFETCHT0    1024(CX)
+	PREFETCHT1    6144(CX)
+	PREFETCHT0    1088(CX)
+	PREFETCHT1    6208(CX)
+	VMOVUPS       (CX), Z23
+	VPSLLD        $0x18, Z23, Z20
+	VPSLLD        $0x10, Z23, Z21
+	VPSLLD        $0x08, Z23, Z22
+	VPSRLD        $0x08, Z23, Z24
+	VPMOVZXWD     64(CX), Z25
+	VPTERNLOGD    $0xe4, Z0, Z21, Z20
+	VPSLLD        $0x17, Z25, Z26
+	VPTERNLOGD    $0xd8, Z1, Z26, Z20
+	VPTERNLOGD    $0xea, Z3, Z2, Z20
+	VFMADD231PS   (R9)(R8*4), Z20, Z4
+	VFMADD231PS   (R10)(R8*4), Z20, Z8
+	VFMADD231PS   (R11)(R8*4), Z20, Z12
+	VFMADD231PS   (R12)(R8*4), Z20, Z16
+	VPTERNLOGD    $0xe4, Z0, Z22, Z21
+	VPSLLD        $0x13, Z25, Z20
+	VPTERNLOGD    $0xd8, Z1, Z20, Z21
+	VPTERNLOGD    $0xea, Z3, Z2, Z21
+	VFMADD231PS   64(R9)(R8*4), Z21, Z5
+	VFMADD231PS   64(R10)(R8*4), Z21, Z9
+	VFMADD231PS   64(R11)(R8*4), Z21, Z13
+	VFMADD231PS   64(R12)(R8*4), Z21, Z17
+	VPTERNLOGD    $0xe4, Z0, Z23, Z22
+	VPSLLD        $0x0f, Z25, Z20
+	VPTERNLOGD    $0xd8, Z1, Z20, Z22
+	VPTERNLOGD    $0xea, Z3, Z2, Z22
+	VFMADD231PS   128(R9)(R8*4), Z22, Z6
+	VFMADD231PS   128(R10)(R8*4), Z22, Z10
+	VFMADD231PS   128(R11)(R8*4), Z22, Z14
+	VFMADD231PS   128(R12)(R8*4), Z22, Z18
+	VPTERNLOGD    $0xe4, Z0, Z24, Z23
+	VPSLLD        $0x0b, Z25, Z20
+	VPTERNLOGD    $0xd8, Z1, Z20, Z23
+	VPTERNLOGD    $0xea, Z3, Z2, Z23
+	VFMADD231PS   192(R9)(R8*4), Z23, Z7
+	VFMADD231PS   192(R10)(R8*4), Z23, Z11
+	VFMADD231PS   192(R11)(R8*4), Z23, Z15
+	VFMADD231PS   192(R12)(R8*4), Z23, Z19
+	ADDQ          $0x00000060, CX
+	ADDQ          $0x00000040, R8
+	CMPQ          R8, SI
+	JLT           loop10
+	MOVQ          AX, R8
+	VADDPS        Z7, Z4, Z4
+	VADDPS        Z6, Z5, Z5
+	VADDPS        Z5, Z4, Z4
+	VEXTRACTF32X8 $0x01, Z4, Y5
+	VADDPS        Y5, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X5
+	VADDPS        X5, X4, X4
+	VPERMILPS     $0x4e, X4, X5
+	VADDPS        X5, X4, X4
+	VPERMILPS     $0xb1, X4, X5
+	VADDPS        X5, X4, X4
+	VMULSS        (DX), X4, X4
+	VMOVSS        X4, (R8)
+	ADDQ          DI, R8
+	VADDPS        Z11, Z8, Z8
+	VADDPS        Z10, Z9, Z9
+	VADDPS        Z9, Z8, Z8
+	VEXTRACTF32X8 $0x01, Z8, Y4
+	VADDPS        Y4, Y8, Y4
+	VEXTRACTF128  $0x01, Y4, X5
+	VADDPS        X5, X4, X4
+	VPERMILPS     $0x4e, X4, X5
+	VADDPS        X5, X4, X4
+	VPERMILPS     $0xb1, X4, X5
+	VADDPS        X5, X4, X4
+	VMULSS        (DX), X4, X4
+	VMOVSS        X4, (R8)
+	ADDQ          DI, R8
+	VADDPS        Z15, Z12, Z12
+	VADDPS        Z14, Z13, Z13
+	VADDPS        Z13, Z12, Z12
+	VEXTRACTF32X8 $0x01, Z12, Y4
+	VADDPS        Y4, Y12, Y4
+	VEXTRACTF128  $0x01, Y4, X5
+	VADDPS        X5, X4, X4
+	VPERMILPS     $0x4e, X4, X5
+	VADDPS        X5, X4, X4
+	VPERMILPS     $0xb1, X4, X5
+	VADDPS        X5, X4, X4
+	VMULSS        (DX), X4, X4
+	VMOVSS        X4, (R8)
+	ADDQ          DI, R8
+	VADDPS        Z19, Z16, Z16
+	VADDPS        Z18, Z17, Z17
+	VADDPS        Z17, Z16, Z16
+	VEXTRACTF32X8 $0x01, Z16, Y4
+	VADDPS        Y4, Y16, Y4
+	VEXTRACTF128  $0x01, Y4, X5
+	VADDPS        X5, X4, X4
+	VPERMILPS     $0x4e, X4, X5
+	VADDPS        X5, X4, X4
+	VPERMILPS     $0xb1, X4, X5
+	VADDPS        X5, X4, X4
+	VMULSS        (DX), X4, X4
+	VMOVSS        X4, (R8)
+	ADDQ          $0x04, AX
+	ADDQ          $0x04, DX
+	DECQ          BX
+	JNZ           row9
+	VZEROUPPER
+	RET
+
 // func fromF16AVX512(dst []float32, src []uint16)
 // Requires: AVX, AVX512F, F16C
 TEXT ·fromF16AVX512(SB), NOSPLIT, $0-48
@@ -12,29 +716,29 @@ TEXT ·fromF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ dst_len+8(FP), DX
 	XORQ BX, BX
 	SUBQ $0x00000010, DX
-	JLT  out2
+	JLT  out12
 
-loop1:
+loop11:
 	VCVTPH2PS (CX)(BX*2), Z0
 	VMOVUPS   Z0, (AX)(BX*4)
 	ADDQ      $0x00000010, BX
 	SUBQ      $0x00000010, DX
-	JGE       loop1
+	JGE       loop11
 
-out2:
+out12:
 	ADDQ $0x00000010, DX
-	JZ   end4
+	JZ   end14
 
-one3:
+one13:
 	MOVWLZX   (CX)(BX*2), SI
 	VMOVD     SI, X0
 	VCVTPH2PS X0, X0
 	VMOVSS    X0, (AX)(BX*4)
 	INCQ      BX
 	DECQ      DX
-	JNZ       one3
+	JNZ       one13
 
-end4:
+end14:
 	VZEROUPPER
 	RET
 
@@ -52,7 +756,7 @@ TEXT ·gemvF321AVX512(SB), NOSPLIT, $0-112
 	SHLQ $0x02, R8
 	SHLQ $0x02, DI
 
-row5:
+row15:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -60,9 +764,9 @@ row5:
 	XORQ   DI, DI
 	MOVQ   BX, R8
 	SUBQ   $0x00000040, R8
-	JLT    out7
+	JLT    out17
 
-loop6:
+loop16:
 	PREFETCHT0  1024(CX)(DI*4)
 	PREFETCHT1  6144(CX)(DI*4)
 	VMOVUPS     (CX)(DI*4), Z4
@@ -81,23 +785,23 @@ loop6:
 	VFMADD231PS 192(R9)(DI*4), Z4, Z3
 	ADDQ        $0x00000040, DI
 	SUBQ        $0x00000040, R8
-	JGE         loop6
+	JGE         loop16
 
-out7:
+out17:
 	ADDQ $0x00000040, R8
 	SUBQ $0x00000010, R8
-	JLT  out9
+	JLT  out19
 
-loop8:
+loop18:
 	PREFETCHT0  1024(CX)(DI*4)
 	PREFETCHT1  6144(CX)(DI*4)
 	VMOVUPS     (CX)(DI*4), Z4
 	VFMADD231PS (R9)(DI*4), Z4, Z0
 	ADDQ        $0x00000010, DI
 	SUBQ        $0x00000010, R8
-	JGE         loop8
+	JGE         loop18
 
-out9:
+out19:
 	ADDQ          $0x00000010, R8
 	MOVQ          AX, DI
 	VADDPS        Z3, Z0, Z0
@@ -115,7 +819,7 @@ out9:
 	ADDQ          $0x04, AX
 	LEAQ          (CX)(SI*4), CX
 	DECQ          DX
-	JNZ           row5
+	JNZ           row15
 	VZEROUPPER
 	RET
 
@@ -135,7 +839,7 @@ TEXT ·gemvF322AVX512(SB), NOSPLIT, $0-112
 	MOVQ R9, R10
 	ADDQ R8, R10
 
-row10:
+row20:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -143,9 +847,9 @@ row10:
 	XORQ   R8, R8
 	MOVQ   BX, R11
 	SUBQ   $0x00000020, R11
-	JLT    out12
+	JLT    out22
 
-loop11:
+loop21:
 	PREFETCHT0  1024(CX)(R8*4)
 	PREFETCHT1  6144(CX)(R8*4)
 	VMOVUPS     (CX)(R8*4), Z4
@@ -158,14 +862,14 @@ loop11:
 	VFMADD231PS 64(R10)(R8*4), Z4, Z3
 	ADDQ        $0x00000020, R8
 	SUBQ        $0x00000020, R11
-	JGE         loop11
+	JGE         loop21
 
-out12:
+out22:
 	ADDQ $0x00000020, R11
 	SUBQ $0x00000010, R11
-	JLT  out14
+	JLT  out24
 
-loop13:
+loop23:
 	PREFETCHT0  1024(CX)(R8*4)
 	PREFETCHT1  6144(CX)(R8*4)
 	VMOVUPS     (CX)(R8*4), Z4
@@ -173,9 +877,9 @@ loop13:
 	VFMADD231PS (R10)(R8*4), Z4, Z2
 	ADDQ        $0x00000010, R8
 	SUBQ        $0x00000010, R11
-	JGE         loop13
+	JGE         loop23
 
-out14:
+out24:
 	ADDQ          $0x00000010, R11
 	MOVQ          AX, R8
 	VADDPS        Z1, Z0, Z0
@@ -202,7 +906,7 @@ out14:
 	ADDQ          $0x04, AX
 	LEAQ          (CX)(SI*4), CX
 	DECQ          DX
-	JNZ           row10
+	JNZ           row20
 	VZEROUPPER
 	RET
 
@@ -224,16 +928,16 @@ TEXT ·gemvF323AVX512(SB), NOSPLIT, $0-112
 	MOVQ R10, R11
 	ADDQ R8, R11
 
-row15:
+row25:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	XORQ   R8, R8
 	MOVQ   BX, R12
 	SUBQ   $0x00000010, R12
-	JLT    out17
+	JLT    out27
 
-loop16:
+loop26:
 	PREFETCHT0  1024(CX)(R8*4)
 	PREFETCHT1  6144(CX)(R8*4)
 	VMOVUPS     (CX)(R8*4), Z3
@@ -242,9 +946,9 @@ loop16:
 	VFMADD231PS (R11)(R8*4), Z3, Z2
 	ADDQ        $0x00000010, R8
 	SUBQ        $0x00000010, R12
-	JGE         loop16
+	JGE         loop26
 
-out17:
+out27:
 	ADDQ          $0x00000010, R12
 	MOVQ          AX, R8
 	VEXTRACTF32X8 $0x01, Z0, Y3
@@ -279,7 +983,7 @@ out17:
 	ADDQ          $0x04, AX
 	LEAQ          (CX)(SI*4), CX
 	DECQ          DX
-	JNZ           row15
+	JNZ           row25
 	VZEROUPPER
 	RET
 
@@ -303,7 +1007,7 @@ TEXT ·gemvF324AVX512(SB), NOSPLIT, $0-112
 	MOVQ R11, R12
 	ADDQ R8, R12
 
-row18:
+row28:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -311,9 +1015,9 @@ row18:
 	XORQ   R8, R8
 	MOVQ   BX, R13
 	SUBQ   $0x00000010, R13
-	JLT    out20
+	JLT    out30
 
-loop19:
+loop29:
 	PREFETCHT0  1024(CX)(R8*4)
 	PREFETCHT1  6144(CX)(R8*4)
 	VMOVUPS     (CX)(R8*4), Z4
@@ -323,9 +1027,9 @@ loop19:
 	VFMADD231PS (R12)(R8*4), Z4, Z3
 	ADDQ        $0x00000010, R8
 	SUBQ        $0x00000010, R13
-	JGE         loop19
+	JGE         loop29
 
-out20:
+out30:
 	ADDQ          $0x00000010, R13
 	MOVQ          AX, R8
 	VEXTRACTF32X8 $0x01, Z0, Y4
@@ -370,7 +1074,7 @@ out20:
 	ADDQ          $0x04, AX
 	LEAQ          (CX)(SI*4), CX
 	DECQ          DX
-	JNZ           row18
+	JNZ           row28
 	VZEROUPPER
 	RET
 
@@ -388,7 +1092,7 @@ TEXT ·gemvF161AVX512(SB), NOSPLIT, $0-112
 	SHLQ $0x02, R8
 	SHLQ $0x02, DI
 
-row21:
+row31:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -396,9 +1100,9 @@ row21:
 	XORQ   DI, DI
 	MOVQ   BX, R8
 	SUBQ   $0x00000040, R8
-	JLT    out23
+	JLT    out33
 
-loop22:
+loop32:
 	PREFETCHT0  1024(CX)(DI*2)
 	PREFETCHT1  6144(CX)(DI*2)
 	VCVTPH2PS   (CX)(DI*2), Z4
@@ -413,23 +1117,23 @@ loop22:
 	VFMADD231PS 192(R9)(DI*4), Z4, Z3
 	ADDQ        $0x00000040, DI
 	SUBQ        $0x00000040, R8
-	JGE         loop22
+	JGE         loop32
 
-out23:
+out33:
 	ADDQ $0x00000040, R8
 	SUBQ $0x00000010, R8
-	JLT  out25
+	JLT  out35
 
-loop24:
+loop34:
 	PREFETCHT0  1024(CX)(DI*2)
 	PREFETCHT1  6144(CX)(DI*2)
 	VCVTPH2PS   (CX)(DI*2), Z4
 	VFMADD231PS (R9)(DI*4), Z4, Z0
 	ADDQ        $0x00000010, DI
 	SUBQ        $0x00000010, R8
-	JGE         loop24
+	JGE         loop34
 
-out25:
+out35:
 	ADDQ          $0x00000010, R8
 	MOVQ          AX, DI
 	VADDPS        Z3, Z0, Z0
@@ -447,7 +1151,7 @@ out25:
 	ADDQ          $0x04, AX
 	LEAQ          (CX)(SI*2), CX
 	DECQ          DX
-	JNZ           row21
+	JNZ           row31
 	VZEROUPPER
 	RET
 
@@ -467,7 +1171,7 @@ TEXT ·gemvF162AVX512(SB), NOSPLIT, $0-112
 	MOVQ R9, R10
 	ADDQ R8, R10
 
-row26:
+row36:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -475,9 +1179,9 @@ row26:
 	XORQ   R8, R8
 	MOVQ   BX, R11
 	SUBQ   $0x00000020, R11
-	JLT    out28
+	JLT    out38
 
-loop27:
+loop37:
 	PREFETCHT0  1024(CX)(R8*2)
 	PREFETCHT1  6144(CX)(R8*2)
 	VCVTPH2PS   (CX)(R8*2), Z4
@@ -488,14 +1192,14 @@ loop27:
 	VFMADD231PS 64(R10)(R8*4), Z4, Z3
 	ADDQ        $0x00000020, R8
 	SUBQ        $0x00000020, R11
-	JGE         loop27
+	JGE         loop37
 
-out28:
+out38:
 	ADDQ $0x00000020, R11
 	SUBQ $0x00000010, R11
-	JLT  out30
+	JLT  out40
 
-loop29:
+loop39:
 	PREFETCHT0  1024(CX)(R8*2)
 	PREFETCHT1  6144(CX)(R8*2)
 	VCVTPH2PS   (CX)(R8*2), Z4
@@ -503,9 +1207,9 @@ loop29:
 	VFMADD231PS (R10)(R8*4), Z4, Z2
 	ADDQ        $0x00000010, R8
 	SUBQ        $0x00000010, R11
-	JGE         loop29
+	JGE         loop39
 
-out30:
+out40:
 	ADDQ          $0x00000010, R11
 	MOVQ          AX, R8
 	VADDPS        Z1, Z0, Z0
@@ -532,7 +1236,7 @@ out30:
 	ADDQ          $0x04, AX
 	LEAQ          (CX)(SI*2), CX
 	DECQ          DX
-	JNZ           row26
+	JNZ           row36
 	VZEROUPPER
 	RET
 
@@ -554,16 +1258,16 @@ TEXT ·gemvF163AVX512(SB), NOSPLIT, $0-112
 	MOVQ R10, R11
 	ADDQ R8, R11
 
-row31:
+row41:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	XORQ   R8, R8
 	MOVQ   BX, R12
 	SUBQ   $0x00000010, R12
-	JLT    out33
+	JLT    out43
 
-loop32:
+loop42:
 	PREFETCHT0  1024(CX)(R8*2)
 	PREFETCHT1  6144(CX)(R8*2)
 	VCVTPH2PS   (CX)(R8*2), Z3
@@ -572,9 +1276,9 @@ loop32:
 	VFMADD231PS (R11)(R8*4), Z3, Z2
 	ADDQ        $0x00000010, R8
 	SUBQ        $0x00000010, R12
-	JGE         loop32
+	JGE         loop42
 
-out33:
+out43:
 	ADDQ          $0x00000010, R12
 	MOVQ          AX, R8
 	VEXTRACTF32X8 $0x01, Z0, Y3
@@ -609,7 +1313,7 @@ out33:
 	ADDQ          $0x04, AX
 	LEAQ          (CX)(SI*2), CX
 	DECQ          DX
-	JNZ           row31
+	JNZ           row41
 	VZEROUPPER
 	RET
 
@@ -633,7 +1337,7 @@ TEXT ·gemvF164AVX512(SB), NOSPLIT, $0-112
 	MOVQ R11, R12
 	ADDQ R8, R12
 
-row34:
+row44:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -641,9 +1345,9 @@ row34:
 	XORQ   R8, R8
 	MOVQ   BX, R13
 	SUBQ   $0x00000010, R13
-	JLT    out36
+	JLT    out46
 
-loop35:
+loop45:
 	PREFETCHT0  1024(CX)(R8*2)
 	PREFETCHT1  6144(CX)(R8*2)
 	VCVTPH2PS   (CX)(R8*2), Z4
@@ -653,9 +1357,9 @@ loop35:
 	VFMADD231PS (R12)(R8*4), Z4, Z3
 	ADDQ        $0x00000010, R8
 	SUBQ        $0x00000010, R13
-	JGE         loop35
+	JGE         loop45
 
-out36:
+out46:
 	ADDQ          $0x00000010, R13
 	MOVQ          AX, R8
 	VEXTRACTF32X8 $0x01, Z0, Y4
@@ -700,7 +1404,7 @@ out36:
 	ADDQ          $0x04, AX
 	LEAQ          (CX)(SI*2), CX
 	DECQ          DX
-	JNZ           row34
+	JNZ           row44
 	VZEROUPPER
 	RET
 
@@ -719,7 +1423,7 @@ TEXT ·gemvBF161AVX512(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, DI
 	VMOVUPS cffff0000AVX512<>+0(SB), Z0
 
-row37:
+row47:
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
@@ -727,9 +1431,9 @@ row37:
 	XORQ   DI, DI
 	MOVQ   BX, R8
 	SUBQ   $0x00000040, R8
-	JLT    out39
+	JLT    out49
 
-loop38:
+loop48:
 	PREFETCHT0  1024(CX)(DI*2)
 	PREFETCHT1  6144(CX)(DI*2)
 	VMOVUPS     (CX)(DI*2), Z5
@@ -746,14 +1450,14 @@ loop38:
 	VFMADD231PS 192(R9)(DI*4), Z5, Z4
 	ADDQ        $0x00000040, DI
 	SUBQ        $0x00000040, R8
-	JGE         loop38
+	JGE         loop48
 
-out39:
+out49:
 	ADDQ $0x00000040, R8
 	SUBQ $0x00000020, R8
-	JLT  out41
+	JLT  out51
 
-loop40:
+loop50:
 	PREFETCHT0  1024(CX)(DI*2)
 	PREFETCHT1  6144(CX)(DI*2)
 	VMOVUPS     (CX)(DI*2), Z5
@@ -763,9 +1467,9 @@ loop40:
 	VFMADD231PS 64(R9)(DI*4), Z5, Z2
 	ADDQ        $0x00000020, DI
 	SUBQ        $0x00000020, R8
-	JGE         loop40
+	JGE         loop50
 
-out41:
+out51:
 	ADDQ          $0x00000020, R8
 	MOVQ          AX, DI
 	VADDPS        Z4, Z1, Z1
@@ -783,7 +1487,7 @@ out41:
 	ADDQ          $0x04, AX
 	LEAQ          (CX)(SI*2), CX
 	DECQ          DX
-	JNZ           row37
+	JNZ           row47
 	VZEROUPPER
 	RET
 
@@ -822,7 +1526,7 @@ TEXT ·gemvBF162AVX512(SB), NOSPLIT, $0-112
 	ADDQ    R8, R10
 	VMOVUPS cffff0000AVX512<>+0(SB), Z0
 
-row42:
+row52:
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
@@ -830,9 +1534,9 @@ row42:
 	XORQ   R8, R8
 	MOVQ   BX, R11
 	SUBQ   $0x00000020, R11
-	JLT    out44
+	JLT    out54
 
-loop43:
+loop53:
 	PREFETCHT0  1024(CX)(R8*2)
 	PREFETCHT1  6144(CX)(R8*2)
 	VMOVUPS     (CX)(R8*2), Z5
@@ -844,9 +1548,9 @@ loop43:
 	VFMADD231PS 64(R10)(R8*4), Z5, Z4
 	ADDQ        $0x00000020, R8
 	SUBQ        $0x00000020, R11
-	JGE         loop43
+	JGE         loop53
 
-out44:
+out54:
 	ADDQ          $0x00000020, R11
 	MOVQ          AX, R8
 	VADDPS        Z2, Z1, Z1
@@ -873,7 +1577,7 @@ out44:
 	ADDQ          $0x04, AX
 	LEAQ          (CX)(SI*2), CX
 	DECQ          DX
-	JNZ           row42
+	JNZ           row52
 	VZEROUPPER
 	RET
 
@@ -896,7 +1600,7 @@ TEXT ·gemvBF163AVX512(SB), NOSPLIT, $0-112
 	ADDQ    R8, R11
 	VMOVUPS cffff0000AVX512<>+0(SB), Z0
 
-row45:
+row55:
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
@@ -906,9 +1610,9 @@ row45:
 	XORQ   R8, R8
 	MOVQ   BX, R12
 	SUBQ   $0x00000020, R12
-	JLT    out47
+	JLT    out57
 
-loop46:
+loop56:
 	PREFETCHT0  1024(CX)(R8*2)
 	PREFETCHT1  6144(CX)(R8*2)
 	VMOVUPS     (CX)(R8*2), Z7
@@ -922,9 +1626,9 @@ loop46:
 	VFMADD231PS 64(R11)(R8*4), Z7, Z6
 	ADDQ        $0x00000020, R8
 	SUBQ        $0x00000020, R12
-	JGE         loop46
+	JGE         loop56
 
-out47:
+out57:
 	ADDQ          $0x00000020, R12
 	MOVQ          AX, R8
 	VADDPS        Z2, Z1, Z1
@@ -962,7 +1666,7 @@ out47:
 	ADDQ          $0x04, AX
 	LEAQ          (CX)(SI*2), CX
 	DECQ          DX
-	JNZ           row45
+	JNZ           row55
 	VZEROUPPER
 	RET
 
@@ -987,7 +1691,7 @@ TEXT ·gemvBF164AVX512(SB), NOSPLIT, $0-112
 	ADDQ    R8, R12
 	VMOVUPS cffff0000AVX512<>+0(SB), Z0
 
-row48:
+row58:
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
@@ -999,9 +1703,9 @@ row48:
 	XORQ   R8, R8
 	MOVQ   BX, R13
 	SUBQ   $0x00000020, R13
-	JLT    out50
+	JLT    out60
 
-loop49:
+loop59:
 	PREFETCHT0  1024(CX)(R8*2)
 	PREFETCHT1  6144(CX)(R8*2)
 	VMOVUPS     (CX)(R8*2), Z9
@@ -1017,9 +1721,9 @@ loop49:
 	VFMADD231PS 64(R12)(R8*4), Z9, Z8
 	ADDQ        $0x00000020, R8
 	SUBQ        $0x00000020, R13
-	JGE         loop49
+	JGE         loop59
 
-out50:
+out60:
 	ADDQ          $0x00000020, R13
 	MOVQ          AX, R8
 	VADDPS        Z2, Z1, Z1
@@ -1068,7 +1772,7 @@ out50:
 	ADDQ          $0x04, AX
 	LEAQ          (CX)(SI*2), CX
 	DECQ          DX
-	JNZ           row48
+	JNZ           row58
 	VZEROUPPER
 	RET
 
@@ -1087,16 +1791,16 @@ TEXT ·mixBF161AVX512(SB), NOSPLIT, $0-112
 	SHLQ $0x02, R9
 	ADDQ DI, DI
 
-block51:
+block61:
 	CMPQ    SI, $0x00000020
-	JLT     out53
+	JLT     out63
 	MOVQ    AX, R8
 	VMOVUPS (R8), Z0
 	VMOVUPS 64(R8), Z1
 	XORQ    R8, R8
 	MOVQ    DX, R9
 
-loop52:
+loop62:
 	VPMOVZXWD    (R9), Z2
 	VPSLLD       $0x10, Z2, Z2
 	VPMOVZXWD    32(R9), Z3
@@ -1107,25 +1811,25 @@ loop52:
 	ADDQ         DI, R9
 	INCQ         R8
 	CMPQ         R8, BX
-	JLT          loop52
+	JLT          loop62
 	MOVQ         AX, R8
 	VMOVUPS      Z0, (R8)
 	VMOVUPS      Z1, 64(R8)
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x00000040, DX
 	SUBQ         $0x00000020, SI
-	JMP          block51
+	JMP          block61
 
-out53:
-block54:
+out63:
+block64:
 	CMPQ    SI, $0x00000010
-	JLT     out56
+	JLT     out66
 	MOVQ    AX, R8
 	VMOVUPS (R8), Z0
 	XORQ    R8, R8
 	MOVQ    DX, R9
 
-loop55:
+loop65:
 	VPMOVZXWD    (R9), Z1
 	VPSLLD       $0x10, Z1, Z1
 	VBROADCASTSS (CX)(R8*4), Z2
@@ -1133,15 +1837,15 @@ loop55:
 	ADDQ         DI, R9
 	INCQ         R8
 	CMPQ         R8, BX
-	JLT          loop55
+	JLT          loop65
 	MOVQ         AX, R8
 	VMOVUPS      Z0, (R8)
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x00000020, DX
 	SUBQ         $0x00000010, SI
-	JMP          block54
+	JMP          block64
 
-out56:
+out66:
 	VZEROUPPER
 	RET
 
@@ -1161,9 +1865,9 @@ TEXT ·mixBF162AVX512(SB), NOSPLIT, $0-112
 	ADDQ DI, DI
 	LEAQ (CX)(R9*1), R9
 
-block57:
+block67:
 	CMPQ    SI, $0x00000020
-	JLT     out59
+	JLT     out69
 	MOVQ    AX, R10
 	VMOVUPS (R10), Z0
 	VMOVUPS 64(R10), Z1
@@ -1173,7 +1877,7 @@ block57:
 	XORQ    R10, R10
 	MOVQ    DX, R11
 
-loop58:
+loop68:
 	VPMOVZXWD    (R11), Z4
 	VPSLLD       $0x10, Z4, Z4
 	VPMOVZXWD    32(R11), Z5
@@ -1187,7 +1891,7 @@ loop58:
 	ADDQ         DI, R11
 	INCQ         R10
 	CMPQ         R10, BX
-	JLT          loop58
+	JLT          loop68
 	MOVQ         AX, R10
 	VMOVUPS      Z0, (R10)
 	VMOVUPS      Z1, 64(R10)
@@ -1197,12 +1901,12 @@ loop58:
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x00000040, DX
 	SUBQ         $0x00000020, SI
-	JMP          block57
+	JMP          block67
 
-out59:
-block60:
+out69:
+block70:
 	CMPQ    SI, $0x00000010
-	JLT     out62
+	JLT     out72
 	MOVQ    AX, R10
 	VMOVUPS (R10), Z0
 	ADDQ    R8, R10
@@ -1210,7 +1914,7 @@ block60:
 	XORQ    R10, R10
 	MOVQ    DX, R11
 
-loop61:
+loop71:
 	VPMOVZXWD    (R11), Z2
 	VPSLLD       $0x10, Z2, Z2
 	VBROADCASTSS (CX)(R10*4), Z3
@@ -1220,7 +1924,7 @@ loop61:
 	ADDQ         DI, R11
 	INCQ         R10
 	CMPQ         R10, BX
-	JLT          loop61
+	JLT          loop71
 	MOVQ         AX, R10
 	VMOVUPS      Z0, (R10)
 	ADDQ         R8, R10
@@ -1228,9 +1932,9 @@ loop61:
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x00000020, DX
 	SUBQ         $0x00000010, SI
-	JMP          block60
+	JMP          block70
 
-out62:
+out72:
 	VZEROUPPER
 	RET
 
@@ -1251,9 +1955,9 @@ TEXT ·mixBF163AVX512(SB), NOSPLIT, $0-112
 	LEAQ (CX)(R9*1), R10
 	LEAQ (R10)(R9*1), R9
 
-block63:
+block73:
 	CMPQ    SI, $0x00000020
-	JLT     out65
+	JLT     out75
 	MOVQ    AX, R11
 	VMOVUPS (R11), Z0
 	VMOVUPS 64(R11), Z1
@@ -1266,7 +1970,7 @@ block63:
 	XORQ    R11, R11
 	MOVQ    DX, R12
 
-loop64:
+loop74:
 	VPMOVZXWD    (R12), Z6
 	VPSLLD       $0x10, Z6, Z6
 	VPMOVZXWD    32(R12), Z7
@@ -1283,7 +1987,7 @@ loop64:
 	ADDQ         DI, R12
 	INCQ         R11
 	CMPQ         R11, BX
-	JLT          loop64
+	JLT          loop74
 	MOVQ         AX, R11
 	VMOVUPS      Z0, (R11)
 	VMOVUPS      Z1, 64(R11)
@@ -1296,12 +2000,12 @@ loop64:
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x00000040, DX
 	SUBQ         $0x00000020, SI
-	JMP          block63
+	JMP          block73
 
-out65:
-block66:
+out75:
+block76:
 	CMPQ    SI, $0x00000010
-	JLT     out68
+	JLT     out78
 	MOVQ    AX, R11
 	VMOVUPS (R11), Z0
 	ADDQ    R8, R11
@@ -1311,7 +2015,7 @@ block66:
 	XORQ    R11, R11
 	MOVQ    DX, R12
 
-loop67:
+loop77:
 	VPMOVZXWD    (R12), Z3
 	VPSLLD       $0x10, Z3, Z3
 	VBROADCASTSS (CX)(R11*4), Z4
@@ -1323,7 +2027,7 @@ loop67:
 	ADDQ         DI, R12
 	INCQ         R11
 	CMPQ         R11, BX
-	JLT          loop67
+	JLT          loop77
 	MOVQ         AX, R11
 	VMOVUPS      Z0, (R11)
 	ADDQ         R8, R11
@@ -1333,9 +2037,9 @@ loop67:
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x00000020, DX
 	SUBQ         $0x00000010, SI
-	JMP          block66
+	JMP          block76
 
-out68:
+out78:
 	VZEROUPPER
 	RET
 
@@ -1357,9 +2061,9 @@ TEXT ·mixBF164AVX512(SB), NOSPLIT, $0-112
 	LEAQ (R10)(R9*1), R11
 	LEAQ (R11)(R9*1), R9
 
-block69:
+block79:
 	CMPQ    SI, $0x00000020
-	JLT     out71
+	JLT     out81
 	MOVQ    AX, R12
 	VMOVUPS (R12), Z0
 	VMOVUPS 64(R12), Z1
@@ -1375,7 +2079,7 @@ block69:
 	XORQ    R12, R12
 	MOVQ    DX, R13
 
-loop70:
+loop80:
 	VPMOVZXWD    (R13), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VPMOVZXWD    32(R13), Z9
@@ -1395,7 +2099,7 @@ loop70:
 	ADDQ         DI, R13
 	INCQ         R12
 	CMPQ         R12, BX
-	JLT          loop70
+	JLT          loop80
 	MOVQ         AX, R12
 	VMOVUPS      Z0, (R12)
 	VMOVUPS      Z1, 64(R12)
@@ -1411,12 +2115,12 @@ loop70:
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x00000040, DX
 	SUBQ         $0x00000020, SI
-	JMP          block69
+	JMP          block79
 
-out71:
-block72:
+out81:
+block82:
 	CMPQ    SI, $0x00000010
-	JLT     out74
+	JLT     out84
 	MOVQ    AX, R12
 	VMOVUPS (R12), Z0
 	ADDQ    R8, R12
@@ -1428,7 +2132,7 @@ block72:
 	XORQ    R12, R12
 	MOVQ    DX, R13
 
-loop73:
+loop83:
 	VPMOVZXWD    (R13), Z4
 	VPSLLD       $0x10, Z4, Z4
 	VBROADCASTSS (CX)(R12*4), Z5
@@ -1442,7 +2146,7 @@ loop73:
 	ADDQ         DI, R13
 	INCQ         R12
 	CMPQ         R12, BX
-	JLT          loop73
+	JLT          loop83
 	MOVQ         AX, R12
 	VMOVUPS      Z0, (R12)
 	ADDQ         R8, R12
@@ -1454,8 +2158,8 @@ loop73:
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x00000020, DX
 	SUBQ         $0x00000010, SI
-	JMP          block72
+	JMP          block82
 
-out74:
+out84:
 	VZEROUPPER
 	RET

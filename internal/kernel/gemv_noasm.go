@@ -32,3 +32,13 @@ func gemvInt8(m int, y []float32, x, w []int8, scale []float32, n, k, ldw, ldy, 
 func gemvInt4(m int, y []float32, x []int8, w []byte, n, k, ldy, ldx int) {
 	gemvInt4Generic(m, y, x, w, n, k, ldy, ldx)
 }
+
+func hasBF12() bool { return false }
+
+func topBF16(w []uint16) int { return topBF16Generic(w) }
+
+func packBF12(dst []byte, w []uint16, base int) (least int) { return packBF12Generic(dst, w, base) }
+
+func gemvBF12(m int, y, x []float32, w []byte, scale []float32, n, k, ldy, ldx int) {
+	gemvBF12Generic(m, y, x, w, scale, n, k, ldy, ldx)
+}

@@ -28,7 +28,9 @@ func gemvFiles(files map[string][]byte) {
 			g.VZEROUPPER()
 			g.RET()
 		}
-		if s.title != "AVX512" {
+		if s.title == "AVX512" {
+			g.bf12Kernels(emit)
+		} else {
 			g.quantKernels(emit)
 		}
 		if s != vnni {
