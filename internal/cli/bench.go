@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"runtime"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -46,11 +47,10 @@ func (a *app) printBench(name string, figures []benchFigure) error {
 		return a.printJSON(r)
 	}
 	fmt.Fprintf(a.out, "%s  %s\n", a.outStyle.paint(bold, "bench "+name), a.outStyle.paint(dim, fmt.Sprintf("%s · %s kernels · %d threads", r.System, r.Kernels, r.Threads)))
-	var labels []string
+	w := 0 // names are ours, and end with what they measure: none is cut
 	for _, f := range figures {
-		labels = append(labels, f.Name)
+		w = max(w, utf8.RuneCountInString(f.Name))
 	}
-	w := labelWidth(labels)
 	for _, f := range figures {
 		fmt.Fprintf(a.out, "  %s %9.1f %s\n", pad(f.Name, w), f.Value, f.Unit)
 	}
