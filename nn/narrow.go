@@ -3,6 +3,7 @@ package nn
 import (
 	"fmt"
 	"reflect"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -59,7 +60,7 @@ func Lower(m any, precision string) (now, was int, err error) {
 			n.Fix()
 		}
 	}
-	if precision == "bf16" && now >= minTight && now <= maxTight {
+	if most := min(maxTight, debug.SetMemoryLimit(-1)/3); precision == "bf16" && now >= minTight && int64(now) <= most {
 		for _, n := range lowered {
 			n.Tighten()
 		}
@@ -68,10 +69,10 @@ func Lower(m any, precision string) (now, was int, err error) {
 }
 
 // minTight and maxTight are the bytes of weights of 16 bits between which writing may read a copy of them in 12: what caches hold is
-// faster to read as it is, and the copies of larger models take too much memory.
+// faster to read as it is, and the copies of larger models take too much memory, which is more than a quarter of GOMEMLIMIT, too.
 const (
 	minTight = 64 << 20
-	maxTight = 4 << 30
+	maxTight = int64(4 << 30)
 )
 
 // maxCopied is the bytes of weights of one byte or less up to which products use copies of them: those of larger models, which were

@@ -1,6 +1,8 @@
 package nn
 
 import (
+	"math"
+	"runtime/debug"
 	"testing"
 
 	"fovea/autograd"
@@ -22,10 +24,17 @@ func (halves) F16() []uint16                 { return nil }
 func (halves) Owner() any                    { return nil }
 func (halves) Done()                         {}
 
-// Weights in bfloat16 that no cache holds are read in 12 bits after some words, and fewer are not.
+// Weights in bfloat16 that no cache holds are read in 12 bits after some words, and fewer are not, nor those whose copy would be more than a
+// quarter of GOMEMLIMIT.
 func TestLowerTight(t *testing.T) {
-	const in = 1024
-	for _, out := range []int{64, minTight/(2*in) + 64} {
+	const in, large = 1024, minTight/(2*1024) + 64
+	for _, c := range []struct {
+		out   int
+		limit int64
+		tight bool
+	}{{64, math.MaxInt64, false}, {large, math.MaxInt64, true}, {large, 3 * minTight, false}} {
+		out := c.out
+		defer debug.SetMemoryLimit(debug.SetMemoryLimit(c.limit))
 		m := &struct {
 			D *Dense `weight:"d"`
 		}{BlankDense(in, out, false)}
@@ -44,11 +53,11 @@ func TestLowerTight(t *testing.T) {
 			}
 		}
 		want := 0
-		if b := kernel.PackBF12(kernel.NewWork(nil), ones(out*in), out, in); out > 64 && b != nil {
+		if b := kernel.PackBF12(kernel.NewWork(nil), ones(out*in), out, in); c.tight && b != nil {
 			want = m.D.narrow.Bytes() - b.Bytes()
 		}
 		if got := Spared(m); got != want {
-			t.Errorf("%d rows: %d bytes are spared, want %d", out, got, want)
+			t.Errorf("%d rows, a limit of %d bytes: %d are spared, want %d", out, c.limit, got, want)
 		}
 	}
 }
