@@ -36,6 +36,9 @@ func (o *detectOptions) request(c *cobra.Command, t task.Task) (fovea.Request, e
 	return req, nil
 }
 
+// tilesHelp says what --tiles does, of detect and eval.
+const tilesHelp = "look also at N by N overlapping parts of the picture, for small things; takes N·N + 1 times as long"
+
 func (a *app) detect() *cobra.Command {
 	var o detectOptions
 	c := &cobra.Command{
@@ -46,7 +49,7 @@ func (a *app) detect() *cobra.Command {
 		RunE:    func(c *cobra.Command, args []string) error { return a.runDetect(c, &o, args) },
 	}
 	o.queryFlags(c)
-	c.Flags().IntVar(&o.tiles, "tiles", 1, "look also at N by N overlapping parts of the picture, for small things; takes N·N + 1 times as long")
+	c.Flags().IntVar(&o.tiles, "tiles", 1, tilesHelp)
 	c.Flags().BoolVar(&o.points, "points", false, "point at each thing instead of boxing it")
 	return c
 }

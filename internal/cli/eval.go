@@ -29,6 +29,7 @@ type evalOptions struct {
 	tasks       []string
 	limit, skip int
 	size, views int
+	tiles       int
 	precision   string
 }
 
@@ -51,6 +52,7 @@ func (a *app) eval() *cobra.Command {
 	f.IntVar(&o.skip, "skip", 0, "leave out the first so many pictures of the data set, which were trained on; --limit counts from there")
 	f.IntVar(&o.size, "size", 0, "draw scenes of so many pixels a side (default as the model's pictures)")
 	f.IntVar(&o.views, "views", 1, viewsHelp)
+	f.IntVar(&o.tiles, "tiles", 1, "with --task detect, "+tilesHelp)
 	f.StringVar(&o.precision, "precision", "", precisionHelp)
 	f.StringVar(&o.names, "names", "", "a file of lines `CLASS TAB NAME` that give classes of the data set, and of a published model, other names")
 	_ = c.RegisterFlagCompletionFunc("model", completeModels)
@@ -73,6 +75,10 @@ func (a *app) runEval(ctx context.Context, o *evalOptions) error {
 		return usage("", "--size is %d, want 32 … %d, of scenes", o.size, maxSceneSize)
 	case o.views < 1 || o.views > imageproc.MaxViews:
 		return usage("", "--views is %d, want 1 … %d", o.views, imageproc.MaxViews)
+	case o.tiles < 1 || o.tiles > fovea.MaxTiles:
+		return usage("", "--tiles is %d, want 1 … %d", o.tiles, fovea.MaxTiles)
+	case o.tiles > 1 && tasks != task.SetOf(task.Detect):
+		return usage("add --task detect", "--tiles is for boxes alone")
 	case o.skip < 0 || o.skip > 0 && o.data == "scenes":
 		return usage("", "--skip is %d, want a number of pictures of a data set", o.skip)
 	case o.limit < 0 || o.limit > maxScenes:
@@ -142,10 +148,10 @@ func (a *app) unread(m recipe.Measurement) tally {
 	return n
 }
 
-// measured opens a model for an evaluation, whose pictures have the given side: the program's own answer it directly, any other
-// through package fovea.
+// measured opens a model for an evaluation, whose pictures have the given side: the program's own answer it directly, any other, and
+// parts of pictures, through package fovea.
 func (a *app) measured(ctx context.Context, o *evalOptions, names dataset.Names, files fs.FS, name string, e *recipe.Evaluation) (side int, run func(context.Context) (recipe.Measurement, error), done func(), err error) {
-	if isNative(files) {
+	if isNative(files) && o.tiles == 1 {
 		m, err := unified.Open(files)
 		if err != nil {
 			return 0, nil, nil, bad("", "open model %q: %w", name, err)
@@ -156,7 +162,9 @@ func (a *app) measured(ctx context.Context, o *evalOptions, names dataset.Names,
 	if err != nil {
 		return 0, nil, nil, err
 	}
-	run = func(ctx context.Context) (recipe.Measurement, error) { return e.RunOn(ctx, answerer{p, names}) }
+	run = func(ctx context.Context) (recipe.Measurement, error) {
+		return e.RunOn(ctx, answerer{p, names, o.tiles})
+	}
 	return p.Card().Size, run, func() { _ = p.Close() }, nil
 }
 

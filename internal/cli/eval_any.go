@@ -30,6 +30,7 @@ func isNative(files fs.FS) bool {
 type answerer struct {
 	p     *fovea.Predictor
 	names dataset.Names // of its classes; nil: its own
+	tiles int           // see fovea.Request
 }
 
 // Card implements recipe.Answerer.
@@ -53,7 +54,7 @@ const leastScore = .001
 func (a answerer) Answer(ctx context.Context, img *imageproc.RGB, q recipe.Query) (*recipe.Found, error) {
 	req := fovea.Request{
 		Image: img, Tasks: q.Tasks, Labels: q.Labels, Query: q.Query, Questions: q.Questions, Boxes: q.People, Semantic: q.Semantic && q.Tasks.Has(task.Segment),
-		Top: -1, Threshold: leastScore,
+		Top: -1, Threshold: leastScore, Tiles: a.tiles,
 	}
 	if q.Tasks&task.SetOf(task.Classify, task.Match) != 0 {
 		req.Views = q.Views

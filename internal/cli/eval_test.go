@@ -89,3 +89,23 @@ func TestEvalSkip(t *testing.T) {
 		}
 	}
 }
+
+// TestEvalTiles: parts of pictures are looked at as `fovea detect` does, of any model, for boxes alone.
+func TestEvalTiles(t *testing.T) {
+	data := labelled(t)
+	for _, model := range []string{"nano", filepath.Join(parityRoot(), "yolos")} {
+		args := []string{"eval", "--model", model, "--data", data, "--split", "val", "--task", "detect"}
+		for _, tiles := range []string{"1", "2"} {
+			got := command(t, append(args, "--tiles", tiles)...)
+			if m := string(got["metrics"]); string(got["images"]) != "2" || !strings.Contains(m, `"AP50"`) {
+				t.Errorf("%s, --tiles %s: %s images, %s", model, tiles, got["images"], m)
+			}
+		}
+	}
+	for _, args := range [][]string{{"--tiles", "2"}, {"--tiles", "2", "--task", "detect,pose"}, {"--tiles", "17", "--task", "detect"}, {"--tiles", "0", "--task", "detect"}} {
+		args = append([]string{"eval", "--data", data, "--split", "val"}, args...)
+		if code := Run(t.Context(), args, strings.NewReader(""), io.Discard, io.Discard); code != exitUsage {
+			t.Errorf("%q: code %d", args, code)
+		}
+	}
+}
