@@ -3,10 +3,11 @@
 # requests to all surfaces, pictures that are new and pictures that are remembered, pictures that are none, wrong JSON, bodies that
 # do not end, clients that go, streams that nobody reads to the end, and now and then more at once than are let in.
 # After each round of all that it asks it lets the server rest, prints the memory and the goroutines, and goes on. Ends with 1 when a promise is not kept:
-#   the slopes of resident memory and of the heap < 1 MB an hour, by least squares over what follows the first sixth of the time,
+#   the slopes of resident memory and of the heap < 1 MB an hour, over what follows the first sixth of the time,
 #   goroutines the same as after the warm-up, no panic, and every request answered as it should be.
-# Resident memory is that of a server which has rested (rest.go), and the heap what is left of it after a collection, for which the server is
-# asked then. In between both breathe by far more, up to GOMEMLIMIT: what was resident just before the rest is printed, too. What is remembered of a picture
+# Both are those of a server which has rested (rest.go), after its two collections. In between they breathe by far more, up to
+# GOMEMLIMIT: what was resident just before the rest is printed, too. The profile of the heap is not asked for, as writing it takes memory for each
+# place in the program that has ever been seen to allocate, and these become more: it was that growth that was measured. What is remembered of a picture
 # depends on what was asked about it, so samples are taken where the rounds are alike: just before the crowd that ends each.
 #   internal/serve/testdata/load/soak.sh [PROGRAM [MINUTES [SAMPLES]]]   SAMPLES: a file for a line of figures each round
 set -euo pipefail
@@ -145,14 +146,13 @@ crowd() {
   sent=$((sent + 40))
 }
 
-# sample is the minutes so far, resident memory and that of it that is no file's, the heap after a collection (MB), goroutines, requests, answers of 429, and
+# sample is the minutes so far, resident memory and that of it that is no file's, the heap (MB), goroutines, requests, answers of 429, and
 # what was resident before the rest.
 sample() {
   local busy rss anon
   busy=$(memory VmRSS)
   sleep "$rest"
   rss=$(memory VmRSS) anon=$(memory RssAnon)
-  get '/debug/pprof/heap?gc=1' >/dev/null
   get /metrics >"$work/metrics"
   awk -v at="$(awk "BEGIN { print ($(date +%s.%N) - $begun) / 60 }")" -v rss="$rss" -v anon="$anon" -v sent="$sent" -v busy="$busy" '
     $1 == "go_memstats_heap_alloc_bytes" { heap = $2 / 1048576 }
@@ -160,12 +160,16 @@ sample() {
     /^fovea_requests_total.*status="429"/ { refused += $2 }
     END { printf "%.2f %s %s %.2f %d %d %d %s\n", at, rss, anon, heap, go, sent, refused, busy }' "$work/metrics" | tee -a "$samples"
 }
-# slope COLUMN is that of a line through the samples that follow the warm-up, an hour; spread, their least and most.
-slope() { settled | awk -v c="$1" '{ x = $1 / 60; y = $c; n++; sx += x; sy += y; xx += x * x; xy += x * y } END { d = n * xx - sx * sx; if (n > 2) printf "%.2f", (n * xy - sx * sy) / d; else printf "–" }'; }
+# slope COLUMN is an hour's, the median of those between any two of the samples that follow the warm-up (Theil 1950, Sen 1968): a sample at
+# which something else was remembered, or the machine was busy, does not move it. spread, their least and most.
+slope() {
+  settled | awk -v c="$1" '{ x[NR] = $1 / 60; y[NR] = $c } END { for (i = 1; i < NR; i++) for (j = i + 1; j <= NR; j++) print (y[j] - y[i]) / (x[j] - x[i]) }' |
+    sort -g | awk '{ a[NR] = $1 } END { if (NR > 2) printf "%.2f", (a[int((NR + 1) / 2)] + a[int(NR / 2) + 1]) / 2; else printf "–" }'
+}
 spread() { settled | awk -v c="$1" 'NR == 1 { a = b = $c } { if ($c < a) a = $c; if ($c > b) b = $c } END { printf "%s – %s", a, b }'; }
 settled() { awk -v m="$minutes" '$1 >= m / 6' "$samples"; }
 
-start --pprof
+start
 : >"$samples"
 begun=$(date +%s.%N)
 echo "minutes, resident, anonymous, heap MB, goroutines, requests, refused, resident before the rest"
