@@ -22,7 +22,7 @@ type Narrow struct {
 	int8  []int8    // with a capacity of kernel.Pad more
 	scale []float32 // of int8: one for each row
 	int4  *kernel.Int4
-	owner any // what the memory belongs to when it is a file's
+	file  autograd.Stored // whose memory it is: that of a file, or of whoever read one
 	fast  narrowCopy
 	tight tightCopy
 }
@@ -34,7 +34,7 @@ func Narrowed(p *autograd.Param, precision string) (*Narrow, error) {
 	n := &Narrow{Out: p.Shape[0], In: p.Shape.Size() / max(p.Shape[0], 1)}
 	if p.Stored != nil && precision == "bf16" {
 		if n.bf16, n.f16 = p.Stored.BF16(), p.Stored.F16(); n.bf16 != nil || n.f16 != nil {
-			n.owner = p.Stored.Owner()
+			n.file = p.Stored
 			return n, nil
 		}
 	}
@@ -143,7 +143,7 @@ func (n *Narrow) fill(w []float32, from int) {
 var Precisions = []string{"bf16", "int8", "int4"}
 
 // Mapped reports that the weights are those of a file.
-func (n *Narrow) Mapped() bool { return n.owner != nil }
+func (n *Narrow) Mapped() bool { return n.file != nil && n.file.Owner() != nil }
 
 // Bytes is the memory that the matrix takes.
 func (n *Narrow) Bytes() int {

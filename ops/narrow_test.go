@@ -183,3 +183,50 @@ func TestNarrowTight(t *testing.T) {
 		})
 	}
 }
+
+// mapped is a matrix [48, 128] of a file.
+type mapped struct {
+	autograd.Stored
+	bits []uint16
+	left int // how often its pages were given back
+}
+
+func (m *mapped) BF16() []uint16 { return m.bits }
+func (m *mapped) F16() []uint16  { return nil }
+func (m *mapped) Owner() any     { return m }
+func (m *mapped) Done()          { m.left++ }
+
+// A mapped file's pages are given back as soon as there is a copy in 12 bits, and after each product of many rows.
+func TestNarrowTightLeaves(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	p, x := param(rng, 48, 128), func(rows int) *autograd.Param { return param(rng, rows, 128) }
+	file := &mapped{bits: NewBF16(p.Data, 48, 128).bf16}
+	p.Stored = file
+	n, err := Narrowed(p, "bf16")
+	if err != nil || !n.Mapped() {
+		t.Fatalf("not mapped, or %v", err)
+	}
+	n.Tighten()
+	multiply := func(rows int) {
+		tape := autograd.NewTape(kernel.NewWork(nil), 0, false)
+		NarrowLinear(tape.Use(x(rows)), n, nil)
+	}
+	for range tightAfter - 1 {
+		multiply(1)
+	}
+	if multiply(40); file.left != 0 {
+		t.Fatal("left before there is a copy")
+	}
+	want := 0
+	if kernel.PackBF12(kernel.NewWork(nil), file.bits, 48, 128) != nil {
+		want = 1
+	}
+	for _, rows := range []int{1, 1, 40, 40} {
+		if rows > 1 && want > 0 {
+			want++
+		}
+		if multiply(rows); file.left != want {
+			t.Fatalf("after %d rows the pages were given back %d times, want %d", rows, file.left, want)
+		}
+	}
+}
