@@ -17,7 +17,7 @@ import (
 // something else uses too stays as it is. Parameters that are stored in a file (checkpoint.Attach) are converted row by row,
 // or, bf16 from a file of 16 bits, used where they are; those that are not lowered are loaded as float32. It returns the
 // bytes that the lowered weights take, and those that they take as float32. Of models in bf16 that no cache holds, writing makes copies in 12 bits
-// after a few words, of three quarters of the memory again (ops.Narrow.Tighten).
+// after 64 words, of three quarters of the memory again (ops.Narrow.Tighten).
 func Lower(m any, precision string) (now, was int, err error) {
 	if !slices.Contains(ops.Precisions, precision) {
 		return 0, 0, fmt.Errorf("nn: there is no precision %q; there are %s", precision, strings.Join(ops.Precisions, " and "))

@@ -156,7 +156,7 @@ func TestNarrowLinearInto(t *testing.T) {
 	}
 }
 
-// Products of few rows by a copy in 12 bits, from the sixteenth on, are those by the 16 bits that it was made of; also together.
+// Products of few rows by a copy in 12 bits, from the sixty-fourth on, are those by the 16 bits that it was made of; also together.
 func TestNarrowTight(t *testing.T) {
 	for _, impl := range cpu.Impls("kernel") {
 		t.Run(impl, func(t *testing.T) {

@@ -33,9 +33,9 @@ func (n *Narrow) Spared() int {
 	return 0
 }
 
-// tightAfter is the number of products of few rows after which the copy is made. Making it costs as much as it spares in so many: who
-// stops before has lost nothing, and who goes on twice of what was needed at most (ski rental: Karlin et al. 1988).
-const tightAfter = 16
+// tightAfter is the number of products of few rows after which the copy is made: when reading 16 bits has cost about as much more as making it, so that
+// nobody who stops has lost more than half (ski rental: Karlin et al. 1988). That is 20 words where memory is at hand, and 170 in a virtual machine whose host has to find it first.
+const tightAfter = 64
 
 // rows is the matrix as the kernels read it for so many rows of x.
 func (n *Narrow) rows(w *kernel.Work, rows int) kernel.Rows {
