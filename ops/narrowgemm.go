@@ -66,7 +66,6 @@ func (n *Narrow) gemm(w *kernel.Work, y, x kernel.Mat, ep kernel.Epilogue) bool 
 		return n.f16 != nil && kernel.GemmF16(w, y, x, n.f16, ep)
 	}
 	kernel.GemmBF16(w, y, x, n.bf16, ep)
-	n.leave()
 	return true
 }
 

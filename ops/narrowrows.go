@@ -14,16 +14,8 @@ type tightCopy struct {
 }
 
 // Tighten lets products of one row or two read a copy of a matrix of bfloat16 in 12 bits, without loss, which takes three quarters of
-// the memory again, or in its place where it is a mapped file's. It is for models that no cache holds: only then is reading what a product costs.
+// the memory again. It is for models that no cache holds: only then is reading what a product costs.
 func (n *Narrow) Tighten() { n.tight.wanted = n.bf16 != nil }
-
-// leave gives the pages of a mapped file back when there is a copy in 12 bits, so that not both are in memory. Products of many rows bring
-// them back, one matrix after another, which takes a few hundredths of their time.
-func (n *Narrow) leave() {
-	if n.file != nil && n.tight.copy.Load() != nil {
-		n.file.Done()
-	}
-}
 
 // Spared is how many bytes less than Bytes a product of one row reads by now.
 func (n *Narrow) Spared() int {
@@ -43,8 +35,9 @@ func (n *Narrow) rows(w *kernel.Work, rows int) kernel.Rows {
 		b := n.tight.copy.Load()
 		if b == nil && n.tight.uses.Load() < tightAfter && n.tight.uses.Add(1) == tightAfter {
 			b = kernel.PackBF12(w, n.bf16, n.Out, n.In)
-			n.tight.copy.Store(b)
-			n.leave()
+			if n.tight.copy.Store(b); b != nil && n.file != nil {
+				n.file.Done() // a text that is being written needs it no more; the next prompt brings its pages back
+			}
 		}
 		if b != nil && b.Pays(w, rows) {
 			return kernel.Rows{N: n.Out, K: n.In, BF12: b}
