@@ -13,7 +13,7 @@ type tightCopy struct {
 	copy   atomic.Pointer[kernel.BF12]
 }
 
-// Tighten lets products of one row or two read a copy of a matrix of bfloat16 in 12 bits, without loss, which takes three quarters of
+// Tighten lets products of one row, and on several cores of three, read a copy of a matrix of bfloat16 in 12 bits, without loss, which takes three quarters of
 // the memory again. It is for models that no cache holds: only then is reading what a product costs.
 func (n *Narrow) Tighten() { n.tight.wanted = n.bf16 != nil }
 

@@ -101,18 +101,9 @@ const (
 func (g *gen) gemvBF12(m int) {
 	y, w, scale := g.list("y").base, g.list("w").base, g.list("scale").base
 	n, k, ldy, ldx := g.arg("n"), g.arg("k"), g.arg("ldy"), g.arg("ldx")
-	xs := make([]gp, m)
-	for j := range xs {
-		if j == 0 {
-			xs[0] = g.list("x").base
-			g.SHLQ(imm(2), ldx)
-			g.SHLQ(imm(2), ldy)
-			continue
-		}
-		xs[j] = g.GP64()
-		g.MOVQ(xs[j-1], xs[j])
-		g.ADDQ(ldx, xs[j])
-	}
+	g.SHLQ(imm(2), ldx)
+	g.SHLQ(imm(2), ldy)
+	xs := g.rowsOfX(m, ldx)
 	// A float32 is a sign, an exponent of eight bits, here 0111 and four that are kept, and digits, of which seven are not 0.
 	sign, exponent := g.keep(g.word(0x80000000)), g.keep(g.word(0x07800000))
 	kept, fixed := g.keep(g.word(0x87ff0000)), g.keep(g.word(0x38000000))

@@ -147,18 +147,9 @@ func (g *gen) ahead(at mem) {
 func (g *gen) gemvRows(m int, f layout) {
 	y, w := g.list("y").base, g.list("w").base
 	n, k, ldw, ldy, ldx := g.arg("n"), g.arg("k"), g.arg("ldw"), g.arg("ldy"), g.arg("ldx")
-	xs := make([]gp, m)
-	for j := range xs {
-		if j == 0 {
-			xs[0] = g.list("x").base
-			g.SHLQ(imm(2), ldx)
-			g.SHLQ(imm(2), ldy)
-			continue
-		}
-		xs[j] = g.GP64()
-		g.MOVQ(xs[j-1], xs[j])
-		g.ADDQ(ldx, xs[j])
-	}
+	g.SHLQ(imm(2), ldx)
+	g.SHLQ(imm(2), ldy)
+	xs := g.rowsOfX(m, ldx)
 	var fixed vec
 	if f.keep != 0 {
 		fixed = g.keep(g.word(f.keep))

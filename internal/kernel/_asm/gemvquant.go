@@ -19,8 +19,8 @@ const (
 // vnni is the set of kernels of bytes beside AVX-512.
 var vnni = set{title: "VNNI", lanes: 16}
 
-// quantRows are the pointers to m rows of x.
-func (g *gen) quantRows(m int, ldx gp) []gp {
+// rowsOfX are the pointers to m rows of x, ldx bytes apart.
+func (g *gen) rowsOfX(m int, ldx gp) []gp {
 	xs := make([]gp, m)
 	for j := range xs {
 		if j == 0 {
@@ -39,7 +39,7 @@ func (g *gen) quantRows(m int, ldx gp) []gp {
 func (g *gen) gemvInt8(m int) {
 	y, w, scale := g.list("y").base, g.list("w").base, g.list("scale").base
 	n, k, ldw, ldy, ldx := g.arg("n"), g.arg("k"), g.arg("ldw"), g.arg("ldy"), g.arg("ldx")
-	xs := g.quantRows(m, ldx)
+	xs := g.rowsOfX(m, ldx)
 	g.SHLQ(imm(2), ldy)
 	// Where the last of a quantised row's numbers is.
 	sum := ldx
@@ -120,7 +120,7 @@ func (g *gen) gemvInt8(m int) {
 func (g *gen) gemvInt4(m int) {
 	y, w := g.list("y").base, g.list("w").base
 	n, k, ldy, ldx := g.arg("n"), g.arg("k"), g.arg("ldy"), g.arg("ldx")
-	xs := g.quantRows(m, ldx)
+	xs := g.rowsOfX(m, ldx)
 	g.SHLQ(imm(2), ldy)
 	low, high, ones := g.keep(g.word(0x0f0f0f0f)), g.keep(g.word(0xf0f0f0f0)), g.keep(g.word(0x00010001))
 	i, lane, minus := g.GP64(), g.GP64(), g.GP64()
