@@ -43,20 +43,18 @@ func (o *feedForwardOp) Backward() {
 	}
 	mark := t.Mark()
 	defer t.Release(mark)
-	act, dact := t.Scratch(rows*inner), t.Scratch(rows*inner)
+	act, dwide := t.Scratch(rows*inner), t.Scratch(rows*inner)
+	kernel.Gemm(t.Work, kernel.M(dwide, rows, inner), dy, down, kernel.Epilogue{})
+	dub := o.ub.Grad()
+	for i := 0; i < rows*inner; i += inner { // row by row, so that it is still in the cache when it is added
+		row := dwide[i : i+inner]
+		kernel.GELUBackward(act[i:i+inner], row, o.wide[i:i+inner])
+		if dub != nil {
+			kernel.AddTo(dub, row)
+		}
+	}
 	if o.down.Wanted() {
-		kernel.GELU(act, o.wide)
 		kernel.Gemm(t.Work, kernel.M(o.down.Grad(), d, inner), dy.T(), kernel.M(act, rows, inner), add)
-	}
-	kernel.Gemm(t.Work, kernel.M(dact, rows, inner), dy, down, kernel.Epilogue{})
-	dwide := act
-	for i := range rows { // row by row, so that it is still in the cache when it is added to
-		at, end := i*inner, (i+1)*inner
-		clear(dwide[at:end])
-		kernel.GELUGrad(dwide[at:end], o.wide[at:end], dact[at:end])
-	}
-	if o.ub.Wanted() {
-		addRows(o.ub.Grad(), dwide)
 	}
 	if o.up.Wanted() {
 		kernel.Gemm(t.Work, kernel.M(o.up.Grad(), inner, d), kernel.M(dwide, rows, inner).T(), kernel.M(o.x.Data, rows, d), add)

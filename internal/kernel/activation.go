@@ -28,6 +28,13 @@ func GELUGrad(dx, x, dy []float32) {
 	geluGrad(dx, x, dy)
 }
 
+// GELUBackward is what a layer that kept x alone needs on the way back: it sets y = GELU(x) and multiplies d by GELU′(x). y may be x.
+func GELUBackward(y, d, x []float32) {
+	same("GELUBackward", len(y), len(x))
+	same("GELUBackward", len(d), len(x))
+	geluBackward(y, d, x)
+}
+
 // GELUExact sets dst = x·Φ(x), Φ being the normal distribution (Hendrycks and Gimpel 2016), to an absolute error of
 // 1.5e-7·|x|.
 func GELUExact(dst, x []float32) {
@@ -130,6 +137,15 @@ func geluGradGeneric(dx, x, dy []float32) {
 		v := clamp(float64(v), geluGradLimit)
 		s := logistic(v * (geluA + geluB*v*v))
 		dx[i] += dy[i] * float32(s+v*s*(1-s)*(geluA+3*geluB*v*v))
+	}
+}
+
+func geluBackwardGeneric(y, d, x []float32) {
+	for i, x := range x {
+		v := clamp(float64(x), geluGradLimit)
+		s := logistic(v * (geluA + geluB*v*v))
+		y[i] = float32(float64(x) * s)
+		d[i] *= float32(s + v*s*(1-s)*(geluA+3*geluB*v*v))
 	}
 }
 

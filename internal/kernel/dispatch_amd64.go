@@ -213,6 +213,17 @@ func geluGrad(dx, x, dy []float32) {
 	}
 }
 
+func geluBackward(y, d, x []float32) {
+	switch {
+	case useAVX512:
+		geluBackwardAVX512(y, d, x)
+	case useAVX2:
+		geluBackwardAVX2(y, d, x)
+	default:
+		geluBackwardGeneric(y, d, x)
+	}
+}
+
 func geluExact(dst, x []float32) {
 	switch {
 	case useAVX512:

@@ -83,6 +83,8 @@ func gelu(dst, x []float32) {
 
 func geluGrad(dx, x, dy []float32) { geluGradGeneric(dx, x, dy) }
 
+func geluBackward(y, d, x []float32) { geluBackwardGeneric(y, d, x) }
+
 func geluExact(dst, x []float32) {
 	if useNEON {
 		geluExactVectors(dst, x)

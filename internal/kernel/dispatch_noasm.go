@@ -42,6 +42,8 @@ func gelu(dst, x []float32) { geluGeneric(dst, x) }
 
 func geluGrad(dx, x, dy []float32) { geluGradGeneric(dx, x, dy) }
 
+func geluBackward(y, d, x []float32) { geluBackwardGeneric(y, d, x) }
+
 func geluExact(dst, x []float32) { geluExactGeneric(dst, x) }
 
 func geluExactGrad(dx, x, dy []float32) { geluExactGradGeneric(dx, x, dy) }

@@ -62,6 +62,9 @@ func geluAVX2(dst []float32, x []float32)
 func geluGradAVX2(dx []float32, x []float32, dy []float32)
 
 //go:noescape
+func geluBackwardAVX2(y []float32, d []float32, x []float32)
+
+//go:noescape
 func geluExactAVX2(dst []float32, x []float32)
 
 //go:noescape

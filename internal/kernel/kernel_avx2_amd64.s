@@ -1598,6 +1598,120 @@ DATA c3e5b33b6AVX2<>+24(SB)/4, $0x3e5b33b6
 DATA c3e5b33b6AVX2<>+28(SB)/4, $0x3e5b33b6
 GLOBL c3e5b33b6AVX2<>(SB), RODATA|NOPTR, $32
 
+// func geluBackwardAVX2(y []float32, d []float32, x []float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·geluBackwardAVX2(SB), NOSPLIT, $0-72
+	VMOVUPS cc2b00000AVX2<>+0(SB), Y0
+	VMOVUPS c42b20000AVX2<>+0(SB), Y1
+	VMOVUPS c3f800000AVX2<>+0(SB), Y2
+	VMOVUPS cc1200000AVX2<>+0(SB), Y3
+	VMOVUPS c41200000AVX2<>+0(SB), Y4
+	VMOVUPS c3fcc422aAVX2<>+0(SB), Y5
+	MOVQ    y_base+0(FP), AX
+	MOVQ    d_base+24(FP), CX
+	MOVQ    x_base+48(FP), DX
+	MOVQ    y_len+8(FP), BX
+	XORQ    SI, SI
+	SUBQ    $0x00000008, BX
+	JLT     out87
+
+loop86:
+	VMOVUPS      (DX)(SI*4), Y6
+	VMINPS       Y6, Y4, Y7
+	VMAXPS       Y7, Y3, Y7
+	VMULPS       Y7, Y7, Y8
+	VMOVUPS      c3d922279AVX2<>+0(SB), Y9
+	VMOVUPS      c3e5b33b6AVX2<>+0(SB), Y10
+	VFMADD213PS  Y5, Y8, Y9
+	VFMADD213PS  Y5, Y8, Y10
+	VMULPS       Y7, Y10, Y10
+	VMULPS       Y7, Y9, Y9
+	VXORPS       c80000000AVX2<>+0(SB), Y9, Y7
+	VMINPS       Y7, Y1, Y7
+	VMAXPS       Y7, Y0, Y7
+	VMULPS       c3fb8aa3bAVX2<>+0(SB), Y7, Y8
+	VCVTPS2DQ    Y8, Y8
+	VCVTDQ2PS    Y8, Y9
+	VFNMADD231PS c3f318000AVX2<>+0(SB), Y9, Y7
+	VFNMADD231PS cb95e8083AVX2<>+0(SB), Y9, Y7
+	VMOVUPS      c3ab511a9AVX2<>+0(SB), Y11
+	VFMADD213PS  c3c091d36AVX2<>+0(SB), Y7, Y11
+	VFMADD213PS  c3d2aac7aAVX2<>+0(SB), Y7, Y11
+	VFMADD213PS  c3e2aaa48AVX2<>+0(SB), Y7, Y11
+	VFMADD213PS  c3efffffeAVX2<>+0(SB), Y7, Y11
+	VMULPS       Y7, Y7, Y9
+	VFMADD213PS  Y7, Y9, Y11
+	VADDPS       c3f800000AVX2<>+0(SB), Y11, Y11
+	VPADDD       c0000007fAVX2<>+0(SB), Y8, Y8
+	VPSLLD       $0x17, Y8, Y8
+	VMULPS       Y8, Y11, Y11
+	VADDPS       Y2, Y11, Y7
+	VDIVPS       Y7, Y2, Y7
+	VMULPS       Y7, Y11, Y11
+	VFMADD213PS  Y2, Y10, Y11
+	VMULPS       Y7, Y11, Y11
+	VMULPS       Y6, Y7, Y7
+	VMOVUPS      Y7, (AX)(SI*4)
+	VMOVUPS      (CX)(SI*4), Y6
+	VMULPS       Y6, Y11, Y11
+	VMOVUPS      Y11, (CX)(SI*4)
+	ADDQ         $0x00000008, SI
+	SUBQ         $0x00000008, BX
+	JGE          loop86
+
+out87:
+	ADDQ         $0x00000008, BX
+	TESTQ        BX, BX
+	JZ           end88
+	LEAQ         tailAVX2<>+0(SB), DI
+	SHLQ         $0x02, BX
+	SUBQ         BX, DI
+	SHRQ         $0x02, BX
+	VMOVUPS      32(DI), Y6
+	VMASKMOVPS   (DX)(SI*4), Y6, Y7
+	VMINPS       Y7, Y4, Y4
+	VMAXPS       Y4, Y3, Y4
+	VMULPS       Y4, Y4, Y3
+	VMOVUPS      c3d922279AVX2<>+0(SB), Y8
+	VMOVUPS      c3e5b33b6AVX2<>+0(SB), Y9
+	VFMADD213PS  Y5, Y3, Y8
+	VFMADD213PS  Y5, Y3, Y9
+	VMULPS       Y4, Y9, Y9
+	VMULPS       Y4, Y8, Y8
+	VXORPS       c80000000AVX2<>+0(SB), Y8, Y3
+	VMINPS       Y3, Y1, Y1
+	VMAXPS       Y1, Y0, Y1
+	VMULPS       c3fb8aa3bAVX2<>+0(SB), Y1, Y0
+	VCVTPS2DQ    Y0, Y0
+	VCVTDQ2PS    Y0, Y3
+	VFNMADD231PS c3f318000AVX2<>+0(SB), Y3, Y1
+	VFNMADD231PS cb95e8083AVX2<>+0(SB), Y3, Y1
+	VMOVUPS      c3ab511a9AVX2<>+0(SB), Y4
+	VFMADD213PS  c3c091d36AVX2<>+0(SB), Y1, Y4
+	VFMADD213PS  c3d2aac7aAVX2<>+0(SB), Y1, Y4
+	VFMADD213PS  c3e2aaa48AVX2<>+0(SB), Y1, Y4
+	VFMADD213PS  c3efffffeAVX2<>+0(SB), Y1, Y4
+	VMULPS       Y1, Y1, Y3
+	VFMADD213PS  Y1, Y3, Y4
+	VADDPS       c3f800000AVX2<>+0(SB), Y4, Y4
+	VPADDD       c0000007fAVX2<>+0(SB), Y0, Y0
+	VPSLLD       $0x17, Y0, Y0
+	VMULPS       Y0, Y4, Y4
+	VADDPS       Y2, Y4, Y0
+	VDIVPS       Y0, Y2, Y0
+	VMULPS       Y0, Y4, Y4
+	VFMADD213PS  Y2, Y9, Y4
+	VMULPS       Y0, Y4, Y4
+	VMULPS       Y7, Y0, Y0
+	VMASKMOVPS   Y0, Y6, (AX)(SI*4)
+	VMASKMOVPS   (CX)(SI*4), Y6, Y0
+	VMULPS       Y0, Y4, Y4
+	VMASKMOVPS   Y4, Y6, (CX)(SI*4)
+
+end88:
+	VZEROUPPER
+	RET
+
 // func geluExactAVX2(dst []float32, x []float32)
 // Requires: AVX, FMA3
 TEXT ·geluExactAVX2(SB), NOSPLIT, $0-48
@@ -1609,9 +1723,9 @@ TEXT ·geluExactAVX2(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000008, DX
-	JLT     out87
+	JLT     out90
 
-loop86:
+loop89:
 	VMOVUPS     (CX)(BX*4), Y3
 	VMINPS      Y3, Y1, Y4
 	VMAXPS      Y4, Y0, Y4
@@ -1637,12 +1751,12 @@ loop86:
 	VMOVUPS     Y3, (AX)(BX*4)
 	ADDQ        $0x00000008, BX
 	SUBQ        $0x00000008, DX
-	JGE         loop86
+	JGE         loop89
 
-out87:
+out90:
 	ADDQ        $0x00000008, DX
 	TESTQ       DX, DX
-	JZ          end88
+	JZ          end91
 	LEAQ        tailAVX2<>+0(SB), SI
 	SHLQ        $0x02, DX
 	SUBQ        DX, SI
@@ -1672,7 +1786,7 @@ out87:
 	VBLENDVPS   Y0, Y2, Y6, Y0
 	VMASKMOVPS  Y0, Y3, (AX)(BX*4)
 
-end88:
+end91:
 	VZEROUPPER
 	RET
 
@@ -1831,9 +1945,9 @@ TEXT ·geluExactGradAVX2(SB), NOSPLIT, $0-72
 	MOVQ    dx_len+8(FP), BX
 	XORQ    SI, SI
 	SUBQ    $0x00000008, BX
-	JLT     out90
+	JLT     out93
 
-loop89:
+loop92:
 	VMOVUPS      (CX)(SI*4), Y6
 	VMINPS       Y6, Y3, Y6
 	VMAXPS       Y6, Y2, Y6
@@ -1879,12 +1993,12 @@ loop89:
 	VMOVUPS      Y6, (AX)(SI*4)
 	ADDQ         $0x00000008, SI
 	SUBQ         $0x00000008, BX
-	JGE          loop89
+	JGE          loop92
 
-out90:
+out93:
 	ADDQ         $0x00000008, BX
 	TESTQ        BX, BX
-	JZ           end91
+	JZ           end94
 	LEAQ         tailAVX2<>+0(SB), DI
 	SHLQ         $0x02, BX
 	SUBQ         BX, DI
@@ -1934,7 +2048,7 @@ out90:
 	VFMADD231PS  Y2, Y0, Y1
 	VMASKMOVPS   Y1, Y6, (AX)(SI*4)
 
-end91:
+end94:
 	VZEROUPPER
 	RET
 
@@ -2047,20 +2161,20 @@ TEXT ·reluAVX2(SB), NOSPLIT, $0-48
 	MOVQ   dst_len+8(FP), DX
 	XORQ   BX, BX
 	SUBQ   $0x00000008, DX
-	JLT    out93
+	JLT    out96
 
-loop92:
+loop95:
 	VMOVUPS (CX)(BX*4), Y1
 	VMAXPS  Y1, Y0, Y1
 	VMOVUPS Y1, (AX)(BX*4)
 	ADDQ    $0x00000008, BX
 	SUBQ    $0x00000008, DX
-	JGE     loop92
+	JGE     loop95
 
-out93:
+out96:
 	ADDQ       $0x00000008, DX
 	TESTQ      DX, DX
-	JZ         end94
+	JZ         end97
 	LEAQ       tailAVX2<>+0(SB), SI
 	SHLQ       $0x02, DX
 	SUBQ       DX, SI
@@ -2070,7 +2184,7 @@ out93:
 	VMAXPS     Y2, Y0, Y2
 	VMASKMOVPS Y2, Y1, (AX)(BX*4)
 
-end94:
+end97:
 	VZEROUPPER
 	RET
 
@@ -2084,9 +2198,9 @@ TEXT ·reluGradAVX2(SB), NOSPLIT, $0-72
 	MOVQ   dx_len+8(FP), BX
 	XORQ   SI, SI
 	SUBQ   $0x00000010, BX
-	JLT    out96
+	JLT    out99
 
-loop95:
+loop98:
 	VMOVUPS   (CX)(SI*4), Y1
 	VMOVUPS   (DX)(SI*4), Y2
 	VCMPPS    $0x11, Y1, Y0, Y1
@@ -2103,14 +2217,14 @@ loop95:
 	VMOVUPS   Y2, 32(AX)(SI*4)
 	ADDQ      $0x00000010, SI
 	SUBQ      $0x00000010, BX
-	JGE       loop95
+	JGE       loop98
 
-out96:
+out99:
 	ADDQ $0x00000010, BX
 	SUBQ $0x00000008, BX
-	JLT  out98
+	JLT  out101
 
-loop97:
+loop100:
 	VMOVUPS   (CX)(SI*4), Y1
 	VMOVUPS   (DX)(SI*4), Y2
 	VCMPPS    $0x11, Y1, Y0, Y1
@@ -2120,12 +2234,12 @@ loop97:
 	VMOVUPS   Y2, (AX)(SI*4)
 	ADDQ      $0x00000008, SI
 	SUBQ      $0x00000008, BX
-	JGE       loop97
+	JGE       loop100
 
-out98:
+out101:
 	ADDQ       $0x00000008, BX
 	TESTQ      BX, BX
-	JZ         end99
+	JZ         end102
 	LEAQ       tailAVX2<>+0(SB), DI
 	SHLQ       $0x02, BX
 	SUBQ       BX, DI
@@ -2139,7 +2253,7 @@ out98:
 	VADDPS     Y0, Y2, Y2
 	VMASKMOVPS Y2, Y1, (AX)(SI*4)
 
-end99:
+end102:
 	VZEROUPPER
 	RET
 
@@ -2153,21 +2267,21 @@ TEXT ·relu6AVX2(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000008, DX
-	JLT     out101
+	JLT     out104
 
-loop100:
+loop103:
 	VMOVUPS (CX)(BX*4), Y2
 	VMINPS  Y2, Y1, Y2
 	VMAXPS  Y2, Y0, Y2
 	VMOVUPS Y2, (AX)(BX*4)
 	ADDQ    $0x00000008, BX
 	SUBQ    $0x00000008, DX
-	JGE     loop100
+	JGE     loop103
 
-out101:
+out104:
 	ADDQ       $0x00000008, DX
 	TESTQ      DX, DX
-	JZ         end102
+	JZ         end105
 	LEAQ       tailAVX2<>+0(SB), SI
 	SHLQ       $0x02, DX
 	SUBQ       DX, SI
@@ -2178,7 +2292,7 @@ out101:
 	VMAXPS     Y1, Y0, Y1
 	VMASKMOVPS Y1, Y2, (AX)(BX*4)
 
-end102:
+end105:
 	VZEROUPPER
 	RET
 
@@ -2202,9 +2316,9 @@ TEXT ·relu6GradAVX2(SB), NOSPLIT, $0-48
 	MOVQ    dy_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out104
+	JLT     out107
 
-loop103:
+loop106:
 	VMOVUPS   (CX)(BX*4), Y2
 	VMOVUPS   (AX)(BX*4), Y3
 	VCMPPS    $0x11, Y2, Y0, Y4
@@ -2221,14 +2335,14 @@ loop103:
 	VMOVUPS   Y2, 32(AX)(BX*4)
 	ADDQ      $0x00000010, BX
 	SUBQ      $0x00000010, DX
-	JGE       loop103
+	JGE       loop106
 
-out104:
+out107:
 	ADDQ $0x00000010, DX
 	SUBQ $0x00000008, DX
-	JLT  out106
+	JLT  out109
 
-loop105:
+loop108:
 	VMOVUPS   (CX)(BX*4), Y2
 	VMOVUPS   (AX)(BX*4), Y3
 	VCMPPS    $0x11, Y2, Y0, Y4
@@ -2238,12 +2352,12 @@ loop105:
 	VMOVUPS   Y2, (AX)(BX*4)
 	ADDQ      $0x00000008, BX
 	SUBQ      $0x00000008, DX
-	JGE       loop105
+	JGE       loop108
 
-out106:
+out109:
 	ADDQ       $0x00000008, DX
 	TESTQ      DX, DX
-	JZ         end107
+	JZ         end110
 	LEAQ       tailAVX2<>+0(SB), SI
 	SHLQ       $0x02, DX
 	SUBQ       DX, SI
@@ -2257,7 +2371,7 @@ out106:
 	VBLENDVPS  Y1, Y4, Y0, Y0
 	VMASKMOVPS Y0, Y2, (AX)(BX*4)
 
-end107:
+end110:
 	VZEROUPPER
 	RET
 
@@ -2271,9 +2385,9 @@ TEXT ·siluAVX2(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000008, DX
-	JLT     out109
+	JLT     out112
 
-loop108:
+loop111:
 	VMOVUPS      (CX)(BX*4), Y2
 	VXORPS       c80000000AVX2<>+0(SB), Y2, Y3
 	VMINPS       Y3, Y1, Y3
@@ -2299,12 +2413,12 @@ loop108:
 	VMOVUPS      Y6, (AX)(BX*4)
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, DX
-	JGE          loop108
+	JGE          loop111
 
-out109:
+out112:
 	ADDQ         $0x00000008, DX
 	TESTQ        DX, DX
-	JZ           end110
+	JZ           end113
 	LEAQ         tailAVX2<>+0(SB), SI
 	SHLQ         $0x02, DX
 	SUBQ         DX, SI
@@ -2334,7 +2448,7 @@ out109:
 	VDIVPS       Y5, Y3, Y5
 	VMASKMOVPS   Y5, Y2, (AX)(BX*4)
 
-end110:
+end113:
 	VZEROUPPER
 	RET
 
@@ -2352,9 +2466,9 @@ TEXT ·siluGradAVX2(SB), NOSPLIT, $0-72
 	MOVQ    dx_len+8(FP), BX
 	XORQ    SI, SI
 	SUBQ    $0x00000008, BX
-	JLT     out112
+	JLT     out115
 
-loop111:
+loop114:
 	VMOVUPS      (CX)(SI*4), Y5
 	VMINPS       Y5, Y4, Y5
 	VMAXPS       Y5, Y3, Y5
@@ -2388,12 +2502,12 @@ loop111:
 	VMOVUPS      Y5, (AX)(SI*4)
 	ADDQ         $0x00000008, SI
 	SUBQ         $0x00000008, BX
-	JGE          loop111
+	JGE          loop114
 
-out112:
+out115:
 	ADDQ         $0x00000008, BX
 	TESTQ        BX, BX
-	JZ           end113
+	JZ           end116
 	LEAQ         tailAVX2<>+0(SB), DI
 	SHLQ         $0x02, BX
 	SUBQ         BX, DI
@@ -2431,7 +2545,7 @@ out112:
 	VFMADD231PS  Y1, Y6, Y0
 	VMASKMOVPS   Y0, Y5, (AX)(SI*4)
 
-end113:
+end116:
 	VZEROUPPER
 	RET
 
@@ -2456,9 +2570,9 @@ TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000008, DX
-	JLT     out115
+	JLT     out118
 
-loop114:
+loop117:
 	VMOVUPS      (CX)(BX*4), Y3
 	VXORPS       c80000000AVX2<>+0(SB), Y3, Y3
 	VMINPS       Y3, Y1, Y3
@@ -2484,12 +2598,12 @@ loop114:
 	VMOVUPS      Y6, (AX)(BX*4)
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, DX
-	JGE          loop114
+	JGE          loop117
 
-out115:
+out118:
 	ADDQ         $0x00000008, DX
 	TESTQ        DX, DX
-	JZ           end116
+	JZ           end119
 	LEAQ         tailAVX2<>+0(SB), SI
 	SHLQ         $0x02, DX
 	SUBQ         DX, SI
@@ -2519,7 +2633,7 @@ out115:
 	VDIVPS       Y5, Y2, Y5
 	VMASKMOVPS   Y5, Y3, (AX)(BX*4)
 
-end116:
+end119:
 	VZEROUPPER
 	RET
 
@@ -2535,9 +2649,9 @@ TEXT ·tanhAVX2(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000008, DX
-	JLT     out118
+	JLT     out121
 
-loop117:
+loop120:
 	VMOVUPS      (CX)(BX*4), Y4
 	VMULPS       Y4, Y4, Y6
 	VANDPS       c7fffffffAVX2<>+0(SB), Y4, Y5
@@ -2578,12 +2692,12 @@ loop117:
 	VMOVUPS      Y5, (AX)(BX*4)
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, DX
-	JGE          loop117
+	JGE          loop120
 
-out118:
+out121:
 	ADDQ         $0x00000008, DX
 	TESTQ        DX, DX
-	JZ           end119
+	JZ           end122
 	LEAQ         tailAVX2<>+0(SB), SI
 	SHLQ         $0x02, DX
 	SUBQ         DX, SI
@@ -2628,7 +2742,7 @@ out118:
 	VORPS        Y5, Y0, Y0
 	VMASKMOVPS   Y0, Y4, (AX)(BX*4)
 
-end119:
+end122:
 	VZEROUPPER
 	RET
 
@@ -2714,9 +2828,9 @@ TEXT ·layerNormRowAVX2(SB), NOSPLIT, $0-112
 	XORQ   DX, DX
 	MOVQ   CX, BX
 	SUBQ   $0x00000020, BX
-	JLT    out121
+	JLT    out124
 
-loop120:
+loop123:
 	VMOVUPS (AX)(DX*4), Y4
 	VADDPS  Y4, Y0, Y0
 	VMOVUPS 32(AX)(DX*4), Y4
@@ -2727,24 +2841,24 @@ loop120:
 	VADDPS  Y4, Y3, Y3
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x00000020, BX
-	JGE     loop120
+	JGE     loop123
 
-out121:
+out124:
 	ADDQ $0x00000020, BX
 	SUBQ $0x00000008, BX
-	JLT  out123
+	JLT  out126
 
-loop122:
+loop125:
 	VMOVUPS (AX)(DX*4), Y4
 	VADDPS  Y4, Y0, Y0
 	ADDQ    $0x00000008, DX
 	SUBQ    $0x00000008, BX
-	JGE     loop122
+	JGE     loop125
 
-out123:
+out126:
 	ADDQ       $0x00000008, BX
 	TESTQ      BX, BX
-	JZ         end124
+	JZ         end127
 	LEAQ       tailAVX2<>+0(SB), SI
 	SHLQ       $0x02, BX
 	SUBQ       BX, SI
@@ -2753,7 +2867,7 @@ out123:
 	VMASKMOVPS (AX)(DX*4), Y4, Y4
 	VADDPS     Y4, Y0, Y0
 
-end124:
+end127:
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -2776,9 +2890,9 @@ end124:
 	XORQ         DX, DX
 	MOVQ         CX, BX
 	SUBQ         $0x00000020, BX
-	JLT          out126
+	JLT          out129
 
-loop125:
+loop128:
 	VMOVUPS     (AX)(DX*4), Y6
 	VSUBPS      Y0, Y6, Y6
 	VFMADD231PS Y6, Y6, Y1
@@ -2793,25 +2907,25 @@ loop125:
 	VFMADD231PS Y6, Y6, Y4
 	ADDQ        $0x00000020, DX
 	SUBQ        $0x00000020, BX
-	JGE         loop125
+	JGE         loop128
 
-out126:
+out129:
 	ADDQ $0x00000020, BX
 	SUBQ $0x00000008, BX
-	JLT  out128
+	JLT  out131
 
-loop127:
+loop130:
 	VMOVUPS     (AX)(DX*4), Y6
 	VSUBPS      Y0, Y6, Y6
 	VFMADD231PS Y6, Y6, Y1
 	ADDQ        $0x00000008, DX
 	SUBQ        $0x00000008, BX
-	JGE         loop127
+	JGE         loop130
 
-out128:
+out131:
 	ADDQ        $0x00000008, BX
 	TESTQ       BX, BX
-	JZ          end129
+	JZ          end132
 	LEAQ        tailAVX2<>+0(SB), SI
 	SHLQ        $0x02, BX
 	SUBQ        BX, SI
@@ -2822,7 +2936,7 @@ out128:
 	VBLENDVPS   Y6, Y7, Y5, Y5
 	VFMADD231PS Y5, Y5, Y1
 
-end129:
+end132:
 	VADDPS       Y4, Y1, Y1
 	VADDPS       Y3, Y2, Y2
 	VADDPS       Y2, Y1, Y1
@@ -2847,75 +2961,75 @@ end129:
 	MOVQ         b_base+72(FP), SI
 	XORQ         DI, DI
 	SUBQ         $0x00000010, CX
-	JLT          out131
+	JLT          out134
 
-loop130:
+loop133:
 	VMOVUPS (AX)(DI*4), Y2
 	VSUBPS  Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
 	TESTQ   BX, BX
-	JZ      nil132
+	JZ      nil135
 	VMOVUPS (BX)(DI*4), Y3
 	VMULPS  Y3, Y2, Y2
 
-nil132:
+nil135:
 	TESTQ   SI, SI
-	JZ      nil133
+	JZ      nil136
 	VMOVUPS (SI)(DI*4), Y3
 	VADDPS  Y3, Y2, Y2
 
-nil133:
+nil136:
 	VMOVUPS Y2, (DX)(DI*4)
 	VMOVUPS 32(AX)(DI*4), Y2
 	VSUBPS  Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
 	TESTQ   BX, BX
-	JZ      nil134
+	JZ      nil137
 	VMOVUPS 32(BX)(DI*4), Y3
 	VMULPS  Y3, Y2, Y2
 
-nil134:
+nil137:
 	TESTQ   SI, SI
-	JZ      nil135
+	JZ      nil138
 	VMOVUPS 32(SI)(DI*4), Y3
 	VADDPS  Y3, Y2, Y2
 
-nil135:
+nil138:
 	VMOVUPS Y2, 32(DX)(DI*4)
 	ADDQ    $0x00000010, DI
 	SUBQ    $0x00000010, CX
-	JGE     loop130
+	JGE     loop133
 
-out131:
+out134:
 	ADDQ $0x00000010, CX
 	SUBQ $0x00000008, CX
-	JLT  out137
+	JLT  out140
 
-loop136:
+loop139:
 	VMOVUPS (AX)(DI*4), Y2
 	VSUBPS  Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
 	TESTQ   BX, BX
-	JZ      nil138
+	JZ      nil141
 	VMOVUPS (BX)(DI*4), Y3
 	VMULPS  Y3, Y2, Y2
 
-nil138:
+nil141:
 	TESTQ   SI, SI
-	JZ      nil139
+	JZ      nil142
 	VMOVUPS (SI)(DI*4), Y3
 	VADDPS  Y3, Y2, Y2
 
-nil139:
+nil142:
 	VMOVUPS Y2, (DX)(DI*4)
 	ADDQ    $0x00000008, DI
 	SUBQ    $0x00000008, CX
-	JGE     loop136
+	JGE     loop139
 
-out137:
+out140:
 	ADDQ       $0x00000008, CX
 	TESTQ      CX, CX
-	JZ         end140
+	JZ         end143
 	LEAQ       tailAVX2<>+0(SB), R8
 	SHLQ       $0x02, CX
 	SUBQ       CX, R8
@@ -2925,20 +3039,20 @@ out137:
 	VSUBPS     Y0, Y3, Y3
 	VMULPS     Y1, Y3, Y3
 	TESTQ      BX, BX
-	JZ         nil141
+	JZ         nil144
 	VMASKMOVPS (BX)(DI*4), Y2, Y0
 	VMULPS     Y0, Y3, Y3
 
-nil141:
+nil144:
 	TESTQ      SI, SI
-	JZ         nil142
+	JZ         nil145
 	VMASKMOVPS (SI)(DI*4), Y2, Y0
 	VADDPS     Y0, Y3, Y3
 
-nil142:
+nil145:
 	VMASKMOVPS Y3, Y2, (DX)(DI*4)
 
-end140:
+end143:
 	VZEROUPPER
 	RET
 
@@ -2962,33 +3076,33 @@ TEXT ·layerNormGradRowAVX2(SB), NOSPLIT, $0-152
 	XORQ         R8, R8
 	MOVQ         DX, R9
 	SUBQ         $0x00000010, R9
-	JLT          out144
+	JLT          out147
 
-loop143:
+loop146:
 	VMOVUPS     (AX)(R8*4), Y6
 	VMOVUPS     (CX)(R8*4), Y7
 	VSUBPS      Y0, Y6, Y6
 	VMULPS      Y1, Y6, Y6
 	TESTQ       BX, BX
-	JZ          nil145
+	JZ          nil148
 	VMOVUPS     (BX)(R8*4), Y8
 	VFMADD231PS Y6, Y7, Y8
 	VMOVUPS     Y8, (BX)(R8*4)
 
-nil145:
+nil148:
 	TESTQ   SI, SI
-	JZ      nil146
+	JZ      nil149
 	VMOVUPS (SI)(R8*4), Y8
 	VADDPS  Y7, Y8, Y8
 	VMOVUPS Y8, (SI)(R8*4)
 
-nil146:
+nil149:
 	TESTQ   DI, DI
-	JZ      nil147
+	JZ      nil150
 	VMOVUPS (DI)(R8*4), Y8
 	VMULPS  Y8, Y7, Y7
 
-nil147:
+nil150:
 	VADDPS      Y7, Y2, Y2
 	VFMADD231PS Y6, Y7, Y4
 	VMOVUPS     32(AX)(R8*4), Y6
@@ -2996,71 +3110,71 @@ nil147:
 	VSUBPS      Y0, Y6, Y6
 	VMULPS      Y1, Y6, Y6
 	TESTQ       BX, BX
-	JZ          nil148
+	JZ          nil151
 	VMOVUPS     32(BX)(R8*4), Y8
 	VFMADD231PS Y6, Y7, Y8
 	VMOVUPS     Y8, 32(BX)(R8*4)
 
-nil148:
+nil151:
 	TESTQ   SI, SI
-	JZ      nil149
+	JZ      nil152
 	VMOVUPS 32(SI)(R8*4), Y8
 	VADDPS  Y7, Y8, Y8
 	VMOVUPS Y8, 32(SI)(R8*4)
 
-nil149:
+nil152:
 	TESTQ   DI, DI
-	JZ      nil150
+	JZ      nil153
 	VMOVUPS 32(DI)(R8*4), Y8
 	VMULPS  Y8, Y7, Y7
 
-nil150:
+nil153:
 	VADDPS      Y7, Y3, Y3
 	VFMADD231PS Y6, Y7, Y5
 	ADDQ        $0x00000010, R8
 	SUBQ        $0x00000010, R9
-	JGE         loop143
+	JGE         loop146
 
-out144:
+out147:
 	ADDQ $0x00000010, R9
 	SUBQ $0x00000008, R9
-	JLT  out152
+	JLT  out155
 
-loop151:
+loop154:
 	VMOVUPS     (AX)(R8*4), Y6
 	VMOVUPS     (CX)(R8*4), Y7
 	VSUBPS      Y0, Y6, Y6
 	VMULPS      Y1, Y6, Y6
 	TESTQ       BX, BX
-	JZ          nil153
+	JZ          nil156
 	VMOVUPS     (BX)(R8*4), Y8
 	VFMADD231PS Y6, Y7, Y8
 	VMOVUPS     Y8, (BX)(R8*4)
 
-nil153:
+nil156:
 	TESTQ   SI, SI
-	JZ      nil154
+	JZ      nil157
 	VMOVUPS (SI)(R8*4), Y8
 	VADDPS  Y7, Y8, Y8
 	VMOVUPS Y8, (SI)(R8*4)
 
-nil154:
+nil157:
 	TESTQ   DI, DI
-	JZ      nil155
+	JZ      nil158
 	VMOVUPS (DI)(R8*4), Y8
 	VMULPS  Y8, Y7, Y7
 
-nil155:
+nil158:
 	VADDPS      Y7, Y2, Y2
 	VFMADD231PS Y6, Y7, Y4
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, R9
-	JGE         loop151
+	JGE         loop154
 
-out152:
+out155:
 	ADDQ        $0x00000008, R9
 	TESTQ       R9, R9
-	JZ          end156
+	JZ          end159
 	LEAQ        tailAVX2<>+0(SB), R10
 	SHLQ        $0x02, R9
 	SUBQ        R9, R10
@@ -3071,32 +3185,32 @@ out152:
 	VSUBPS      Y0, Y7, Y7
 	VMULPS      Y1, Y7, Y7
 	TESTQ       BX, BX
-	JZ          nil157
+	JZ          nil160
 	VMASKMOVPS  (BX)(R8*4), Y6, Y9
 	VFMADD231PS Y7, Y8, Y9
 	VMASKMOVPS  Y9, Y6, (BX)(R8*4)
 
-nil157:
+nil160:
 	TESTQ      SI, SI
-	JZ         nil158
+	JZ         nil161
 	VMASKMOVPS (SI)(R8*4), Y6, Y9
 	VADDPS     Y8, Y9, Y9
 	VMASKMOVPS Y9, Y6, (SI)(R8*4)
 
-nil158:
+nil161:
 	TESTQ      DI, DI
-	JZ         nil159
+	JZ         nil162
 	VMASKMOVPS (DI)(R8*4), Y6, Y6
 	VMULPS     Y6, Y8, Y8
 
-nil159:
+nil162:
 	VADDPS      Y8, Y2, Y2
 	VFMADD231PS Y7, Y8, Y4
 
-end156:
+end159:
 	MOVQ         dx_base+0(FP), BX
 	TESTQ        BX, BX
-	JZ           nil160
+	JZ           nil163
 	VADDPS       Y3, Y2, Y2
 	VEXTRACTF128 $0x01, Y2, X3
 	VADDPS       X3, X2, X2
@@ -3122,17 +3236,17 @@ end156:
 	VMULPS       Y1, Y3, Y3
 	XORQ         SI, SI
 	SUBQ         $0x00000010, DX
-	JLT          out162
+	JLT          out165
 
-loop161:
+loop164:
 	VMOVUPS (AX)(SI*4), Y4
 	VMOVUPS (CX)(SI*4), Y5
 	TESTQ   DI, DI
-	JZ      nil163
+	JZ      nil166
 	VMOVUPS (DI)(SI*4), Y6
 	VMULPS  Y6, Y5, Y5
 
-nil163:
+nil166:
 	VSUBPS       Y0, Y4, Y4
 	VSUBPS       Y2, Y5, Y5
 	VFNMADD231PS Y4, Y3, Y5
@@ -3142,11 +3256,11 @@ nil163:
 	VMOVUPS      32(AX)(SI*4), Y4
 	VMOVUPS      32(CX)(SI*4), Y5
 	TESTQ        DI, DI
-	JZ           nil164
+	JZ           nil167
 	VMOVUPS      32(DI)(SI*4), Y6
 	VMULPS       Y6, Y5, Y5
 
-nil164:
+nil167:
 	VSUBPS       Y0, Y4, Y4
 	VSUBPS       Y2, Y5, Y5
 	VFNMADD231PS Y4, Y3, Y5
@@ -3155,22 +3269,22 @@ nil164:
 	VMOVUPS      Y4, 32(BX)(SI*4)
 	ADDQ         $0x00000010, SI
 	SUBQ         $0x00000010, DX
-	JGE          loop161
+	JGE          loop164
 
-out162:
+out165:
 	ADDQ $0x00000010, DX
 	SUBQ $0x00000008, DX
-	JLT  out166
+	JLT  out169
 
-loop165:
+loop168:
 	VMOVUPS (AX)(SI*4), Y4
 	VMOVUPS (CX)(SI*4), Y5
 	TESTQ   DI, DI
-	JZ      nil167
+	JZ      nil170
 	VMOVUPS (DI)(SI*4), Y6
 	VMULPS  Y6, Y5, Y5
 
-nil167:
+nil170:
 	VSUBPS       Y0, Y4, Y4
 	VSUBPS       Y2, Y5, Y5
 	VFNMADD231PS Y4, Y3, Y5
@@ -3179,12 +3293,12 @@ nil167:
 	VMOVUPS      Y4, (BX)(SI*4)
 	ADDQ         $0x00000008, SI
 	SUBQ         $0x00000008, DX
-	JGE          loop165
+	JGE          loop168
 
-out166:
+out169:
 	ADDQ       $0x00000008, DX
 	TESTQ      DX, DX
-	JZ         end168
+	JZ         end171
 	LEAQ       tailAVX2<>+0(SB), R8
 	SHLQ       $0x02, DX
 	SUBQ       DX, R8
@@ -3193,11 +3307,11 @@ out166:
 	VMASKMOVPS (AX)(SI*4), Y4, Y5
 	VMASKMOVPS (CX)(SI*4), Y4, Y6
 	TESTQ      DI, DI
-	JZ         nil169
+	JZ         nil172
 	VMASKMOVPS (DI)(SI*4), Y4, Y7
 	VMULPS     Y7, Y6, Y6
 
-nil169:
+nil172:
 	VSUBPS       Y0, Y5, Y5
 	VSUBPS       Y2, Y6, Y6
 	VFNMADD231PS Y5, Y3, Y6
@@ -3205,8 +3319,8 @@ nil169:
 	VFMADD231PS  Y6, Y1, Y0
 	VMASKMOVPS   Y0, Y4, (BX)(SI*4)
 
-end168:
-nil160:
+end171:
+nil163:
 	VZEROUPPER
 	RET
 
@@ -3222,9 +3336,9 @@ TEXT ·rmsNormRowAVX2(SB), NOSPLIT, $0-84
 	XORQ   DX, DX
 	MOVQ   CX, BX
 	SUBQ   $0x00000020, BX
-	JLT    out171
+	JLT    out174
 
-loop170:
+loop173:
 	VMOVUPS     (AX)(DX*4), Y4
 	VFMADD231PS Y4, Y4, Y0
 	VMOVUPS     32(AX)(DX*4), Y4
@@ -3235,24 +3349,24 @@ loop170:
 	VFMADD231PS Y4, Y4, Y3
 	ADDQ        $0x00000020, DX
 	SUBQ        $0x00000020, BX
-	JGE         loop170
+	JGE         loop173
 
-out171:
+out174:
 	ADDQ $0x00000020, BX
 	SUBQ $0x00000008, BX
-	JLT  out173
+	JLT  out176
 
-loop172:
+loop175:
 	VMOVUPS     (AX)(DX*4), Y4
 	VFMADD231PS Y4, Y4, Y0
 	ADDQ        $0x00000008, DX
 	SUBQ        $0x00000008, BX
-	JGE         loop172
+	JGE         loop175
 
-out173:
+out176:
 	ADDQ        $0x00000008, BX
 	TESTQ       BX, BX
-	JZ          end174
+	JZ          end177
 	LEAQ        tailAVX2<>+0(SB), SI
 	SHLQ        $0x02, BX
 	SUBQ        BX, SI
@@ -3261,7 +3375,7 @@ out173:
 	VMASKMOVPS  (AX)(DX*4), Y4, Y4
 	VFMADD231PS Y4, Y4, Y0
 
-end174:
+end177:
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -3285,54 +3399,54 @@ end174:
 	MOVQ         g_base+48(FP), BX
 	XORQ         SI, SI
 	SUBQ         $0x00000010, CX
-	JLT          out176
+	JLT          out179
 
-loop175:
+loop178:
 	VMOVUPS (AX)(SI*4), Y1
 	VMULPS  Y0, Y1, Y1
 	TESTQ   BX, BX
-	JZ      nil177
+	JZ      nil180
 	VMOVUPS (BX)(SI*4), Y2
 	VMULPS  Y2, Y1, Y1
 
-nil177:
+nil180:
 	VMOVUPS Y1, (DX)(SI*4)
 	VMOVUPS 32(AX)(SI*4), Y1
 	VMULPS  Y0, Y1, Y1
 	TESTQ   BX, BX
-	JZ      nil178
+	JZ      nil181
 	VMOVUPS 32(BX)(SI*4), Y2
 	VMULPS  Y2, Y1, Y1
 
-nil178:
+nil181:
 	VMOVUPS Y1, 32(DX)(SI*4)
 	ADDQ    $0x00000010, SI
 	SUBQ    $0x00000010, CX
-	JGE     loop175
+	JGE     loop178
 
-out176:
+out179:
 	ADDQ $0x00000010, CX
 	SUBQ $0x00000008, CX
-	JLT  out180
+	JLT  out183
 
-loop179:
+loop182:
 	VMOVUPS (AX)(SI*4), Y1
 	VMULPS  Y0, Y1, Y1
 	TESTQ   BX, BX
-	JZ      nil181
+	JZ      nil184
 	VMOVUPS (BX)(SI*4), Y2
 	VMULPS  Y2, Y1, Y1
 
-nil181:
+nil184:
 	VMOVUPS Y1, (DX)(SI*4)
 	ADDQ    $0x00000008, SI
 	SUBQ    $0x00000008, CX
-	JGE     loop179
+	JGE     loop182
 
-out180:
+out183:
 	ADDQ       $0x00000008, CX
 	TESTQ      CX, CX
-	JZ         end182
+	JZ         end185
 	LEAQ       tailAVX2<>+0(SB), DI
 	SHLQ       $0x02, CX
 	SUBQ       CX, DI
@@ -3341,14 +3455,14 @@ out180:
 	VMASKMOVPS (AX)(SI*4), Y1, Y2
 	VMULPS     Y0, Y2, Y0
 	TESTQ      BX, BX
-	JZ         nil183
+	JZ         nil186
 	VMASKMOVPS (BX)(SI*4), Y1, Y2
 	VMULPS     Y2, Y0, Y0
 
-nil183:
+nil186:
 	VMASKMOVPS Y0, Y1, (DX)(SI*4)
 
-end182:
+end185:
 	VZEROUPPER
 	RET
 
@@ -3367,78 +3481,78 @@ TEXT ·rmsNormGradRowAVX2(SB), NOSPLIT, $0-124
 	XORQ         DI, DI
 	MOVQ         DX, R8
 	SUBQ         $0x00000010, R8
-	JLT          out185
+	JLT          out188
 
-loop184:
+loop187:
 	VMOVUPS     (AX)(DI*4), Y3
 	VMOVUPS     (CX)(DI*4), Y4
 	TESTQ       BX, BX
-	JZ          nil186
+	JZ          nil189
 	VMOVUPS     (BX)(DI*4), Y5
 	VMULPS      Y0, Y3, Y6
 	VFMADD231PS Y6, Y4, Y5
 	VMOVUPS     Y5, (BX)(DI*4)
 
-nil186:
+nil189:
 	TESTQ   SI, SI
-	JZ      nil187
+	JZ      nil190
 	VMOVUPS (SI)(DI*4), Y5
 	VMULPS  Y5, Y4, Y4
 
-nil187:
+nil190:
 	VFMADD231PS Y3, Y4, Y1
 	VMOVUPS     32(AX)(DI*4), Y3
 	VMOVUPS     32(CX)(DI*4), Y4
 	TESTQ       BX, BX
-	JZ          nil188
+	JZ          nil191
 	VMOVUPS     32(BX)(DI*4), Y5
 	VMULPS      Y0, Y3, Y6
 	VFMADD231PS Y6, Y4, Y5
 	VMOVUPS     Y5, 32(BX)(DI*4)
 
-nil188:
+nil191:
 	TESTQ   SI, SI
-	JZ      nil189
+	JZ      nil192
 	VMOVUPS 32(SI)(DI*4), Y5
 	VMULPS  Y5, Y4, Y4
 
-nil189:
+nil192:
 	VFMADD231PS Y3, Y4, Y2
 	ADDQ        $0x00000010, DI
 	SUBQ        $0x00000010, R8
-	JGE         loop184
+	JGE         loop187
 
-out185:
+out188:
 	ADDQ $0x00000010, R8
 	SUBQ $0x00000008, R8
-	JLT  out191
+	JLT  out194
 
-loop190:
+loop193:
 	VMOVUPS     (AX)(DI*4), Y3
 	VMOVUPS     (CX)(DI*4), Y4
 	TESTQ       BX, BX
-	JZ          nil192
+	JZ          nil195
 	VMOVUPS     (BX)(DI*4), Y5
 	VMULPS      Y0, Y3, Y6
 	VFMADD231PS Y6, Y4, Y5
 	VMOVUPS     Y5, (BX)(DI*4)
 
-nil192:
+nil195:
 	TESTQ   SI, SI
-	JZ      nil193
+	JZ      nil196
 	VMOVUPS (SI)(DI*4), Y5
 	VMULPS  Y5, Y4, Y4
 
-nil193:
+nil196:
 	VFMADD231PS Y3, Y4, Y1
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, R8
-	JGE         loop190
+	JGE         loop193
 
-out191:
+out194:
 	ADDQ        $0x00000008, R8
 	TESTQ       R8, R8
-	JZ          end194
+	JZ          end197
 	LEAQ        tailAVX2<>+0(SB), R9
 	SHLQ        $0x02, R8
 	SUBQ        R8, R9
@@ -3447,25 +3561,25 @@ out191:
 	VMASKMOVPS  (AX)(DI*4), Y3, Y4
 	VMASKMOVPS  (CX)(DI*4), Y3, Y5
 	TESTQ       BX, BX
-	JZ          nil195
+	JZ          nil198
 	VMASKMOVPS  (BX)(DI*4), Y3, Y6
 	VMULPS      Y0, Y4, Y7
 	VFMADD231PS Y7, Y5, Y6
 	VMASKMOVPS  Y6, Y3, (BX)(DI*4)
 
-nil195:
+nil198:
 	TESTQ      SI, SI
-	JZ         nil196
+	JZ         nil199
 	VMASKMOVPS (SI)(DI*4), Y3, Y3
 	VMULPS     Y3, Y5, Y5
 
-nil196:
+nil199:
 	VFMADD231PS Y4, Y5, Y1
 
-end194:
+end197:
 	MOVQ         dx_base+0(FP), BX
 	TESTQ        BX, BX
-	JZ           nil197
+	JZ           nil200
 	VADDPS       Y2, Y1, Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPS       X2, X1, X1
@@ -3481,16 +3595,16 @@ end194:
 	VMULPS       Y0, Y1, Y1
 	XORQ         DI, DI
 	SUBQ         $0x00000010, DX
-	JLT          out199
+	JLT          out202
 
-loop198:
+loop201:
 	VMOVUPS (CX)(DI*4), Y2
 	TESTQ   SI, SI
-	JZ      nil200
+	JZ      nil203
 	VMOVUPS (SI)(DI*4), Y3
 	VMULPS  Y3, Y2, Y2
 
-nil200:
+nil203:
 	VMOVUPS      (AX)(DI*4), Y3
 	VFNMADD231PS Y3, Y1, Y2
 	VMOVUPS      (BX)(DI*4), Y3
@@ -3498,11 +3612,11 @@ nil200:
 	VMOVUPS      Y3, (BX)(DI*4)
 	VMOVUPS      32(CX)(DI*4), Y2
 	TESTQ        SI, SI
-	JZ           nil201
+	JZ           nil204
 	VMOVUPS      32(SI)(DI*4), Y3
 	VMULPS       Y3, Y2, Y2
 
-nil201:
+nil204:
 	VMOVUPS      32(AX)(DI*4), Y3
 	VFNMADD231PS Y3, Y1, Y2
 	VMOVUPS      32(BX)(DI*4), Y3
@@ -3510,21 +3624,21 @@ nil201:
 	VMOVUPS      Y3, 32(BX)(DI*4)
 	ADDQ         $0x00000010, DI
 	SUBQ         $0x00000010, DX
-	JGE          loop198
+	JGE          loop201
 
-out199:
+out202:
 	ADDQ $0x00000010, DX
 	SUBQ $0x00000008, DX
-	JLT  out203
+	JLT  out206
 
-loop202:
+loop205:
 	VMOVUPS (CX)(DI*4), Y2
 	TESTQ   SI, SI
-	JZ      nil204
+	JZ      nil207
 	VMOVUPS (SI)(DI*4), Y3
 	VMULPS  Y3, Y2, Y2
 
-nil204:
+nil207:
 	VMOVUPS      (AX)(DI*4), Y3
 	VFNMADD231PS Y3, Y1, Y2
 	VMOVUPS      (BX)(DI*4), Y3
@@ -3532,12 +3646,12 @@ nil204:
 	VMOVUPS      Y3, (BX)(DI*4)
 	ADDQ         $0x00000008, DI
 	SUBQ         $0x00000008, DX
-	JGE          loop202
+	JGE          loop205
 
-out203:
+out206:
 	ADDQ       $0x00000008, DX
 	TESTQ      DX, DX
-	JZ         end205
+	JZ         end208
 	LEAQ       tailAVX2<>+0(SB), R8
 	SHLQ       $0x02, DX
 	SUBQ       DX, R8
@@ -3545,19 +3659,19 @@ out203:
 	VMOVUPS    32(R8), Y2
 	VMASKMOVPS (CX)(DI*4), Y2, Y3
 	TESTQ      SI, SI
-	JZ         nil206
+	JZ         nil209
 	VMASKMOVPS (SI)(DI*4), Y2, Y4
 	VMULPS     Y4, Y3, Y3
 
-nil206:
+nil209:
 	VMASKMOVPS   (AX)(DI*4), Y2, Y4
 	VFNMADD231PS Y4, Y1, Y3
 	VMASKMOVPS   (BX)(DI*4), Y2, Y1
 	VFMADD231PS  Y3, Y0, Y1
 	VMASKMOVPS   Y1, Y2, (BX)(DI*4)
 
-end205:
-nil197:
+end208:
+nil200:
 	VZEROUPPER
 	RET
 
@@ -3576,9 +3690,9 @@ TEXT ·softmaxRowAVX2(SB), NOSPLIT, $0-40
 	XORQ         DX, DX
 	MOVQ         CX, BX
 	SUBQ         $0x00000020, BX
-	JLT          out208
+	JLT          out211
 
-loop207:
+loop210:
 	VMOVUPS (AX)(DX*4), Y6
 	VMULPS  Y0, Y6, Y6
 	VMAXPS  Y2, Y6, Y2
@@ -3593,25 +3707,25 @@ loop207:
 	VMAXPS  Y5, Y6, Y5
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x00000020, BX
-	JGE     loop207
+	JGE     loop210
 
-out208:
+out211:
 	ADDQ $0x00000020, BX
 	SUBQ $0x00000008, BX
-	JLT  out210
+	JLT  out213
 
-loop209:
+loop212:
 	VMOVUPS (AX)(DX*4), Y6
 	VMULPS  Y0, Y6, Y6
 	VMAXPS  Y2, Y6, Y2
 	ADDQ    $0x00000008, DX
 	SUBQ    $0x00000008, BX
-	JGE     loop209
+	JGE     loop212
 
-out210:
+out213:
 	ADDQ       $0x00000008, BX
 	TESTQ      BX, BX
-	JZ         end211
+	JZ         end214
 	LEAQ       tailAVX2<>+0(SB), SI
 	SHLQ       $0x02, BX
 	SUBQ       BX, SI
@@ -3622,7 +3736,7 @@ out210:
 	VBLENDVPS  Y6, Y7, Y1, Y1
 	VMAXPS     Y2, Y1, Y2
 
-end211:
+end214:
 	VMAXPS       Y5, Y2, Y2
 	VMAXPS       Y4, Y3, Y3
 	VMAXPS       Y3, Y2, Y2
@@ -3641,9 +3755,9 @@ end211:
 	XORQ         DX, DX
 	MOVQ         CX, BX
 	SUBQ         $0x00000008, BX
-	JLT          out213
+	JLT          out216
 
-loop212:
+loop215:
 	VMOVUPS      (AX)(DX*4), Y6
 	VFMSUB213PS  Y1, Y0, Y6
 	VMINPS       Y6, Y5, Y6
@@ -3668,12 +3782,12 @@ loop212:
 	VADDPS       Y9, Y2, Y2
 	ADDQ         $0x00000008, DX
 	SUBQ         $0x00000008, BX
-	JGE          loop212
+	JGE          loop215
 
-out213:
+out216:
 	ADDQ         $0x00000008, BX
 	TESTQ        BX, BX
-	JZ           end214
+	JZ           end217
 	LEAQ         tailAVX2<>+0(SB), SI
 	SHLQ         $0x02, BX
 	SUBQ         BX, SI
@@ -3703,7 +3817,7 @@ out213:
 	VBLENDVPS    Y6, Y5, Y3, Y0
 	VADDPS       Y0, Y2, Y2
 
-end214:
+end217:
 	VEXTRACTF128 $0x01, Y2, X0
 	VADDPS       X0, X2, X1
 	VPERMILPS    $0x4e, X1, X0
@@ -3716,9 +3830,9 @@ end214:
 	VBROADCASTSS X1, Y0
 	XORQ         DX, DX
 	SUBQ         $0x00000020, CX
-	JLT          out216
+	JLT          out219
 
-loop215:
+loop218:
 	VMOVUPS (AX)(DX*4), Y1
 	VMULPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)(DX*4)
@@ -3733,25 +3847,25 @@ loop215:
 	VMOVUPS Y1, 96(AX)(DX*4)
 	ADDQ    $0x00000020, DX
 	SUBQ    $0x00000020, CX
-	JGE     loop215
+	JGE     loop218
 
-out216:
+out219:
 	ADDQ $0x00000020, CX
 	SUBQ $0x00000008, CX
-	JLT  out218
+	JLT  out221
 
-loop217:
+loop220:
 	VMOVUPS (AX)(DX*4), Y1
 	VMULPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)(DX*4)
 	ADDQ    $0x00000008, DX
 	SUBQ    $0x00000008, CX
-	JGE     loop217
+	JGE     loop220
 
-out218:
+out221:
 	ADDQ       $0x00000008, CX
 	TESTQ      CX, CX
-	JZ         end219
+	JZ         end222
 	LEAQ       tailAVX2<>+0(SB), BX
 	SHLQ       $0x02, CX
 	SUBQ       CX, BX
@@ -3761,7 +3875,7 @@ out218:
 	VMULPS     Y0, Y2, Y0
 	VMASKMOVPS Y0, Y1, (AX)(DX*4)
 
-end219:
+end222:
 	VZEROUPPER
 	RET
 
@@ -3780,9 +3894,9 @@ TEXT ·softmaxAgainAVX2(SB), NOSPLIT, $0-36
 	MOVQ         x_len+8(FP), CX
 	XORQ         DX, DX
 	SUBQ         $0x00000008, CX
-	JLT          out221
+	JLT          out224
 
-loop220:
+loop223:
 	VMOVUPS      (AX)(DX*4), Y5
 	VFMSUB213PS  Y1, Y0, Y5
 	VMINPS       Y5, Y4, Y5
@@ -3807,12 +3921,12 @@ loop220:
 	VMOVUPS      Y5, (AX)(DX*4)
 	ADDQ         $0x00000008, DX
 	SUBQ         $0x00000008, CX
-	JGE          loop220
+	JGE          loop223
 
-out221:
+out224:
 	ADDQ         $0x00000008, CX
 	TESTQ        CX, CX
-	JZ           end222
+	JZ           end225
 	LEAQ         tailAVX2<>+0(SB), BX
 	SHLQ         $0x02, CX
 	SUBQ         CX, BX
@@ -3841,7 +3955,7 @@ out221:
 	VMULPS       Y2, Y4, Y0
 	VMASKMOVPS   Y0, Y5, (AX)(DX*4)
 
-end222:
+end225:
 	VZEROUPPER
 	RET
 
@@ -3858,9 +3972,9 @@ TEXT ·softmaxGradRowAVX2(SB), NOSPLIT, $0-76
 	XORQ   BX, BX
 	MOVQ   DX, SI
 	SUBQ   $0x00000020, SI
-	JLT    out224
+	JLT    out227
 
-loop223:
+loop226:
 	VMOVUPS     (AX)(BX*4), Y4
 	VMOVUPS     (CX)(BX*4), Y5
 	VFMADD231PS Y4, Y5, Y0
@@ -3875,25 +3989,25 @@ loop223:
 	VFMADD231PS Y4, Y5, Y3
 	ADDQ        $0x00000020, BX
 	SUBQ        $0x00000020, SI
-	JGE         loop223
+	JGE         loop226
 
-out224:
+out227:
 	ADDQ $0x00000020, SI
 	SUBQ $0x00000008, SI
-	JLT  out226
+	JLT  out229
 
-loop225:
+loop228:
 	VMOVUPS     (AX)(BX*4), Y4
 	VMOVUPS     (CX)(BX*4), Y5
 	VFMADD231PS Y4, Y5, Y0
 	ADDQ        $0x00000008, BX
 	SUBQ        $0x00000008, SI
-	JGE         loop225
+	JGE         loop228
 
-out226:
+out229:
 	ADDQ        $0x00000008, SI
 	TESTQ       SI, SI
-	JZ          end227
+	JZ          end230
 	LEAQ        tailAVX2<>+0(SB), DI
 	SHLQ        $0x02, SI
 	SUBQ        SI, DI
@@ -3903,7 +4017,7 @@ out226:
 	VMASKMOVPS  (CX)(BX*4), Y4, Y4
 	VFMADD231PS Y5, Y4, Y0
 
-end227:
+end230:
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -3919,9 +4033,9 @@ end227:
 	VBROADCASTSS X1, Y1
 	XORQ         SI, SI
 	SUBQ         $0x00000010, DX
-	JLT          out229
+	JLT          out232
 
-loop228:
+loop231:
 	VMOVUPS (CX)(SI*4), Y2
 	VMOVUPS (AX)(SI*4), Y3
 	VSUBPS  Y0, Y2, Y2
@@ -3936,14 +4050,14 @@ loop228:
 	VMOVUPS Y2, 32(BX)(SI*4)
 	ADDQ    $0x00000010, SI
 	SUBQ    $0x00000010, DX
-	JGE     loop228
+	JGE     loop231
 
-out229:
+out232:
 	ADDQ $0x00000010, DX
 	SUBQ $0x00000008, DX
-	JLT  out231
+	JLT  out234
 
-loop230:
+loop233:
 	VMOVUPS (CX)(SI*4), Y2
 	VMOVUPS (AX)(SI*4), Y3
 	VSUBPS  Y0, Y2, Y2
@@ -3952,12 +4066,12 @@ loop230:
 	VMOVUPS Y2, (BX)(SI*4)
 	ADDQ    $0x00000008, SI
 	SUBQ    $0x00000008, DX
-	JGE     loop230
+	JGE     loop233
 
-out231:
+out234:
 	ADDQ       $0x00000008, DX
 	TESTQ      DX, DX
-	JZ         end232
+	JZ         end235
 	LEAQ       tailAVX2<>+0(SB), DI
 	SHLQ       $0x02, DX
 	SUBQ       DX, DI
@@ -3970,7 +4084,7 @@ out231:
 	VMULPS     Y1, Y3, Y3
 	VMASKMOVPS Y3, Y2, (BX)(SI*4)
 
-end232:
+end235:
 	VZEROUPPER
 	RET
 
@@ -3998,9 +4112,9 @@ TEXT ·adamWAVX2(SB), NOSPLIT, $0-116
 	MOVQ         p_len+8(FP), SI
 	XORQ         DI, DI
 	SUBQ         $0x00000008, SI
-	JLT          out234
+	JLT          out237
 
-loop233:
+loop236:
 	VMOVUPS      (CX)(DI*4), Y5
 	VMOVUPS      (DX)(DI*4), Y6
 	VMOVUPS      (BX)(DI*4), Y7
@@ -4020,12 +4134,12 @@ loop233:
 	VMOVUPS      Y5, (AX)(DI*4)
 	ADDQ         $0x00000008, DI
 	SUBQ         $0x00000008, SI
-	JGE          loop233
+	JGE          loop236
 
-out234:
+out237:
 	ADDQ         $0x00000008, SI
 	TESTQ        SI, SI
-	JZ           end235
+	JZ           end238
 	LEAQ         tailAVX2<>+0(SB), R8
 	SHLQ         $0x02, SI
 	SUBQ         SI, R8
@@ -4049,7 +4163,7 @@ out234:
 	VFNMADD231PS Y7, Y1, Y0
 	VMASKMOVPS   Y0, Y5, (AX)(DI*4)
 
-end235:
+end238:
 	VZEROUPPER
 	RET
 
@@ -4064,9 +4178,9 @@ TEXT ·toBF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ    src_len+32(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000008, DX
-	JLT     out237
+	JLT     out240
 
-loop236:
+loop239:
 	VMOVUPS      (CX)(BX*4), Y3
 	VPSRLD       $0x10, Y3, Y4
 	VANDPS       Y0, Y4, Y4
@@ -4081,13 +4195,13 @@ loop236:
 	VMOVDQU      X4, (AX)(BX*2)
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, DX
-	JGE          loop236
+	JGE          loop239
 
-out237:
+out240:
 	ADDQ $0x00000008, DX
-	JZ   end239
+	JZ   end242
 
-one238:
+one241:
 	VMOVD     (CX)(BX*4), X6
 	VPSRLD    $0x10, Y6, Y3
 	VANDPS    Y0, Y3, Y3
@@ -4101,9 +4215,9 @@ one238:
 	MOVW      SI, (AX)(BX*2)
 	INCQ      BX
 	DECQ      DX
-	JNZ       one238
+	JNZ       one241
 
-end239:
+end242:
 	VZEROUPPER
 	RET
 
@@ -4145,29 +4259,29 @@ TEXT ·fromBF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ dst_len+8(FP), DX
 	XORQ BX, BX
 	SUBQ $0x00000008, DX
-	JLT  out241
+	JLT  out244
 
-loop240:
+loop243:
 	VPMOVZXWD (CX)(BX*2), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMOVUPS   Y0, (AX)(BX*4)
 	ADDQ      $0x00000008, BX
 	SUBQ      $0x00000008, DX
-	JGE       loop240
+	JGE       loop243
 
-out241:
+out244:
 	ADDQ $0x00000008, DX
-	JZ   end243
+	JZ   end246
 
-one242:
+one245:
 	MOVWLZX (CX)(BX*2), SI
 	SHLL    $0x10, SI
 	MOVL    SI, (AX)(BX*4)
 	INCQ    BX
 	DECQ    DX
-	JNZ     one242
+	JNZ     one245
 
-end243:
+end246:
 	VZEROUPPER
 	RET
 
@@ -4181,22 +4295,22 @@ TEXT ·dequantInt8AVX2(SB), NOSPLIT, $0-52
 	MOVQ         dst_len+8(FP), DX
 	XORQ         BX, BX
 	SUBQ         $0x00000008, DX
-	JLT          out245
+	JLT          out248
 
-loop244:
+loop247:
 	VPMOVSXBD (CX)(BX*1), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y0, Y1, Y1
 	VMOVUPS   Y1, (AX)(BX*4)
 	ADDQ      $0x00000008, BX
 	SUBQ      $0x00000008, DX
-	JGE       loop244
+	JGE       loop247
 
-out245:
+out248:
 	ADDQ $0x00000008, DX
-	JZ   end247
+	JZ   end250
 
-one246:
+one249:
 	MOVBLSX    (CX)(BX*1), SI
 	VXORPS     X1, X1, X1
 	VCVTSI2SSL SI, X1, X1
@@ -4204,9 +4318,9 @@ one246:
 	VMOVSS     X1, (AX)(BX*4)
 	INCQ       BX
 	DECQ       DX
-	JNZ        one246
+	JNZ        one249
 
-end247:
+end250:
 	VZEROUPPER
 	RET
 
@@ -4228,14 +4342,14 @@ TEXT ·packRowsAVX2(SB), NOSPLIT, $0-80
 	SHRQ    $0x02, SI
 	VMOVUPS 32(DI), Y0
 
-row248:
+row251:
 	PREFETCHT0 (CX)(BX*8)
 	VMASKMOVPS (CX), Y0, Y1
 	VMOVUPS    Y1, (AX)
 	ADDQ       BX, CX
 	ADDQ       $0x00000020, AX
 	DECQ       DX
-	JNZ        row248
+	JNZ        row251
 	JMP        done
 
 wide:
@@ -4250,7 +4364,7 @@ wide:
 	SHRQ    $0x02, SI
 	VMOVUPS 32(DI), Y0
 
-row249:
+row252:
 	PREFETCHT0 (CX)(BX*8)
 	VMOVUPS    (CX), Y1
 	VMOVUPS    Y1, (AX)
@@ -4259,7 +4373,7 @@ row249:
 	ADDQ       BX, CX
 	ADDQ       $0x00000040, AX
 	DECQ       DX
-	JNZ        row249
+	JNZ        row252
 	JMP        done
 
 half:
@@ -4270,18 +4384,18 @@ half:
 	VMOVUPS 32(DI), Y0
 	VXORPS  Y1, Y1, Y1
 
-row250:
+row253:
 	VMASKMOVPS (CX), Y0, Y2
 	VMOVUPS    Y2, (AX)
 	VMOVUPS    Y1, 32(AX)
 	ADDQ       BX, CX
 	ADDQ       $0x00000040, AX
 	DECQ       DX
-	JNZ        row250
+	JNZ        row253
 	JMP        done
 
 full:
-row251:
+row254:
 	PREFETCHT0 (CX)(BX*8)
 	VMOVUPS    (CX), Y0
 	VMOVUPS    Y0, (AX)
@@ -4290,7 +4404,7 @@ row251:
 	ADDQ       BX, CX
 	ADDQ       $0x00000040, AX
 	DECQ       DX
-	JNZ        row251
+	JNZ        row254
 
 done:
 	VZEROUPPER
@@ -4421,9 +4535,9 @@ TEXT ·depthRow3AVX2(SB), NOSPLIT, $0-96
 	MOVQ x_base+24(FP), R8
 	XORQ R9, R9
 	SUBQ $0x00000008, CX
-	JLT  out253
+	JLT  out256
 
-loop252:
+loop255:
 	MOVQ    c+80(FP), R10
 	LEAQ    (AX)(R9*4), R11
 	LEAQ    (R11)(R10*4), R12
@@ -4435,7 +4549,7 @@ loop252:
 	LEAQ    (DI)(R9*4), R11
 	MOVQ    DX, R12
 
-place254:
+place257:
 	VMOVUPS     (R11), Y3
 	VFMADD231PS (R10), Y0, Y3
 	VFMADD231PS (R10)(SI*1), Y1, Y3
@@ -4444,15 +4558,15 @@ place254:
 	ADDQ        BX, R10
 	ADDQ        SI, R11
 	DECQ        R12
-	JNZ         place254
+	JNZ         place257
 	ADDQ        $0x00000008, R9
 	SUBQ        $0x00000008, CX
-	JGE         loop252
+	JGE         loop255
 
-out253:
+out256:
 	ADDQ       $0x00000008, CX
 	TESTQ      CX, CX
-	JZ         end255
+	JZ         end258
 	LEAQ       tailAVX2<>+0(SB), R10
 	SHLQ       $0x02, CX
 	SUBQ       CX, R10
@@ -4468,7 +4582,7 @@ out253:
 	LEAQ       (R8)(R9*4), AX
 	LEAQ       (DI)(R9*4), CX
 
-place256:
+place259:
 	VMASKMOVPS  (CX), Y0, Y4
 	VMASKMOVPS  (AX), Y0, Y5
 	VFMADD231PS Y5, Y1, Y4
@@ -4480,9 +4594,9 @@ place256:
 	ADDQ        BX, AX
 	ADDQ        SI, CX
 	DECQ        DX
-	JNZ         place256
+	JNZ         place259
 
-end255:
+end258:
 	VZEROUPPER
 	RET
 
@@ -4501,9 +4615,9 @@ TEXT ·depthRow5AVX2(SB), NOSPLIT, $0-96
 	MOVQ x_base+24(FP), R9
 	XORQ R10, R10
 	SUBQ $0x00000008, CX
-	JLT  out258
+	JLT  out261
 
-loop257:
+loop260:
 	MOVQ    c+80(FP), R11
 	LEAQ    (AX)(R10*4), R12
 	LEAQ    (R12)(R11*4), R13
@@ -4519,7 +4633,7 @@ loop257:
 	LEAQ    (R8)(R10*4), R12
 	MOVQ    DX, R13
 
-place259:
+place262:
 	VMOVUPS     (R12), Y5
 	VFMADD231PS (R11), Y0, Y5
 	VFMADD231PS (R11)(SI*1), Y1, Y5
@@ -4530,15 +4644,15 @@ place259:
 	ADDQ        BX, R11
 	ADDQ        SI, R12
 	DECQ        R13
-	JNZ         place259
+	JNZ         place262
 	ADDQ        $0x00000008, R10
 	SUBQ        $0x00000008, CX
-	JGE         loop257
+	JGE         loop260
 
-out258:
+out261:
 	ADDQ       $0x00000008, CX
 	TESTQ      CX, CX
-	JZ         end260
+	JZ         end263
 	LEAQ       tailAVX2<>+0(SB), R11
 	SHLQ       $0x02, CX
 	SUBQ       CX, R11
@@ -4558,7 +4672,7 @@ out258:
 	LEAQ       (R9)(R10*4), AX
 	LEAQ       (R8)(R10*4), CX
 
-place261:
+place264:
 	VMASKMOVPS  (CX), Y0, Y6
 	VMASKMOVPS  (AX), Y0, Y7
 	VFMADD231PS Y7, Y1, Y6
@@ -4574,9 +4688,9 @@ place261:
 	ADDQ        BX, AX
 	ADDQ        SI, CX
 	DECQ        DX
-	JNZ         place261
+	JNZ         place264
 
-end260:
+end263:
 	VZEROUPPER
 	RET
 
@@ -4595,9 +4709,9 @@ TEXT ·depthSpread3AVX2(SB), NOSPLIT, $0-96
 	MOVQ dx_base+0(FP), R8
 	XORQ R9, R9
 	SUBQ $0x00000008, CX
-	JLT  out263
+	JLT  out266
 
-loop262:
+loop265:
 	MOVQ    c+80(FP), R10
 	LEAQ    (AX)(R9*4), R11
 	LEAQ    (R11)(R10*4), R12
@@ -4609,7 +4723,7 @@ loop262:
 	LEAQ    (DI)(R9*4), R11
 	MOVQ    DX, R12
 
-place264:
+place267:
 	VMOVUPS     (R11), Y3
 	VMOVUPS     (R10), Y4
 	VFMADD231PS Y3, Y0, Y4
@@ -4623,15 +4737,15 @@ place264:
 	ADDQ        BX, R10
 	ADDQ        SI, R11
 	DECQ        R12
-	JNZ         place264
+	JNZ         place267
 	ADDQ        $0x00000008, R9
 	SUBQ        $0x00000008, CX
-	JGE         loop262
+	JGE         loop265
 
-out263:
+out266:
 	ADDQ       $0x00000008, CX
 	TESTQ      CX, CX
-	JZ         end265
+	JZ         end268
 	LEAQ       tailAVX2<>+0(SB), R10
 	SHLQ       $0x02, CX
 	SUBQ       CX, R10
@@ -4647,7 +4761,7 @@ out263:
 	LEAQ       (R8)(R9*4), AX
 	LEAQ       (DI)(R9*4), CX
 
-place266:
+place269:
 	VMASKMOVPS  (CX), Y0, Y4
 	VMASKMOVPS  (AX), Y0, Y5
 	VFMADD231PS Y4, Y1, Y5
@@ -4661,9 +4775,9 @@ place266:
 	ADDQ        BX, AX
 	ADDQ        SI, CX
 	DECQ        DX
-	JNZ         place266
+	JNZ         place269
 
-end265:
+end268:
 	VZEROUPPER
 	RET
 
@@ -4682,9 +4796,9 @@ TEXT ·depthSpread5AVX2(SB), NOSPLIT, $0-96
 	MOVQ dx_base+0(FP), R9
 	XORQ R10, R10
 	SUBQ $0x00000008, CX
-	JLT  out268
+	JLT  out271
 
-loop267:
+loop270:
 	MOVQ    c+80(FP), R11
 	LEAQ    (AX)(R10*4), R12
 	LEAQ    (R12)(R11*4), R13
@@ -4700,7 +4814,7 @@ loop267:
 	LEAQ    (R8)(R10*4), R12
 	MOVQ    DX, R13
 
-place269:
+place272:
 	VMOVUPS     (R12), Y5
 	VMOVUPS     (R11), Y6
 	VFMADD231PS Y5, Y0, Y6
@@ -4720,15 +4834,15 @@ place269:
 	ADDQ        BX, R11
 	ADDQ        SI, R12
 	DECQ        R13
-	JNZ         place269
+	JNZ         place272
 	ADDQ        $0x00000008, R10
 	SUBQ        $0x00000008, CX
-	JGE         loop267
+	JGE         loop270
 
-out268:
+out271:
 	ADDQ       $0x00000008, CX
 	TESTQ      CX, CX
-	JZ         end270
+	JZ         end273
 	LEAQ       tailAVX2<>+0(SB), R11
 	SHLQ       $0x02, CX
 	SUBQ       CX, R11
@@ -4748,7 +4862,7 @@ out268:
 	LEAQ       (R9)(R10*4), AX
 	LEAQ       (R8)(R10*4), CX
 
-place271:
+place274:
 	VMASKMOVPS  (CX), Y0, Y6
 	VMASKMOVPS  (AX), Y0, Y7
 	VFMADD231PS Y6, Y1, Y7
@@ -4768,9 +4882,9 @@ place271:
 	ADDQ        BX, AX
 	ADDQ        SI, CX
 	DECQ        DX
-	JNZ         place271
+	JNZ         place274
 
-end270:
+end273:
 	VZEROUPPER
 	RET
 
@@ -4789,9 +4903,9 @@ TEXT ·depthGrad3AVX2(SB), NOSPLIT, $0-96
 	MOVQ x_base+24(FP), R8
 	XORQ R9, R9
 	SUBQ $0x00000008, CX
-	JLT  out273
+	JLT  out276
 
-loop272:
+loop275:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -4799,7 +4913,7 @@ loop272:
 	LEAQ   (DI)(R9*4), R11
 	MOVQ   DX, R12
 
-place274:
+place277:
 	VMOVUPS     (R11), Y3
 	VFMADD231PS (R10), Y3, Y0
 	VFMADD231PS (R10)(SI*1), Y3, Y1
@@ -4807,7 +4921,7 @@ place274:
 	ADDQ        BX, R10
 	ADDQ        SI, R11
 	DECQ        R12
-	JNZ         place274
+	JNZ         place277
 	MOVQ        c+80(FP), R10
 	LEAQ        (AX)(R9*4), R11
 	LEAQ        (R11)(R10*4), R12
@@ -4823,12 +4937,12 @@ place274:
 	VMOVUPS     Y2, (R10)
 	ADDQ        $0x00000008, R9
 	SUBQ        $0x00000008, CX
-	JGE         loop272
+	JGE         loop275
 
-out273:
+out276:
 	ADDQ    $0x00000008, CX
 	TESTQ   CX, CX
-	JZ      end275
+	JZ      end278
 	LEAQ    tailAVX2<>+0(SB), R10
 	SHLQ    $0x02, CX
 	SUBQ    CX, R10
@@ -4840,7 +4954,7 @@ out273:
 	LEAQ    (R8)(R9*4), CX
 	LEAQ    (DI)(R9*4), DI
 
-place276:
+place279:
 	VMASKMOVPS  (DI), Y0, Y4
 	VMASKMOVPS  (CX), Y0, Y5
 	VFMADD231PS Y5, Y4, Y1
@@ -4851,7 +4965,7 @@ place276:
 	ADDQ        BX, CX
 	ADDQ        SI, DI
 	DECQ        DX
-	JNZ         place276
+	JNZ         place279
 	MOVQ        c+80(FP), CX
 	LEAQ        (AX)(R9*4), AX
 	LEAQ        (AX)(CX*4), DX
@@ -4866,7 +4980,7 @@ place276:
 	VADDPS      Y1, Y3, Y3
 	VMASKMOVPS  Y3, Y0, (CX)
 
-end275:
+end278:
 	VZEROUPPER
 	RET
 
@@ -4885,9 +4999,9 @@ TEXT ·depthGrad5AVX2(SB), NOSPLIT, $0-96
 	MOVQ x_base+24(FP), R9
 	XORQ R10, R10
 	SUBQ $0x00000008, CX
-	JLT  out278
+	JLT  out281
 
-loop277:
+loop280:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -4897,7 +5011,7 @@ loop277:
 	LEAQ   (R8)(R10*4), R12
 	MOVQ   DX, R13
 
-place279:
+place282:
 	VMOVUPS     (R12), Y5
 	VFMADD231PS (R11), Y5, Y0
 	VFMADD231PS (R11)(SI*1), Y5, Y1
@@ -4907,7 +5021,7 @@ place279:
 	ADDQ        BX, R11
 	ADDQ        SI, R12
 	DECQ        R13
-	JNZ         place279
+	JNZ         place282
 	MOVQ        c+80(FP), R11
 	LEAQ        (AX)(R10*4), R12
 	LEAQ        (R12)(R11*4), R13
@@ -4931,12 +5045,12 @@ place279:
 	VMOVUPS     Y4, (R11)
 	ADDQ        $0x00000008, R10
 	SUBQ        $0x00000008, CX
-	JGE         loop277
+	JGE         loop280
 
-out278:
+out281:
 	ADDQ    $0x00000008, CX
 	TESTQ   CX, CX
-	JZ      end280
+	JZ      end283
 	LEAQ    tailAVX2<>+0(SB), R11
 	SHLQ    $0x02, CX
 	SUBQ    CX, R11
@@ -4950,7 +5064,7 @@ out278:
 	LEAQ    (R9)(R10*4), CX
 	LEAQ    (R8)(R10*4), R8
 
-place281:
+place284:
 	VMASKMOVPS  (R8), Y0, Y6
 	VMASKMOVPS  (CX), Y0, Y7
 	VFMADD231PS Y7, Y6, Y1
@@ -4965,7 +5079,7 @@ place281:
 	ADDQ        BX, CX
 	ADDQ        SI, R8
 	DECQ        DX
-	JNZ         place281
+	JNZ         place284
 	MOVQ        c+80(FP), CX
 	LEAQ        (AX)(R10*4), AX
 	LEAQ        (AX)(CX*4), DX
@@ -4988,7 +5102,7 @@ place281:
 	VADDPS      Y1, Y5, Y5
 	VMASKMOVPS  Y5, Y0, (CX)
 
-end280:
+end283:
 	VZEROUPPER
 	RET
 
@@ -5003,9 +5117,9 @@ TEXT ·channelMomentsAVX2(SB), NOSPLIT, $0-112
 	SHLQ $0x02, SI
 	MOVQ c+104(FP), DI
 	SUBQ $0x00000008, DI
-	JLT  tail283
+	JLT  tail286
 
-loop282:
+loop285:
 	MOVQ    AX, R8
 	VMOVUPS (BX), Y0
 	VMOVAPS Y0, Y0
@@ -5013,14 +5127,14 @@ loop282:
 	VXORPS  Y2, Y2, Y2
 	MOVQ    n+96(FP), R9
 
-row285:
+row288:
 	VMOVUPS     (R8), Y3
 	VSUBPS      Y0, Y3, Y3
 	VADDPS      Y3, Y1, Y1
 	VFMADD231PS Y3, Y3, Y2
 	ADDQ        SI, R8
 	DECQ        R9
-	JNZ         row285
+	JNZ         row288
 	VADDPS      (CX), Y1, Y1
 	VMOVUPS     Y1, (CX)
 	VADDPS      (DX), Y2, Y2
@@ -5030,11 +5144,11 @@ row285:
 	ADDQ        $0x00000020, DX
 	ADDQ        $0x00000020, BX
 	SUBQ        $0x00000008, DI
-	JGE         loop282
+	JGE         loop285
 
-tail283:
+tail286:
 	ADDQ       $0x00000008, DI
-	JZ         out284
+	JZ         out287
 	LEAQ       tailAVX2<>+0(SB), R8
 	SHLQ       $0x02, DI
 	SUBQ       DI, R8
@@ -5046,14 +5160,14 @@ tail283:
 	VXORPS     Y2, Y2, Y2
 	MOVQ       n+96(FP), BX
 
-row286:
+row289:
 	VMASKMOVPS  (AX), Y3, Y4
 	VSUBPS      Y0, Y4, Y4
 	VADDPS      Y4, Y1, Y1
 	VFMADD231PS Y4, Y4, Y2
 	ADDQ        SI, AX
 	DECQ        BX
-	JNZ         row286
+	JNZ         row289
 	VMASKMOVPS  (CX), Y3, Y0
 	VADDPS      Y0, Y1, Y1
 	VMASKMOVPS  Y1, Y3, (CX)
@@ -5061,7 +5175,7 @@ row286:
 	VADDPS      Y0, Y2, Y2
 	VMASKMOVPS  Y2, Y3, (DX)
 
-out284:
+out287:
 	VZEROUPPER
 	RET
 
@@ -5078,9 +5192,9 @@ TEXT ·channelAffineAVX2(SB), NOSPLIT, $0-116
 	SHLQ         $0x02, SI
 	MOVQ         c+104(FP), DI
 	SUBQ         $0x00000008, DI
-	JLT          tail288
+	JLT          tail291
 
-loop287:
+loop290:
 	MOVQ    AX, R8
 	MOVQ    CX, R9
 	VMOVUPS (DX), Y0
@@ -5089,7 +5203,7 @@ loop287:
 	VMOVAPS Y1, Y1
 	MOVQ    n+96(FP), R10
 
-row290:
+row293:
 	VMOVUPS     (R9), Y3
 	VFMADD213PS Y1, Y0, Y3
 	VMAXPS      Y3, Y2, Y3
@@ -5097,17 +5211,17 @@ row290:
 	ADDQ        SI, R8
 	ADDQ        SI, R9
 	DECQ        R10
-	JNZ         row290
+	JNZ         row293
 	ADDQ        $0x00000020, AX
 	ADDQ        $0x00000020, CX
 	ADDQ        $0x00000020, DX
 	ADDQ        $0x00000020, BX
 	SUBQ        $0x00000008, DI
-	JGE         loop287
+	JGE         loop290
 
-tail288:
+tail291:
 	ADDQ       $0x00000008, DI
-	JZ         out289
+	JZ         out292
 	LEAQ       tailAVX2<>+0(SB), R8
 	SHLQ       $0x02, DI
 	SUBQ       DI, R8
@@ -5120,7 +5234,7 @@ tail288:
 	VMOVAPS    Y1, Y1
 	MOVQ       n+96(FP), DX
 
-row291:
+row294:
 	VMASKMOVPS  (CX), Y3, Y4
 	VFMADD213PS Y1, Y0, Y4
 	VMAXPS      Y4, Y2, Y4
@@ -5128,9 +5242,9 @@ row291:
 	ADDQ        SI, AX
 	ADDQ        SI, CX
 	DECQ        DX
-	JNZ         row291
+	JNZ         row294
 
-out289:
+out292:
 	VZEROUPPER
 	RET
 
@@ -5148,9 +5262,9 @@ TEXT ·channelAffineAddAVX2(SB), NOSPLIT, $0-140
 	SHLQ         $0x02, DI
 	MOVQ         c+128(FP), R8
 	SUBQ         $0x00000008, R8
-	JLT          tail293
+	JLT          tail296
 
-loop292:
+loop295:
 	MOVQ    AX, R9
 	MOVQ    CX, R10
 	MOVQ    DX, R11
@@ -5160,7 +5274,7 @@ loop292:
 	VMOVAPS Y1, Y1
 	MOVQ    n+120(FP), R12
 
-row295:
+row298:
 	VMOVUPS     (R10), Y3
 	VFMADD213PS Y1, Y0, Y3
 	VADDPS      (R11), Y3, Y3
@@ -5170,18 +5284,18 @@ row295:
 	ADDQ        DI, R10
 	ADDQ        DI, R11
 	DECQ        R12
-	JNZ         row295
+	JNZ         row298
 	ADDQ        $0x00000020, AX
 	ADDQ        $0x00000020, CX
 	ADDQ        $0x00000020, DX
 	ADDQ        $0x00000020, BX
 	ADDQ        $0x00000020, SI
 	SUBQ        $0x00000008, R8
-	JGE         loop292
+	JGE         loop295
 
-tail293:
+tail296:
 	ADDQ       $0x00000008, R8
-	JZ         out294
+	JZ         out297
 	LEAQ       tailAVX2<>+0(SB), R9
 	SHLQ       $0x02, R8
 	SUBQ       R8, R9
@@ -5194,7 +5308,7 @@ tail293:
 	VMOVAPS    Y1, Y1
 	MOVQ       n+120(FP), BX
 
-row296:
+row299:
 	VMASKMOVPS  (CX), Y3, Y4
 	VFMADD213PS Y1, Y0, Y4
 	VMASKMOVPS  (DX), Y3, Y5
@@ -5205,9 +5319,9 @@ row296:
 	ADDQ        DI, CX
 	ADDQ        DI, DX
 	DECQ        BX
-	JNZ         row296
+	JNZ         row299
 
-out294:
+out297:
 	VZEROUPPER
 	RET
 
@@ -5227,9 +5341,9 @@ TEXT ·channelGradSumsAVX2(SB), NOSPLIT, $0-164
 	SHLQ         $0x02, R8
 	MOVQ         c+152(FP), R9
 	SUBQ         $0x00000008, R9
-	JLT          tail298
+	JLT          tail301
 
-loop297:
+loop300:
 	MOVQ    AX, R10
 	MOVQ    CX, R11
 	MOVQ    DX, R12
@@ -5239,7 +5353,7 @@ loop297:
 	VXORPS  Y2, Y2, Y2
 	MOVQ    n+144(FP), R13
 
-row300:
+row303:
 	VMOVUPS     (R11), Y5
 	VMOVUPS     (R12), Y6
 	VCMPPS      $0x11, Y5, Y3, Y5
@@ -5252,7 +5366,7 @@ row300:
 	ADDQ        R8, R11
 	ADDQ        R8, R12
 	DECQ        R13
-	JNZ         row300
+	JNZ         row303
 	VADDPS      (BX), Y1, Y1
 	VMOVUPS     Y1, (BX)
 	VADDPS      (SI), Y2, Y2
@@ -5264,11 +5378,11 @@ row300:
 	ADDQ        $0x00000020, SI
 	ADDQ        $0x00000020, DI
 	SUBQ        $0x00000008, R9
-	JGE         loop297
+	JGE         loop300
 
-tail298:
+tail301:
 	ADDQ       $0x00000008, R9
-	JZ         out299
+	JZ         out302
 	LEAQ       tailAVX2<>+0(SB), R10
 	SHLQ       $0x02, R9
 	SUBQ       R9, R10
@@ -5281,7 +5395,7 @@ tail298:
 	VXORPS     Y2, Y2, Y2
 	MOVQ       n+144(FP), DI
 
-row301:
+row304:
 	VMASKMOVPS  (CX), Y5, Y6
 	VMASKMOVPS  (DX), Y5, Y7
 	VCMPPS      $0x11, Y6, Y3, Y6
@@ -5294,7 +5408,7 @@ row301:
 	ADDQ        R8, CX
 	ADDQ        R8, DX
 	DECQ        DI
-	JNZ         row301
+	JNZ         row304
 	VMASKMOVPS  (BX), Y5, Y0
 	VADDPS      Y0, Y1, Y1
 	VMASKMOVPS  Y1, Y5, (BX)
@@ -5302,7 +5416,7 @@ row301:
 	VADDPS      Y0, Y2, Y2
 	VMASKMOVPS  Y2, Y5, (SI)
 
-out299:
+out302:
 	VZEROUPPER
 	RET
 
@@ -5323,9 +5437,9 @@ TEXT ·channelGradAVX2(SB), NOSPLIT, $0-188
 	SHLQ         $0x02, R9
 	MOVQ         c+176(FP), R10
 	SUBQ         $0x00000008, R10
-	JLT          tail303
+	JLT          tail306
 
-loop302:
+loop305:
 	MOVQ    AX, R11
 	MOVQ    CX, R12
 	MOVQ    DX, R13
@@ -5338,7 +5452,7 @@ loop302:
 	VMOVAPS Y2, Y2
 	MOVQ    n+168(FP), R15
 
-row305:
+row308:
 	VMOVUPS     (R13), Y5
 	VMOVUPS     (R14), Y6
 	VCMPPS      $0x11, Y5, Y3, Y5
@@ -5352,7 +5466,7 @@ row305:
 	ADDQ        R9, R13
 	ADDQ        R9, R14
 	DECQ        R15
-	JNZ         row305
+	JNZ         row308
 	ADDQ        $0x00000020, AX
 	ADDQ        $0x00000020, CX
 	ADDQ        $0x00000020, DX
@@ -5361,11 +5475,11 @@ row305:
 	ADDQ        $0x00000020, DI
 	ADDQ        $0x00000020, R8
 	SUBQ        $0x00000008, R10
-	JGE         loop302
+	JGE         loop305
 
-tail303:
+tail306:
 	ADDQ       $0x00000008, R10
-	JZ         out304
+	JZ         out307
 	LEAQ       tailAVX2<>+0(SB), R11
 	SHLQ       $0x02, R10
 	SUBQ       R10, R11
@@ -5381,7 +5495,7 @@ tail303:
 	VMOVAPS    Y2, Y2
 	MOVQ       n+168(FP), SI
 
-row306:
+row309:
 	VMASKMOVPS  (DX), Y5, Y6
 	VMASKMOVPS  (BX), Y5, Y7
 	VCMPPS      $0x11, Y6, Y3, Y6
@@ -5395,9 +5509,9 @@ row306:
 	ADDQ        R9, DX
 	ADDQ        R9, BX
 	DECQ        SI
-	JNZ         row306
+	JNZ         row309
 
-out304:
+out307:
 	VZEROUPPER
 	RET
 
@@ -5418,9 +5532,9 @@ TEXT ·channelGradAddAVX2(SB), NOSPLIT, $0-188
 	SHLQ         $0x02, R9
 	MOVQ         c+176(FP), R10
 	SUBQ         $0x00000008, R10
-	JLT          tail308
+	JLT          tail311
 
-loop307:
+loop310:
 	MOVQ    AX, R11
 	MOVQ    CX, R12
 	MOVQ    DX, R13
@@ -5433,7 +5547,7 @@ loop307:
 	VMOVAPS Y2, Y2
 	MOVQ    n+168(FP), R15
 
-row310:
+row313:
 	VMOVUPS     (R13), Y5
 	VMOVUPS     (R14), Y6
 	VCMPPS      $0x11, Y5, Y3, Y5
@@ -5448,7 +5562,7 @@ row310:
 	ADDQ        R9, R13
 	ADDQ        R9, R14
 	DECQ        R15
-	JNZ         row310
+	JNZ         row313
 	ADDQ        $0x00000020, AX
 	ADDQ        $0x00000020, CX
 	ADDQ        $0x00000020, DX
@@ -5457,11 +5571,11 @@ row310:
 	ADDQ        $0x00000020, DI
 	ADDQ        $0x00000020, R8
 	SUBQ        $0x00000008, R10
-	JGE         loop307
+	JGE         loop310
 
-tail308:
+tail311:
 	ADDQ       $0x00000008, R10
-	JZ         out309
+	JZ         out312
 	LEAQ       tailAVX2<>+0(SB), R11
 	SHLQ       $0x02, R10
 	SUBQ       R10, R11
@@ -5477,7 +5591,7 @@ tail308:
 	VMOVAPS    Y2, Y2
 	MOVQ       n+168(FP), SI
 
-row311:
+row314:
 	VMASKMOVPS  (DX), Y5, Y6
 	VMASKMOVPS  (BX), Y5, Y7
 	VCMPPS      $0x11, Y6, Y3, Y6
@@ -5493,9 +5607,9 @@ row311:
 	ADDQ        R9, DX
 	ADDQ        R9, BX
 	DECQ        SI
-	JNZ         row311
+	JNZ         row314
 
-out309:
+out312:
 	VZEROUPPER
 	RET
 
@@ -5511,9 +5625,9 @@ TEXT ·aboveAVX2(SB), NOSPLIT, $0-76
 	MOVQ         dst_len+8(FP), BX
 	XORQ         SI, SI
 	SUBQ         $0x00000010, BX
-	JLT          out313
+	JLT          out316
 
-loop312:
+loop315:
 	VMOVUPS   (CX)(SI*4), Y2
 	VMOVUPS   (DX)(SI*4), Y3
 	VCMPPS    $0x11, Y2, Y0, Y2
@@ -5526,14 +5640,14 @@ loop312:
 	VMOVUPS   Y2, 32(AX)(SI*4)
 	ADDQ      $0x00000010, SI
 	SUBQ      $0x00000010, BX
-	JGE       loop312
+	JGE       loop315
 
-out313:
+out316:
 	ADDQ $0x00000010, BX
 	SUBQ $0x00000008, BX
-	JLT  out315
+	JLT  out318
 
-loop314:
+loop317:
 	VMOVUPS   (CX)(SI*4), Y2
 	VMOVUPS   (DX)(SI*4), Y3
 	VCMPPS    $0x11, Y2, Y0, Y2
@@ -5541,12 +5655,12 @@ loop314:
 	VMOVUPS   Y2, (AX)(SI*4)
 	ADDQ      $0x00000008, SI
 	SUBQ      $0x00000008, BX
-	JGE       loop314
+	JGE       loop317
 
-out315:
+out318:
 	ADDQ       $0x00000008, BX
 	TESTQ      BX, BX
-	JZ         end316
+	JZ         end319
 	LEAQ       tailAVX2<>+0(SB), DI
 	SHLQ       $0x02, BX
 	SUBQ       BX, DI
@@ -5558,7 +5672,7 @@ out315:
 	VBLENDVPS  Y0, Y4, Y1, Y0
 	VMASKMOVPS Y0, Y2, (AX)(SI*4)
 
-end316:
+end319:
 	VZEROUPPER
 	RET
 
@@ -5574,9 +5688,9 @@ TEXT ·aboveAddAVX2(SB), NOSPLIT, $0-76
 	MOVQ         dst_len+8(FP), BX
 	XORQ         SI, SI
 	SUBQ         $0x00000010, BX
-	JLT          out318
+	JLT          out321
 
-loop317:
+loop320:
 	VMOVUPS   (CX)(SI*4), Y2
 	VMOVUPS   (DX)(SI*4), Y3
 	VCMPPS    $0x11, Y2, Y0, Y2
@@ -5593,14 +5707,14 @@ loop317:
 	VMOVUPS   Y2, 32(AX)(SI*4)
 	ADDQ      $0x00000010, SI
 	SUBQ      $0x00000010, BX
-	JGE       loop317
+	JGE       loop320
 
-out318:
+out321:
 	ADDQ $0x00000010, BX
 	SUBQ $0x00000008, BX
-	JLT  out320
+	JLT  out323
 
-loop319:
+loop322:
 	VMOVUPS   (CX)(SI*4), Y2
 	VMOVUPS   (DX)(SI*4), Y3
 	VCMPPS    $0x11, Y2, Y0, Y2
@@ -5610,12 +5724,12 @@ loop319:
 	VMOVUPS   Y2, (AX)(SI*4)
 	ADDQ      $0x00000008, SI
 	SUBQ      $0x00000008, BX
-	JGE       loop319
+	JGE       loop322
 
-out320:
+out323:
 	ADDQ       $0x00000008, BX
 	TESTQ      BX, BX
-	JZ         end321
+	JZ         end324
 	LEAQ       tailAVX2<>+0(SB), DI
 	SHLQ       $0x02, BX
 	SUBQ       BX, DI
@@ -5629,7 +5743,7 @@ out320:
 	VADDPS     Y0, Y1, Y0
 	VMASKMOVPS Y0, Y2, (AX)(SI*4)
 
-end321:
+end324:
 	VZEROUPPER
 	RET
 
@@ -5644,12 +5758,12 @@ TEXT ·pool2AVX2(SB), NOSPLIT, $0-72
 	MOVQ y_base+0(FP), BX
 	MOVQ n+64(FP), SI
 
-window322:
+window325:
 	MOVQ c+56(FP), DI
 	SUBQ $0x00000008, DI
-	JLT  tail324
+	JLT  tail327
 
-loop323:
+loop326:
 	VMOVUPS   (DX), Y0
 	VMOVUPS   (DX)(CX*1), Y1
 	VMAXPS    Y0, Y1, Y0
@@ -5668,11 +5782,11 @@ loop323:
 	ADDQ      $0x00000020, AX
 	ADDQ      $0x00000020, BX
 	SUBQ      $0x00000008, DI
-	JGE       loop323
+	JGE       loop326
 
-tail324:
+tail327:
 	ADDQ       $0x00000008, DI
-	JZ         out325
+	JZ         out328
 	LEAQ       tailAVX2<>+0(SB), R8
 	SHLQ       $0x02, DI
 	SUBQ       DI, R8
@@ -5696,11 +5810,11 @@ tail324:
 	LEAQ       (AX)(DI*4), AX
 	LEAQ       (BX)(DI*4), BX
 
-out325:
+out328:
 	ADDQ CX, DX
 	ADDQ CX, AX
 	DECQ SI
-	JNZ  window322
+	JNZ  window325
 	VZEROUPPER
 	RET
 
@@ -5719,12 +5833,12 @@ TEXT ·pool2GradAVX2(SB), NOSPLIT, $0-120
 	MOVQ   dy_base+72(FP), R8
 	MOVQ   n+112(FP), R9
 
-window326:
+window329:
 	MOVQ c+104(FP), R10
 	SUBQ $0x00000008, R10
-	JLT  tail328
+	JLT  tail331
 
-loop327:
+loop330:
 	VMOVUPS   (DI), Y1
 	VMOVUPS   (R8), Y2
 	VMOVUPS   (SI), Y3
@@ -5758,11 +5872,11 @@ loop327:
 	ADDQ      $0x00000020, DI
 	ADDQ      $0x00000020, R8
 	SUBQ      $0x00000008, R10
-	JGE       loop327
+	JGE       loop330
 
-tail328:
+tail331:
 	ADDQ       $0x00000008, R10
-	JZ         out329
+	JZ         out332
 	LEAQ       tailAVX2<>+0(SB), R11
 	SHLQ       $0x02, R10
 	SUBQ       R10, R11
@@ -5801,13 +5915,13 @@ tail328:
 	LEAQ       (DI)(R10*4), DI
 	LEAQ       (R8)(R10*4), R8
 
-out329:
+out332:
 	ADDQ CX, DX
 	ADDQ CX, BX
 	ADDQ CX, SI
 	ADDQ CX, AX
 	DECQ R9
-	JNZ  window326
+	JNZ  window329
 	VZEROUPPER
 	RET
 
@@ -5826,12 +5940,12 @@ TEXT ·pool2GradAddAVX2(SB), NOSPLIT, $0-120
 	MOVQ   dy_base+72(FP), R8
 	MOVQ   n+112(FP), R9
 
-window330:
+window333:
 	MOVQ c+104(FP), R10
 	SUBQ $0x00000008, R10
-	JLT  tail332
+	JLT  tail335
 
-loop331:
+loop334:
 	VMOVUPS   (DI), Y1
 	VMOVUPS   (R8), Y2
 	VMOVUPS   (SI), Y3
@@ -5869,11 +5983,11 @@ loop331:
 	ADDQ      $0x00000020, DI
 	ADDQ      $0x00000020, R8
 	SUBQ      $0x00000008, R10
-	JGE       loop331
+	JGE       loop334
 
-tail332:
+tail335:
 	ADDQ       $0x00000008, R10
-	JZ         out333
+	JZ         out336
 	LEAQ       tailAVX2<>+0(SB), R11
 	SHLQ       $0x02, R10
 	SUBQ       R10, R11
@@ -5920,13 +6034,13 @@ tail332:
 	LEAQ       (DI)(R10*4), DI
 	LEAQ       (R8)(R10*4), R8
 
-out333:
+out336:
 	ADDQ CX, DX
 	ADDQ CX, BX
 	ADDQ CX, SI
 	ADDQ CX, AX
 	DECQ R9
-	JNZ  window330
+	JNZ  window333
 	VZEROUPPER
 	RET
 
@@ -5945,7 +6059,7 @@ TEXT ·winogradInAVX2(SB), NOSPLIT, $24-88
 	MOVQ n+80(FP), BX
 	MOVQ BX, 16(SP)
 
-window334:
+window337:
 	MOVQ (SP), BX
 	MOVQ BX, SI
 	MOVQ rs+64(FP), DI
@@ -5962,9 +6076,9 @@ window334:
 	MOVQ c+72(FP), R10
 	MOVQ 8(SP), R9
 	SUBQ $0x00000008, R10
-	JLT  tail336
+	JLT  tail339
 
-loop335:
+loop338:
 	VMOVUPS (BX), Y0
 	VSUBPS  (DI), Y0, Y0
 	VMOVUPS (BX)(DX*1), Y1
@@ -6046,11 +6160,11 @@ loop335:
 	ADDQ    $0x00000020, R8
 	ADDQ    $0x00000020, R9
 	SUBQ    $0x00000008, R10
-	JGE     loop335
+	JGE     loop338
 
-tail336:
+tail339:
 	ADDQ       $0x00000008, R10
-	JZ         out337
+	JZ         out340
 	LEAQ       tailAVX2<>+0(SB), R11
 	SHLQ       $0x02, R10
 	SUBQ       R10, R11
@@ -6148,7 +6262,7 @@ tail336:
 	VMASKMOVPS Y3, Y0, (BX)(AX*2)
 	VMASKMOVPS Y2, Y0, (BX)(CX*1)
 
-out337:
+out340:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*2), BX
 	MOVQ BX, (SP)
@@ -6156,7 +6270,7 @@ out337:
 	SHLQ $0x02, BX
 	ADDQ BX, 8(SP)
 	DECQ 16(SP)
-	JNZ  window334
+	JNZ  window337
 	VZEROUPPER
 	RET
 
@@ -6175,7 +6289,7 @@ TEXT ·winogradGradAVX2(SB), NOSPLIT, $24-88
 	MOVQ n+80(FP), BX
 	MOVQ BX, 16(SP)
 
-window338:
+window341:
 	MOVQ (SP), BX
 	MOVQ BX, SI
 	MOVQ rs+64(FP), DI
@@ -6184,9 +6298,9 @@ window338:
 	MOVQ c+72(FP), R8
 	MOVQ 8(SP), DI
 	SUBQ $0x00000008, R8
-	JLT  tail340
+	JLT  tail343
 
-loop339:
+loop342:
 	VMOVUPS (BX), Y0
 	VMOVUPS (SI), Y1
 	VADDPS  Y1, Y0, Y2
@@ -6226,11 +6340,11 @@ loop339:
 	ADDQ    $0x00000020, SI
 	ADDQ    $0x00000020, DI
 	SUBQ    $0x00000008, R8
-	JGE     loop339
+	JGE     loop342
 
-tail340:
+tail343:
 	ADDQ       $0x00000008, R8
-	JZ         out341
+	JZ         out344
 	LEAQ       tailAVX2<>+0(SB), R9
 	SHLQ       $0x02, R8
 	SUBQ       R8, R9
@@ -6272,7 +6386,7 @@ tail340:
 	VMASKMOVPS Y3, Y0, (BX)(AX*2)
 	VMASKMOVPS Y6, Y0, (BX)(CX*1)
 
-out341:
+out344:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*2), BX
 	MOVQ BX, (SP)
@@ -6280,7 +6394,7 @@ out341:
 	SHLQ $0x02, BX
 	ADDQ BX, 8(SP)
 	DECQ 16(SP)
-	JNZ  window338
+	JNZ  window341
 	VZEROUPPER
 	RET
 
@@ -6299,7 +6413,7 @@ TEXT ·winogradOutAVX2(SB), NOSPLIT, $24-88
 	MOVQ n+80(FP), BX
 	MOVQ BX, 16(SP)
 
-window342:
+window345:
 	MOVQ (SP), BX
 	MOVQ BX, SI
 	MOVQ rs+64(FP), DI
@@ -6308,9 +6422,9 @@ window342:
 	MOVQ c+72(FP), R8
 	MOVQ 8(SP), DI
 	SUBQ $0x00000008, R8
-	JLT  tail344
+	JLT  tail347
 
-loop343:
+loop346:
 	VMOVUPS (DI), Y0
 	VMOVUPS (DI)(AX*1), Y1
 	VMOVUPS (DI)(AX*2), Y2
@@ -6358,11 +6472,11 @@ loop343:
 	ADDQ    $0x00000020, SI
 	ADDQ    $0x00000020, DI
 	SUBQ    $0x00000008, R8
-	JGE     loop343
+	JGE     loop346
 
-tail344:
+tail347:
 	ADDQ       $0x00000008, R8
-	JZ         out345
+	JZ         out348
 	LEAQ       tailAVX2<>+0(SB), R9
 	SHLQ       $0x02, R8
 	SUBQ       R8, R9
@@ -6416,7 +6530,7 @@ tail344:
 	VMASKMOVPS Y5, Y0, (SI)
 	VMASKMOVPS Y6, Y0, (SI)(DX*1)
 
-out345:
+out348:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*2), BX
 	MOVQ BX, (SP)
@@ -6424,7 +6538,7 @@ out345:
 	SHLQ $0x02, BX
 	ADDQ BX, 8(SP)
 	DECQ 16(SP)
-	JNZ  window342
+	JNZ  window345
 	VZEROUPPER
 	RET
 
@@ -6443,7 +6557,7 @@ TEXT ·winogradOutAddAVX2(SB), NOSPLIT, $24-88
 	MOVQ n+80(FP), BX
 	MOVQ BX, 16(SP)
 
-window346:
+window349:
 	MOVQ (SP), BX
 	MOVQ BX, SI
 	MOVQ rs+64(FP), DI
@@ -6452,9 +6566,9 @@ window346:
 	MOVQ c+72(FP), R8
 	MOVQ 8(SP), DI
 	SUBQ $0x00000008, R8
-	JLT  tail348
+	JLT  tail351
 
-loop347:
+loop350:
 	VMOVUPS (DI), Y0
 	VMOVUPS (DI)(AX*1), Y1
 	VMOVUPS (DI)(AX*2), Y2
@@ -6506,11 +6620,11 @@ loop347:
 	ADDQ    $0x00000020, SI
 	ADDQ    $0x00000020, DI
 	SUBQ    $0x00000008, R8
-	JGE     loop347
+	JGE     loop350
 
-tail348:
+tail351:
 	ADDQ       $0x00000008, R8
-	JZ         out349
+	JZ         out352
 	LEAQ       tailAVX2<>+0(SB), R9
 	SHLQ       $0x02, R8
 	SUBQ       R8, R9
@@ -6572,7 +6686,7 @@ tail348:
 	VADDPS     Y1, Y6, Y6
 	VMASKMOVPS Y6, Y0, (SI)(DX*1)
 
-out349:
+out352:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*2), BX
 	MOVQ BX, (SP)
@@ -6580,7 +6694,7 @@ out349:
 	SHLQ $0x02, BX
 	ADDQ BX, 8(SP)
 	DECQ 16(SP)
-	JNZ  window346
+	JNZ  window349
 	VZEROUPPER
 	RET
 
@@ -6629,18 +6743,18 @@ k1x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial1x1
 	TESTQ        R9, R9
-	JZ           nobias350
+	JZ           nobias353
 	VMOVUPS      (R9), Y1
 	VADDPS       Y1, Y0, Y0
 
-nobias350:
+nobias353:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta351
+	JEQ    nobeta354
 	MOVQ   DI, R9
 	VADDPS (R9), Y0, Y0
 	ADDQ   R8, R9
 
-nobeta351:
+nobeta354:
 	VMOVUPS Y0, (DI)
 	ADDQ    R8, DI
 	JMP     next1x1
@@ -6654,19 +6768,19 @@ partial1x1:
 	SHRQ       $0x02, R10
 	VMOVUPS    32(R11), Y1
 	TESTQ      R9, R9
-	JZ         nobias352
+	JZ         nobias355
 	VMASKMOVPS (R9), Y1, Y2
 	VADDPS     Y2, Y0, Y0
 
-nobias352:
+nobias355:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta353
+	JEQ        nobeta356
 	MOVQ       DI, R9
 	VMASKMOVPS (R9), Y1, Y2
 	VADDPS     Y2, Y0, Y0
 	ADDQ       R8, R9
 
-nobeta353:
+nobeta356:
 	VMASKMOVPS Y0, Y1, (DI)
 	ADDQ       R8, DI
 
@@ -6730,21 +6844,21 @@ k2x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial2x1
 	TESTQ        R10, R10
-	JZ           nobias354
+	JZ           nobias357
 	VMOVUPS      (R10), Y2
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y2, Y1, Y1
 
-nobias354:
+nobias357:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta355
+	JEQ    nobeta358
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
 	VADDPS (R10), Y1, Y1
 	ADDQ   R9, R10
 
-nobeta355:
+nobeta358:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -6760,14 +6874,14 @@ partial2x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y2
 	TESTQ      R10, R10
-	JZ         nobias356
+	JZ         nobias359
 	VMASKMOVPS (R10), Y2, Y3
 	VADDPS     Y3, Y0, Y0
 	VADDPS     Y3, Y1, Y1
 
-nobias356:
+nobias359:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta357
+	JEQ        nobeta360
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y2, Y3
 	VADDPS     Y3, Y0, Y0
@@ -6776,7 +6890,7 @@ nobias356:
 	VADDPS     Y3, Y1, Y1
 	ADDQ       R9, R10
 
-nobeta357:
+nobeta360:
 	VMASKMOVPS Y0, Y2, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y2, (R8)
@@ -6847,15 +6961,15 @@ k3x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial3x1
 	TESTQ        R10, R10
-	JZ           nobias358
+	JZ           nobias361
 	VMOVUPS      (R10), Y3
 	VADDPS       Y3, Y0, Y0
 	VADDPS       Y3, Y1, Y1
 	VADDPS       Y3, Y2, Y2
 
-nobias358:
+nobias361:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta359
+	JEQ    nobeta362
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -6864,7 +6978,7 @@ nobias358:
 	VADDPS (R10), Y2, Y2
 	ADDQ   R9, R10
 
-nobeta359:
+nobeta362:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -6882,15 +6996,15 @@ partial3x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y3
 	TESTQ      R10, R10
-	JZ         nobias360
+	JZ         nobias363
 	VMASKMOVPS (R10), Y3, Y4
 	VADDPS     Y4, Y0, Y0
 	VADDPS     Y4, Y1, Y1
 	VADDPS     Y4, Y2, Y2
 
-nobias360:
+nobias363:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta361
+	JEQ        nobeta364
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y3, Y4
 	VADDPS     Y4, Y0, Y0
@@ -6902,7 +7016,7 @@ nobias360:
 	VADDPS     Y4, Y2, Y2
 	ADDQ       R9, R10
 
-nobeta361:
+nobeta364:
 	VMASKMOVPS Y0, Y3, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y3, (R8)
@@ -6983,16 +7097,16 @@ k4x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial4x1
 	TESTQ        R10, R10
-	JZ           nobias362
+	JZ           nobias365
 	VMOVUPS      (R10), Y4
 	VADDPS       Y4, Y0, Y0
 	VADDPS       Y4, Y1, Y1
 	VADDPS       Y4, Y2, Y2
 	VADDPS       Y4, Y3, Y3
 
-nobias362:
+nobias365:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta363
+	JEQ    nobeta366
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -7003,7 +7117,7 @@ nobias362:
 	VADDPS (R10), Y3, Y3
 	ADDQ   R9, R10
 
-nobeta363:
+nobeta366:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -7023,16 +7137,16 @@ partial4x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y4
 	TESTQ      R10, R10
-	JZ         nobias364
+	JZ         nobias367
 	VMASKMOVPS (R10), Y4, Y5
 	VADDPS     Y5, Y0, Y0
 	VADDPS     Y5, Y1, Y1
 	VADDPS     Y5, Y2, Y2
 	VADDPS     Y5, Y3, Y3
 
-nobias364:
+nobias367:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta365
+	JEQ        nobeta368
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y4, Y5
 	VADDPS     Y5, Y0, Y0
@@ -7047,7 +7161,7 @@ nobias364:
 	VADDPS     Y5, Y3, Y3
 	ADDQ       R9, R10
 
-nobeta365:
+nobeta368:
 	VMASKMOVPS Y0, Y4, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y4, (R8)
@@ -7135,7 +7249,7 @@ k5x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial5x1
 	TESTQ        R10, R10
-	JZ           nobias366
+	JZ           nobias369
 	VMOVUPS      (R10), Y5
 	VADDPS       Y5, Y0, Y0
 	VADDPS       Y5, Y1, Y1
@@ -7143,9 +7257,9 @@ k5x1:
 	VADDPS       Y5, Y3, Y3
 	VADDPS       Y5, Y4, Y4
 
-nobias366:
+nobias369:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta367
+	JEQ    nobeta370
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -7158,7 +7272,7 @@ nobias366:
 	VADDPS (R10), Y4, Y4
 	ADDQ   R9, R10
 
-nobeta367:
+nobeta370:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -7180,7 +7294,7 @@ partial5x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y5
 	TESTQ      R10, R10
-	JZ         nobias368
+	JZ         nobias371
 	VMASKMOVPS (R10), Y5, Y6
 	VADDPS     Y6, Y0, Y0
 	VADDPS     Y6, Y1, Y1
@@ -7188,9 +7302,9 @@ partial5x1:
 	VADDPS     Y6, Y3, Y3
 	VADDPS     Y6, Y4, Y4
 
-nobias368:
+nobias371:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta369
+	JEQ        nobeta372
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y5, Y6
 	VADDPS     Y6, Y0, Y0
@@ -7208,7 +7322,7 @@ nobias368:
 	VADDPS     Y6, Y4, Y4
 	ADDQ       R9, R10
 
-nobeta369:
+nobeta372:
 	VMASKMOVPS Y0, Y5, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y5, (R8)
@@ -7303,7 +7417,7 @@ k6x1:
 	CMPQ         184(AX), $0x00000008
 	JNE          partial6x1
 	TESTQ        R10, R10
-	JZ           nobias370
+	JZ           nobias373
 	VMOVUPS      (R10), Y6
 	VADDPS       Y6, Y0, Y0
 	VADDPS       Y6, Y1, Y1
@@ -7312,9 +7426,9 @@ k6x1:
 	VADDPS       Y6, Y4, Y4
 	VADDPS       Y6, Y5, Y5
 
-nobias370:
+nobias373:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta371
+	JEQ    nobeta374
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	ADDQ   R9, R10
@@ -7329,7 +7443,7 @@ nobias370:
 	VADDPS (R10), Y5, Y5
 	ADDQ   R9, R10
 
-nobeta371:
+nobeta374:
 	VMOVUPS Y0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y1, (R8)
@@ -7353,7 +7467,7 @@ partial6x1:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y6
 	TESTQ      R10, R10
-	JZ         nobias372
+	JZ         nobias375
 	VMASKMOVPS (R10), Y6, Y7
 	VADDPS     Y7, Y0, Y0
 	VADDPS     Y7, Y1, Y1
@@ -7362,9 +7476,9 @@ partial6x1:
 	VADDPS     Y7, Y4, Y4
 	VADDPS     Y7, Y5, Y5
 
-nobias372:
+nobias375:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta373
+	JEQ        nobeta376
 	MOVQ       R8, R10
 	VMASKMOVPS (R10), Y6, Y7
 	VADDPS     Y7, Y0, Y0
@@ -7385,7 +7499,7 @@ nobias372:
 	VADDPS     Y7, Y5, Y5
 	ADDQ       R9, R10
 
-nobeta373:
+nobeta376:
 	VMASKMOVPS Y0, Y6, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y6, (R8)
@@ -7457,21 +7571,21 @@ k1x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial1x2
 	TESTQ        R9, R9
-	JZ           nobias374
+	JZ           nobias377
 	VMOVUPS      (R9), Y2
 	VADDPS       Y2, Y0, Y0
 	VMOVUPS      32(R9), Y2
 	VADDPS       Y2, Y1, Y1
 
-nobias374:
+nobias377:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta375
+	JEQ    nobeta378
 	MOVQ   DI, R9
 	VADDPS (R9), Y0, Y0
 	VADDPS 32(R9), Y1, Y1
 	ADDQ   R8, R9
 
-nobeta375:
+nobeta378:
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	ADDQ    R8, DI
@@ -7486,22 +7600,22 @@ partial1x2:
 	SHRQ       $0x02, R10
 	VMOVUPS    32(R11), Y2
 	TESTQ      R9, R9
-	JZ         nobias376
+	JZ         nobias379
 	VMOVUPS    (R9), Y3
 	VADDPS     Y3, Y0, Y0
 	VMASKMOVPS 32(R9), Y2, Y3
 	VADDPS     Y3, Y1, Y1
 
-nobias376:
+nobias379:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta377
+	JEQ        nobeta380
 	MOVQ       DI, R9
 	VADDPS     (R9), Y0, Y0
 	VMASKMOVPS 32(R9), Y2, Y3
 	VADDPS     Y3, Y1, Y1
 	ADDQ       R8, R9
 
-nobeta377:
+nobeta380:
 	VMOVUPS    Y0, (DI)
 	VMASKMOVPS Y1, Y2, 32(DI)
 	ADDQ       R8, DI
@@ -7571,7 +7685,7 @@ k2x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial2x2
 	TESTQ        R10, R10
-	JZ           nobias378
+	JZ           nobias381
 	VMOVUPS      (R10), Y4
 	VADDPS       Y4, Y0, Y0
 	VADDPS       Y4, Y2, Y2
@@ -7579,9 +7693,9 @@ k2x2:
 	VADDPS       Y4, Y1, Y1
 	VADDPS       Y4, Y3, Y3
 
-nobias378:
+nobias381:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta379
+	JEQ    nobeta382
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -7590,7 +7704,7 @@ nobias378:
 	VADDPS 32(R10), Y3, Y3
 	ADDQ   R9, R10
 
-nobeta379:
+nobeta382:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -7608,7 +7722,7 @@ partial2x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y4
 	TESTQ      R10, R10
-	JZ         nobias380
+	JZ         nobias383
 	VMOVUPS    (R10), Y5
 	VADDPS     Y5, Y0, Y0
 	VADDPS     Y5, Y2, Y2
@@ -7616,9 +7730,9 @@ partial2x2:
 	VADDPS     Y5, Y1, Y1
 	VADDPS     Y5, Y3, Y3
 
-nobias380:
+nobias383:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta381
+	JEQ        nobeta384
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y4, Y5
@@ -7629,7 +7743,7 @@ nobias380:
 	VADDPS     Y5, Y3, Y3
 	ADDQ       R9, R10
 
-nobeta381:
+nobeta384:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y4, 32(R8)
 	ADDQ       R9, R8
@@ -7709,7 +7823,7 @@ k3x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial3x2
 	TESTQ        R10, R10
-	JZ           nobias382
+	JZ           nobias385
 	VMOVUPS      (R10), Y6
 	VADDPS       Y6, Y0, Y0
 	VADDPS       Y6, Y2, Y2
@@ -7719,9 +7833,9 @@ k3x2:
 	VADDPS       Y6, Y3, Y3
 	VADDPS       Y6, Y5, Y5
 
-nobias382:
+nobias385:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta383
+	JEQ    nobeta386
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -7733,7 +7847,7 @@ nobias382:
 	VADDPS 32(R10), Y5, Y5
 	ADDQ   R9, R10
 
-nobeta383:
+nobeta386:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -7754,7 +7868,7 @@ partial3x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y6
 	TESTQ      R10, R10
-	JZ         nobias384
+	JZ         nobias387
 	VMOVUPS    (R10), Y7
 	VADDPS     Y7, Y0, Y0
 	VADDPS     Y7, Y2, Y2
@@ -7764,9 +7878,9 @@ partial3x2:
 	VADDPS     Y7, Y3, Y3
 	VADDPS     Y7, Y5, Y5
 
-nobias384:
+nobias387:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta385
+	JEQ        nobeta388
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y6, Y7
@@ -7781,7 +7895,7 @@ nobias384:
 	VADDPS     Y7, Y5, Y5
 	ADDQ       R9, R10
 
-nobeta385:
+nobeta388:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y6, 32(R8)
 	ADDQ       R9, R8
@@ -7874,7 +7988,7 @@ k4x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial4x2
 	TESTQ        R10, R10
-	JZ           nobias386
+	JZ           nobias389
 	VMOVUPS      (R10), Y8
 	VADDPS       Y8, Y0, Y0
 	VADDPS       Y8, Y2, Y2
@@ -7886,9 +8000,9 @@ k4x2:
 	VADDPS       Y8, Y5, Y5
 	VADDPS       Y8, Y7, Y7
 
-nobias386:
+nobias389:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta387
+	JEQ    nobeta390
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -7903,7 +8017,7 @@ nobias386:
 	VADDPS 32(R10), Y7, Y7
 	ADDQ   R9, R10
 
-nobeta387:
+nobeta390:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -7927,7 +8041,7 @@ partial4x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y8
 	TESTQ      R10, R10
-	JZ         nobias388
+	JZ         nobias391
 	VMOVUPS    (R10), Y9
 	VADDPS     Y9, Y0, Y0
 	VADDPS     Y9, Y2, Y2
@@ -7939,9 +8053,9 @@ partial4x2:
 	VADDPS     Y9, Y5, Y5
 	VADDPS     Y9, Y7, Y7
 
-nobias388:
+nobias391:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta389
+	JEQ        nobeta392
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y8, Y9
@@ -7960,7 +8074,7 @@ nobias388:
 	VADDPS     Y9, Y7, Y7
 	ADDQ       R9, R10
 
-nobeta389:
+nobeta392:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y8, 32(R8)
 	ADDQ       R9, R8
@@ -8063,7 +8177,7 @@ k5x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial5x2
 	TESTQ        R10, R10
-	JZ           nobias390
+	JZ           nobias393
 	VMOVUPS      (R10), Y10
 	VADDPS       Y10, Y0, Y0
 	VADDPS       Y10, Y2, Y2
@@ -8077,9 +8191,9 @@ k5x2:
 	VADDPS       Y10, Y7, Y7
 	VADDPS       Y10, Y9, Y9
 
-nobias390:
+nobias393:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta391
+	JEQ    nobeta394
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -8097,7 +8211,7 @@ nobias390:
 	VADDPS 32(R10), Y9, Y9
 	ADDQ   R9, R10
 
-nobeta391:
+nobeta394:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -8124,7 +8238,7 @@ partial5x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y10
 	TESTQ      R10, R10
-	JZ         nobias392
+	JZ         nobias395
 	VMOVUPS    (R10), Y11
 	VADDPS     Y11, Y0, Y0
 	VADDPS     Y11, Y2, Y2
@@ -8138,9 +8252,9 @@ partial5x2:
 	VADDPS     Y11, Y7, Y7
 	VADDPS     Y11, Y9, Y9
 
-nobias392:
+nobias395:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta393
+	JEQ        nobeta396
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y10, Y11
@@ -8163,7 +8277,7 @@ nobias392:
 	VADDPS     Y11, Y9, Y9
 	ADDQ       R9, R10
 
-nobeta393:
+nobeta396:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y10, 32(R8)
 	ADDQ       R9, R8
@@ -8276,7 +8390,7 @@ k6x2:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial6x2
 	TESTQ        R10, R10
-	JZ           nobias394
+	JZ           nobias397
 	VMOVUPS      (R10), Y12
 	VADDPS       Y12, Y0, Y0
 	VADDPS       Y12, Y2, Y2
@@ -8292,9 +8406,9 @@ k6x2:
 	VADDPS       Y12, Y9, Y9
 	VADDPS       Y12, Y11, Y11
 
-nobias394:
+nobias397:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta395
+	JEQ    nobeta398
 	MOVQ   R8, R10
 	VADDPS (R10), Y0, Y0
 	VADDPS 32(R10), Y1, Y1
@@ -8315,7 +8429,7 @@ nobias394:
 	VADDPS 32(R10), Y11, Y11
 	ADDQ   R9, R10
 
-nobeta395:
+nobeta398:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    R9, R8
@@ -8345,7 +8459,7 @@ partial6x2:
 	SHRQ       $0x02, R11
 	VMOVUPS    32(R12), Y12
 	TESTQ      R10, R10
-	JZ         nobias396
+	JZ         nobias399
 	VMOVUPS    (R10), Y13
 	VADDPS     Y13, Y0, Y0
 	VADDPS     Y13, Y2, Y2
@@ -8361,9 +8475,9 @@ partial6x2:
 	VADDPS     Y13, Y9, Y9
 	VADDPS     Y13, Y11, Y11
 
-nobias396:
+nobias399:
 	CMPQ       192(AX), $0x00
-	JEQ        nobeta397
+	JEQ        nobeta400
 	MOVQ       R8, R10
 	VADDPS     (R10), Y0, Y0
 	VMASKMOVPS 32(R10), Y12, Y13
@@ -8390,7 +8504,7 @@ nobias396:
 	VADDPS     Y13, Y11, Y11
 	ADDQ       R9, R10
 
-nobeta397:
+nobeta400:
 	VMOVUPS    Y0, (R8)
 	VMASKMOVPS Y1, Y12, 32(R8)
 	ADDQ       R9, R8
@@ -8443,7 +8557,7 @@ TEXT ·peakAVX2(SB), NOSPLIT, $0-8
 	VXORPS Y11, Y11, Y11
 	VXORPS Y12, Y12, Y12
 
-peak398:
+peak401:
 	VFMADD231PS Y12, Y12, Y0
 	VFMADD231PS Y12, Y12, Y1
 	VFMADD231PS Y12, Y12, Y2
@@ -8457,6 +8571,6 @@ peak398:
 	VFMADD231PS Y12, Y12, Y10
 	VFMADD231PS Y12, Y12, Y11
 	DECQ        AX
-	JNZ         peak398
+	JNZ         peak401
 	VZEROUPPER
 	RET

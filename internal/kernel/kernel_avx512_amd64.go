@@ -62,6 +62,9 @@ func geluAVX512(dst []float32, x []float32)
 func geluGradAVX512(dx []float32, x []float32, dy []float32)
 
 //go:noescape
+func geluBackwardAVX512(y []float32, d []float32, x []float32)
+
+//go:noescape
 func geluExactAVX512(dst []float32, x []float32)
 
 //go:noescape

@@ -1732,6 +1732,118 @@ DATA c3e5b33b6AVX512<>+56(SB)/4, $0x3e5b33b6
 DATA c3e5b33b6AVX512<>+60(SB)/4, $0x3e5b33b6
 GLOBL c3e5b33b6AVX512<>(SB), RODATA|NOPTR, $64
 
+// func geluBackwardAVX512(y []float32, d []float32, x []float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·geluBackwardAVX512(SB), NOSPLIT, $0-72
+	VMOVUPS cc2b00000AVX512<>+0(SB), Z0
+	VMOVUPS c42b20000AVX512<>+0(SB), Z1
+	VMOVUPS c3f800000AVX512<>+0(SB), Z2
+	VMOVUPS cc1200000AVX512<>+0(SB), Z3
+	VMOVUPS c41200000AVX512<>+0(SB), Z4
+	VMOVUPS c3fcc422aAVX512<>+0(SB), Z5
+	MOVQ    y_base+0(FP), AX
+	MOVQ    d_base+24(FP), CX
+	MOVQ    x_base+48(FP), DX
+	MOVQ    y_len+8(FP), BX
+	XORQ    SI, SI
+	SUBQ    $0x00000010, BX
+	JLT     out87
+
+loop86:
+	VMOVUPS      (DX)(SI*4), Z6
+	VMINPS       Z6, Z4, Z7
+	VMAXPS       Z7, Z3, Z7
+	VMULPS       Z7, Z7, Z8
+	VMOVUPS      c3d922279AVX512<>+0(SB), Z9
+	VMOVUPS      c3e5b33b6AVX512<>+0(SB), Z10
+	VFMADD213PS  Z5, Z8, Z9
+	VFMADD213PS  Z5, Z8, Z10
+	VMULPS       Z7, Z10, Z10
+	VMULPS       Z7, Z9, Z9
+	VXORPS       c80000000AVX512<>+0(SB), Z9, Z7
+	VMINPS       Z7, Z1, Z7
+	VMAXPS       Z7, Z0, Z7
+	VMULPS       c3fb8aa3bAVX512<>+0(SB), Z7, Z8
+	VCVTPS2DQ    Z8, Z8
+	VCVTDQ2PS    Z8, Z9
+	VFNMADD231PS c3f318000AVX512<>+0(SB), Z9, Z7
+	VFNMADD231PS cb95e8083AVX512<>+0(SB), Z9, Z7
+	VMOVUPS      c3ab511a9AVX512<>+0(SB), Z11
+	VFMADD213PS  c3c091d36AVX512<>+0(SB), Z7, Z11
+	VFMADD213PS  c3d2aac7aAVX512<>+0(SB), Z7, Z11
+	VFMADD213PS  c3e2aaa48AVX512<>+0(SB), Z7, Z11
+	VFMADD213PS  c3efffffeAVX512<>+0(SB), Z7, Z11
+	VMULPS       Z7, Z7, Z9
+	VFMADD213PS  Z7, Z9, Z11
+	VADDPS       c3f800000AVX512<>+0(SB), Z11, Z11
+	VPADDD       c0000007fAVX512<>+0(SB), Z8, Z8
+	VPSLLD       $0x17, Z8, Z8
+	VMULPS       Z8, Z11, Z11
+	VADDPS       Z2, Z11, Z7
+	VDIVPS       Z7, Z2, Z7
+	VMULPS       Z7, Z11, Z11
+	VFMADD213PS  Z2, Z10, Z11
+	VMULPS       Z7, Z11, Z11
+	VMULPS       Z6, Z7, Z7
+	VMOVUPS      Z7, (AX)(SI*4)
+	VMOVUPS      (CX)(SI*4), Z6
+	VMULPS       Z6, Z11, Z11
+	VMOVUPS      Z11, (CX)(SI*4)
+	ADDQ         $0x00000010, SI
+	SUBQ         $0x00000010, BX
+	JGE          loop86
+
+out87:
+	ADDQ         $0x00000010, BX
+	TESTQ        BX, BX
+	JZ           end88
+	MOVL         $0xffffffff, DI
+	BZHIL        BX, DI, DI
+	KMOVW        DI, K1
+	VMOVUPS.Z    (DX)(SI*4), K1, Z6
+	VMINPS       Z6, Z4, Z4
+	VMAXPS       Z4, Z3, Z4
+	VMULPS       Z4, Z4, Z3
+	VMOVUPS      c3d922279AVX512<>+0(SB), Z7
+	VMOVUPS      c3e5b33b6AVX512<>+0(SB), Z8
+	VFMADD213PS  Z5, Z3, Z7
+	VFMADD213PS  Z5, Z3, Z8
+	VMULPS       Z4, Z8, Z8
+	VMULPS       Z4, Z7, Z7
+	VXORPS       c80000000AVX512<>+0(SB), Z7, Z3
+	VMINPS       Z3, Z1, Z1
+	VMAXPS       Z1, Z0, Z1
+	VMULPS       c3fb8aa3bAVX512<>+0(SB), Z1, Z0
+	VCVTPS2DQ    Z0, Z0
+	VCVTDQ2PS    Z0, Z3
+	VFNMADD231PS c3f318000AVX512<>+0(SB), Z3, Z1
+	VFNMADD231PS cb95e8083AVX512<>+0(SB), Z3, Z1
+	VMOVUPS      c3ab511a9AVX512<>+0(SB), Z4
+	VFMADD213PS  c3c091d36AVX512<>+0(SB), Z1, Z4
+	VFMADD213PS  c3d2aac7aAVX512<>+0(SB), Z1, Z4
+	VFMADD213PS  c3e2aaa48AVX512<>+0(SB), Z1, Z4
+	VFMADD213PS  c3efffffeAVX512<>+0(SB), Z1, Z4
+	VMULPS       Z1, Z1, Z3
+	VFMADD213PS  Z1, Z3, Z4
+	VADDPS       c3f800000AVX512<>+0(SB), Z4, Z4
+	VPADDD       c0000007fAVX512<>+0(SB), Z0, Z0
+	VPSLLD       $0x17, Z0, Z0
+	VMULPS       Z0, Z4, Z4
+	VADDPS       Z2, Z4, Z0
+	VDIVPS       Z0, Z2, Z0
+	VMULPS       Z0, Z4, Z4
+	VFMADD213PS  Z2, Z8, Z4
+	VMULPS       Z0, Z4, Z4
+	VMULPS       Z6, Z0, Z0
+	VMOVUPS      Z0, K1, (AX)(SI*4)
+	VMOVUPS.Z    (CX)(SI*4), K1, Z0
+	VMULPS       Z0, Z4, Z4
+	VMOVUPS      Z4, K1, (CX)(SI*4)
+
+end88:
+	VZEROUPPER
+	RET
+
 // func geluExactAVX512(dst []float32, x []float32)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·geluExactAVX512(SB), NOSPLIT, $0-48
@@ -1743,9 +1855,9 @@ TEXT ·geluExactAVX512(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out87
+	JLT     out90
 
-loop86:
+loop89:
 	VMOVUPS     (CX)(BX*4), Z3
 	VMINPS      Z3, Z1, Z4
 	VMAXPS      Z4, Z0, Z4
@@ -1771,12 +1883,12 @@ loop86:
 	VMOVUPS     Z7, (AX)(BX*4)
 	ADDQ        $0x00000010, BX
 	SUBQ        $0x00000010, DX
-	JGE         loop86
+	JGE         loop89
 
-out87:
+out90:
 	ADDQ        $0x00000010, DX
 	TESTQ       DX, DX
-	JZ          end88
+	JZ          end91
 	MOVL        $0xffffffff, SI
 	BZHIL       DX, SI, SI
 	KMOVW       SI, K1
@@ -1804,7 +1916,7 @@ out87:
 	VBLENDMPS   Z2, Z5, K2, Z8
 	VMOVUPS     Z8, K1, (AX)(BX*4)
 
-end88:
+end91:
 	VZEROUPPER
 	RET
 
@@ -2075,9 +2187,9 @@ TEXT ·geluExactGradAVX512(SB), NOSPLIT, $0-72
 	MOVQ    dx_len+8(FP), BX
 	XORQ    SI, SI
 	SUBQ    $0x00000010, BX
-	JLT     out90
+	JLT     out93
 
-loop89:
+loop92:
 	VMOVUPS      (CX)(SI*4), Z6
 	VMINPS       Z6, Z3, Z6
 	VMAXPS       Z6, Z2, Z6
@@ -2123,12 +2235,12 @@ loop89:
 	VMOVUPS      Z6, (AX)(SI*4)
 	ADDQ         $0x00000010, SI
 	SUBQ         $0x00000010, BX
-	JGE          loop89
+	JGE          loop92
 
-out90:
+out93:
 	ADDQ         $0x00000010, BX
 	TESTQ        BX, BX
-	JZ           end91
+	JZ           end94
 	MOVL         $0xffffffff, DI
 	BZHIL        BX, DI, DI
 	KMOVW        DI, K1
@@ -2176,7 +2288,7 @@ out90:
 	VFMADD231PS  Z1, Z8, Z0
 	VMOVUPS      Z0, K1, (AX)(SI*4)
 
-end91:
+end94:
 	VZEROUPPER
 	RET
 
@@ -2369,20 +2481,20 @@ TEXT ·reluAVX512(SB), NOSPLIT, $0-48
 	MOVQ   dst_len+8(FP), DX
 	XORQ   BX, BX
 	SUBQ   $0x00000010, DX
-	JLT    out93
+	JLT    out96
 
-loop92:
+loop95:
 	VMOVUPS (CX)(BX*4), Z1
 	VMAXPS  Z1, Z0, Z1
 	VMOVUPS Z1, (AX)(BX*4)
 	ADDQ    $0x00000010, BX
 	SUBQ    $0x00000010, DX
-	JGE     loop92
+	JGE     loop95
 
-out93:
+out96:
 	ADDQ      $0x00000010, DX
 	TESTQ     DX, DX
-	JZ        end94
+	JZ        end97
 	MOVL      $0xffffffff, SI
 	BZHIL     DX, SI, SI
 	KMOVW     SI, K1
@@ -2390,7 +2502,7 @@ out93:
 	VMAXPS    Z1, Z0, Z1
 	VMOVUPS   Z1, K1, (AX)(BX*4)
 
-end94:
+end97:
 	VZEROUPPER
 	RET
 
@@ -2404,9 +2516,9 @@ TEXT ·reluGradAVX512(SB), NOSPLIT, $0-72
 	MOVQ   dx_len+8(FP), BX
 	XORQ   SI, SI
 	SUBQ   $0x00000020, BX
-	JLT    out96
+	JLT    out99
 
-loop95:
+loop98:
 	VMOVUPS   (CX)(SI*4), Z1
 	VMOVUPS   (DX)(SI*4), Z2
 	VCMPPS    $0x11, Z1, Z0, K1
@@ -2423,14 +2535,14 @@ loop95:
 	VMOVUPS   Z1, 64(AX)(SI*4)
 	ADDQ      $0x00000020, SI
 	SUBQ      $0x00000020, BX
-	JGE       loop95
+	JGE       loop98
 
-out96:
+out99:
 	ADDQ $0x00000020, BX
 	SUBQ $0x00000010, BX
-	JLT  out98
+	JLT  out101
 
-loop97:
+loop100:
 	VMOVUPS   (CX)(SI*4), Z1
 	VMOVUPS   (DX)(SI*4), Z2
 	VCMPPS    $0x11, Z1, Z0, K1
@@ -2440,12 +2552,12 @@ loop97:
 	VMOVUPS   Z1, (AX)(SI*4)
 	ADDQ      $0x00000010, SI
 	SUBQ      $0x00000010, BX
-	JGE       loop97
+	JGE       loop100
 
-out98:
+out101:
 	ADDQ      $0x00000010, BX
 	TESTQ     BX, BX
-	JZ        end99
+	JZ        end102
 	MOVL      $0xffffffff, DI
 	BZHIL     BX, DI, DI
 	KMOVW     DI, K1
@@ -2457,7 +2569,7 @@ out98:
 	VADDPS    Z6, Z0, Z0
 	VMOVUPS   Z0, K1, (AX)(SI*4)
 
-end99:
+end102:
 	VZEROUPPER
 	RET
 
@@ -2471,21 +2583,21 @@ TEXT ·relu6AVX512(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out101
+	JLT     out104
 
-loop100:
+loop103:
 	VMOVUPS (CX)(BX*4), Z2
 	VMINPS  Z2, Z1, Z2
 	VMAXPS  Z2, Z0, Z2
 	VMOVUPS Z2, (AX)(BX*4)
 	ADDQ    $0x00000010, BX
 	SUBQ    $0x00000010, DX
-	JGE     loop100
+	JGE     loop103
 
-out101:
+out104:
 	ADDQ      $0x00000010, DX
 	TESTQ     DX, DX
-	JZ        end102
+	JZ        end105
 	MOVL      $0xffffffff, SI
 	BZHIL     DX, SI, SI
 	KMOVW     SI, K1
@@ -2494,7 +2606,7 @@ out101:
 	VMAXPS    Z1, Z0, Z1
 	VMOVUPS   Z1, K1, (AX)(BX*4)
 
-end102:
+end105:
 	VZEROUPPER
 	RET
 
@@ -2526,9 +2638,9 @@ TEXT ·relu6GradAVX512(SB), NOSPLIT, $0-48
 	MOVQ    dy_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000020, DX
-	JLT     out104
+	JLT     out107
 
-loop103:
+loop106:
 	VMOVUPS   (CX)(BX*4), Z2
 	VMOVUPS   (AX)(BX*4), Z3
 	VCMPPS    $0x11, Z2, Z0, K1
@@ -2545,14 +2657,14 @@ loop103:
 	VMOVUPS   Z7, 64(AX)(BX*4)
 	ADDQ      $0x00000020, BX
 	SUBQ      $0x00000020, DX
-	JGE       loop103
+	JGE       loop106
 
-out104:
+out107:
 	ADDQ $0x00000020, DX
 	SUBQ $0x00000010, DX
-	JLT  out106
+	JLT  out109
 
-loop105:
+loop108:
 	VMOVUPS   (CX)(BX*4), Z2
 	VMOVUPS   (AX)(BX*4), Z3
 	VCMPPS    $0x11, Z2, Z0, K1
@@ -2562,12 +2674,12 @@ loop105:
 	VMOVUPS   Z9, (AX)(BX*4)
 	ADDQ      $0x00000010, BX
 	SUBQ      $0x00000010, DX
-	JGE       loop105
+	JGE       loop108
 
-out106:
+out109:
 	ADDQ      $0x00000010, DX
 	TESTQ     DX, DX
-	JZ        end107
+	JZ        end110
 	MOVL      $0xffffffff, SI
 	BZHIL     DX, SI, SI
 	KMOVW     SI, K1
@@ -2579,7 +2691,7 @@ out106:
 	VBLENDMPS Z10, Z0, K2, Z11
 	VMOVUPS   Z11, K1, (AX)(BX*4)
 
-end107:
+end110:
 	VZEROUPPER
 	RET
 
@@ -2593,9 +2705,9 @@ TEXT ·siluAVX512(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out109
+	JLT     out112
 
-loop108:
+loop111:
 	VMOVUPS      (CX)(BX*4), Z2
 	VXORPS       c80000000AVX512<>+0(SB), Z2, Z3
 	VMINPS       Z3, Z1, Z3
@@ -2621,12 +2733,12 @@ loop108:
 	VMOVUPS      Z6, (AX)(BX*4)
 	ADDQ         $0x00000010, BX
 	SUBQ         $0x00000010, DX
-	JGE          loop108
+	JGE          loop111
 
-out109:
+out112:
 	ADDQ         $0x00000010, DX
 	TESTQ        DX, DX
-	JZ           end110
+	JZ           end113
 	MOVL         $0xffffffff, SI
 	BZHIL        DX, SI, SI
 	KMOVW        SI, K1
@@ -2654,7 +2766,7 @@ out109:
 	VDIVPS       Z4, Z2, Z4
 	VMOVUPS      Z4, K1, (AX)(BX*4)
 
-end110:
+end113:
 	VZEROUPPER
 	RET
 
@@ -2672,9 +2784,9 @@ TEXT ·siluGradAVX512(SB), NOSPLIT, $0-72
 	MOVQ    dx_len+8(FP), BX
 	XORQ    SI, SI
 	SUBQ    $0x00000010, BX
-	JLT     out112
+	JLT     out115
 
-loop111:
+loop114:
 	VMOVUPS      (CX)(SI*4), Z5
 	VMINPS       Z5, Z4, Z5
 	VMAXPS       Z5, Z3, Z5
@@ -2708,12 +2820,12 @@ loop111:
 	VMOVUPS      Z5, (AX)(SI*4)
 	ADDQ         $0x00000010, SI
 	SUBQ         $0x00000010, BX
-	JGE          loop111
+	JGE          loop114
 
-out112:
+out115:
 	ADDQ         $0x00000010, BX
 	TESTQ        BX, BX
-	JZ           end113
+	JZ           end116
 	MOVL         $0xffffffff, DI
 	BZHIL        BX, DI, DI
 	KMOVW        DI, K1
@@ -2749,7 +2861,7 @@ out112:
 	VFMADD231PS  Z1, Z5, Z0
 	VMOVUPS      Z0, K1, (AX)(SI*4)
 
-end113:
+end116:
 	VZEROUPPER
 	RET
 
@@ -2782,9 +2894,9 @@ TEXT ·sigmoidAVX512(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out115
+	JLT     out118
 
-loop114:
+loop117:
 	VMOVUPS      (CX)(BX*4), Z3
 	VXORPS       c80000000AVX512<>+0(SB), Z3, Z3
 	VMINPS       Z3, Z1, Z3
@@ -2810,12 +2922,12 @@ loop114:
 	VMOVUPS      Z6, (AX)(BX*4)
 	ADDQ         $0x00000010, BX
 	SUBQ         $0x00000010, DX
-	JGE          loop114
+	JGE          loop117
 
-out115:
+out118:
 	ADDQ         $0x00000010, DX
 	TESTQ        DX, DX
-	JZ           end116
+	JZ           end119
 	MOVL         $0xffffffff, SI
 	BZHIL        DX, SI, SI
 	KMOVW        SI, K1
@@ -2843,7 +2955,7 @@ out115:
 	VDIVPS       Z4, Z2, Z4
 	VMOVUPS      Z4, K1, (AX)(BX*4)
 
-end116:
+end119:
 	VZEROUPPER
 	RET
 
@@ -2859,9 +2971,9 @@ TEXT ·tanhAVX512(SB), NOSPLIT, $0-48
 	MOVQ    dst_len+8(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out118
+	JLT     out121
 
-loop117:
+loop120:
 	VMOVUPS      (CX)(BX*4), Z4
 	VMULPS       Z4, Z4, Z6
 	VANDPS       c7fffffffAVX512<>+0(SB), Z4, Z5
@@ -2902,12 +3014,12 @@ loop117:
 	VMOVUPS      Z7, (AX)(BX*4)
 	ADDQ         $0x00000010, BX
 	SUBQ         $0x00000010, DX
-	JGE          loop117
+	JGE          loop120
 
-out118:
+out121:
 	ADDQ         $0x00000010, DX
 	TESTQ        DX, DX
-	JZ           end119
+	JZ           end122
 	MOVL         $0xffffffff, SI
 	BZHIL        DX, SI, SI
 	KMOVW        SI, K1
@@ -2950,7 +3062,7 @@ out118:
 	VORPS        Z4, Z8, Z8
 	VMOVUPS      Z8, K1, (AX)(BX*4)
 
-end119:
+end122:
 	VZEROUPPER
 	RET
 
@@ -3092,9 +3204,9 @@ TEXT ·layerNormRowAVX512(SB), NOSPLIT, $0-112
 	XORQ   DX, DX
 	MOVQ   CX, BX
 	SUBQ   $0x00000040, BX
-	JLT    out121
+	JLT    out124
 
-loop120:
+loop123:
 	VMOVUPS (AX)(DX*4), Z4
 	VADDPS  Z4, Z0, Z0
 	VMOVUPS 64(AX)(DX*4), Z4
@@ -3105,31 +3217,31 @@ loop120:
 	VADDPS  Z4, Z3, Z3
 	ADDQ    $0x00000040, DX
 	SUBQ    $0x00000040, BX
-	JGE     loop120
+	JGE     loop123
 
-out121:
+out124:
 	ADDQ $0x00000040, BX
 	SUBQ $0x00000010, BX
-	JLT  out123
+	JLT  out126
 
-loop122:
+loop125:
 	VMOVUPS (AX)(DX*4), Z4
 	VADDPS  Z4, Z0, Z0
 	ADDQ    $0x00000010, DX
 	SUBQ    $0x00000010, BX
-	JGE     loop122
+	JGE     loop125
 
-out123:
+out126:
 	ADDQ      $0x00000010, BX
 	TESTQ     BX, BX
-	JZ        end124
+	JZ        end127
 	MOVL      $0xffffffff, SI
 	BZHIL     BX, SI, SI
 	KMOVW     SI, K1
 	VMOVUPS.Z (AX)(DX*4), K1, Z4
 	VADDPS    Z4, Z0, Z0
 
-end124:
+end127:
 	VADDPS        Z3, Z0, Z0
 	VADDPS        Z2, Z1, Z1
 	VADDPS        Z1, Z0, Z0
@@ -3154,9 +3266,9 @@ end124:
 	XORQ          DX, DX
 	MOVQ          CX, BX
 	SUBQ          $0x00000040, BX
-	JLT           out126
+	JLT           out129
 
-loop125:
+loop128:
 	VMOVUPS     (AX)(DX*4), Z7
 	VSUBPS      Z0, Z7, Z7
 	VFMADD231PS Z7, Z7, Z1
@@ -3171,25 +3283,25 @@ loop125:
 	VFMADD231PS Z7, Z7, Z4
 	ADDQ        $0x00000040, DX
 	SUBQ        $0x00000040, BX
-	JGE         loop125
+	JGE         loop128
 
-out126:
+out129:
 	ADDQ $0x00000040, BX
 	SUBQ $0x00000010, BX
-	JLT  out128
+	JLT  out131
 
-loop127:
+loop130:
 	VMOVUPS     (AX)(DX*4), Z7
 	VSUBPS      Z0, Z7, Z7
 	VFMADD231PS Z7, Z7, Z1
 	ADDQ        $0x00000010, DX
 	SUBQ        $0x00000010, BX
-	JGE         loop127
+	JGE         loop130
 
-out128:
+out131:
 	ADDQ        $0x00000010, BX
 	TESTQ       BX, BX
-	JZ          end129
+	JZ          end132
 	MOVL        $0xffffffff, SI
 	BZHIL       BX, SI, SI
 	KMOVW       SI, K1
@@ -3198,7 +3310,7 @@ out128:
 	VBLENDMPS   Z7, Z6, K1, Z5
 	VFMADD231PS Z5, Z5, Z1
 
-end129:
+end132:
 	VADDPS        Z4, Z1, Z1
 	VADDPS        Z3, Z2, Z2
 	VADDPS        Z2, Z1, Z1
@@ -3225,75 +3337,75 @@ end129:
 	MOVQ          b_base+72(FP), SI
 	XORQ          DI, DI
 	SUBQ          $0x00000020, CX
-	JLT           out131
+	JLT           out134
 
-loop130:
+loop133:
 	VMOVUPS (AX)(DI*4), Z2
 	VSUBPS  Z0, Z2, Z2
 	VMULPS  Z1, Z2, Z2
 	TESTQ   BX, BX
-	JZ      nil132
+	JZ      nil135
 	VMOVUPS (BX)(DI*4), Z3
 	VMULPS  Z3, Z2, Z2
 
-nil132:
+nil135:
 	TESTQ   SI, SI
-	JZ      nil133
+	JZ      nil136
 	VMOVUPS (SI)(DI*4), Z3
 	VADDPS  Z3, Z2, Z2
 
-nil133:
+nil136:
 	VMOVUPS Z2, (DX)(DI*4)
 	VMOVUPS 64(AX)(DI*4), Z2
 	VSUBPS  Z0, Z2, Z2
 	VMULPS  Z1, Z2, Z2
 	TESTQ   BX, BX
-	JZ      nil134
+	JZ      nil137
 	VMOVUPS 64(BX)(DI*4), Z3
 	VMULPS  Z3, Z2, Z2
 
-nil134:
+nil137:
 	TESTQ   SI, SI
-	JZ      nil135
+	JZ      nil138
 	VMOVUPS 64(SI)(DI*4), Z3
 	VADDPS  Z3, Z2, Z2
 
-nil135:
+nil138:
 	VMOVUPS Z2, 64(DX)(DI*4)
 	ADDQ    $0x00000020, DI
 	SUBQ    $0x00000020, CX
-	JGE     loop130
+	JGE     loop133
 
-out131:
+out134:
 	ADDQ $0x00000020, CX
 	SUBQ $0x00000010, CX
-	JLT  out137
+	JLT  out140
 
-loop136:
+loop139:
 	VMOVUPS (AX)(DI*4), Z2
 	VSUBPS  Z0, Z2, Z2
 	VMULPS  Z1, Z2, Z2
 	TESTQ   BX, BX
-	JZ      nil138
+	JZ      nil141
 	VMOVUPS (BX)(DI*4), Z3
 	VMULPS  Z3, Z2, Z2
 
-nil138:
+nil141:
 	TESTQ   SI, SI
-	JZ      nil139
+	JZ      nil142
 	VMOVUPS (SI)(DI*4), Z3
 	VADDPS  Z3, Z2, Z2
 
-nil139:
+nil142:
 	VMOVUPS Z2, (DX)(DI*4)
 	ADDQ    $0x00000010, DI
 	SUBQ    $0x00000010, CX
-	JGE     loop136
+	JGE     loop139
 
-out137:
+out140:
 	ADDQ      $0x00000010, CX
 	TESTQ     CX, CX
-	JZ        end140
+	JZ        end143
 	MOVL      $0xffffffff, R8
 	BZHIL     CX, R8, R8
 	KMOVW     R8, K1
@@ -3301,20 +3413,20 @@ out137:
 	VSUBPS    Z0, Z2, Z2
 	VMULPS    Z1, Z2, Z2
 	TESTQ     BX, BX
-	JZ        nil141
+	JZ        nil144
 	VMOVUPS.Z (BX)(DI*4), K1, Z0
 	VMULPS    Z0, Z2, Z2
 
-nil141:
+nil144:
 	TESTQ     SI, SI
-	JZ        nil142
+	JZ        nil145
 	VMOVUPS.Z (SI)(DI*4), K1, Z0
 	VADDPS    Z0, Z2, Z2
 
-nil142:
+nil145:
 	VMOVUPS Z2, K1, (DX)(DI*4)
 
-end140:
+end143:
 	VZEROUPPER
 	RET
 
@@ -3338,33 +3450,33 @@ TEXT ·layerNormGradRowAVX512(SB), NOSPLIT, $0-152
 	XORQ         R8, R8
 	MOVQ         DX, R9
 	SUBQ         $0x00000020, R9
-	JLT          out144
+	JLT          out147
 
-loop143:
+loop146:
 	VMOVUPS     (AX)(R8*4), Z6
 	VMOVUPS     (CX)(R8*4), Z7
 	VSUBPS      Z0, Z6, Z6
 	VMULPS      Z1, Z6, Z6
 	TESTQ       BX, BX
-	JZ          nil145
+	JZ          nil148
 	VMOVUPS     (BX)(R8*4), Z8
 	VFMADD231PS Z6, Z7, Z8
 	VMOVUPS     Z8, (BX)(R8*4)
 
-nil145:
+nil148:
 	TESTQ   SI, SI
-	JZ      nil146
+	JZ      nil149
 	VMOVUPS (SI)(R8*4), Z8
 	VADDPS  Z7, Z8, Z8
 	VMOVUPS Z8, (SI)(R8*4)
 
-nil146:
+nil149:
 	TESTQ   DI, DI
-	JZ      nil147
+	JZ      nil150
 	VMOVUPS (DI)(R8*4), Z8
 	VMULPS  Z8, Z7, Z7
 
-nil147:
+nil150:
 	VADDPS      Z7, Z2, Z2
 	VFMADD231PS Z6, Z7, Z4
 	VMOVUPS     64(AX)(R8*4), Z6
@@ -3372,71 +3484,71 @@ nil147:
 	VSUBPS      Z0, Z6, Z6
 	VMULPS      Z1, Z6, Z6
 	TESTQ       BX, BX
-	JZ          nil148
+	JZ          nil151
 	VMOVUPS     64(BX)(R8*4), Z8
 	VFMADD231PS Z6, Z7, Z8
 	VMOVUPS     Z8, 64(BX)(R8*4)
 
-nil148:
+nil151:
 	TESTQ   SI, SI
-	JZ      nil149
+	JZ      nil152
 	VMOVUPS 64(SI)(R8*4), Z8
 	VADDPS  Z7, Z8, Z8
 	VMOVUPS Z8, 64(SI)(R8*4)
 
-nil149:
+nil152:
 	TESTQ   DI, DI
-	JZ      nil150
+	JZ      nil153
 	VMOVUPS 64(DI)(R8*4), Z8
 	VMULPS  Z8, Z7, Z7
 
-nil150:
+nil153:
 	VADDPS      Z7, Z3, Z3
 	VFMADD231PS Z6, Z7, Z5
 	ADDQ        $0x00000020, R8
 	SUBQ        $0x00000020, R9
-	JGE         loop143
+	JGE         loop146
 
-out144:
+out147:
 	ADDQ $0x00000020, R9
 	SUBQ $0x00000010, R9
-	JLT  out152
+	JLT  out155
 
-loop151:
+loop154:
 	VMOVUPS     (AX)(R8*4), Z6
 	VMOVUPS     (CX)(R8*4), Z7
 	VSUBPS      Z0, Z6, Z6
 	VMULPS      Z1, Z6, Z6
 	TESTQ       BX, BX
-	JZ          nil153
+	JZ          nil156
 	VMOVUPS     (BX)(R8*4), Z8
 	VFMADD231PS Z6, Z7, Z8
 	VMOVUPS     Z8, (BX)(R8*4)
 
-nil153:
+nil156:
 	TESTQ   SI, SI
-	JZ      nil154
+	JZ      nil157
 	VMOVUPS (SI)(R8*4), Z8
 	VADDPS  Z7, Z8, Z8
 	VMOVUPS Z8, (SI)(R8*4)
 
-nil154:
+nil157:
 	TESTQ   DI, DI
-	JZ      nil155
+	JZ      nil158
 	VMOVUPS (DI)(R8*4), Z8
 	VMULPS  Z8, Z7, Z7
 
-nil155:
+nil158:
 	VADDPS      Z7, Z2, Z2
 	VFMADD231PS Z6, Z7, Z4
 	ADDQ        $0x00000010, R8
 	SUBQ        $0x00000010, R9
-	JGE         loop151
+	JGE         loop154
 
-out152:
+out155:
 	ADDQ        $0x00000010, R9
 	TESTQ       R9, R9
-	JZ          end156
+	JZ          end159
 	MOVL        $0xffffffff, R10
 	BZHIL       R9, R10, R10
 	KMOVW       R10, K1
@@ -3445,32 +3557,32 @@ out152:
 	VSUBPS      Z0, Z6, Z6
 	VMULPS      Z1, Z6, Z6
 	TESTQ       BX, BX
-	JZ          nil157
+	JZ          nil160
 	VMOVUPS.Z   (BX)(R8*4), K1, Z8
 	VFMADD231PS Z6, Z7, Z8
 	VMOVUPS     Z8, K1, (BX)(R8*4)
 
-nil157:
+nil160:
 	TESTQ     SI, SI
-	JZ        nil158
+	JZ        nil161
 	VMOVUPS.Z (SI)(R8*4), K1, Z8
 	VADDPS    Z7, Z8, Z8
 	VMOVUPS   Z8, K1, (SI)(R8*4)
 
-nil158:
+nil161:
 	TESTQ     DI, DI
-	JZ        nil159
+	JZ        nil162
 	VMOVUPS.Z (DI)(R8*4), K1, Z8
 	VMULPS    Z8, Z7, Z7
 
-nil159:
+nil162:
 	VADDPS      Z7, Z2, Z2
 	VFMADD231PS Z6, Z7, Z4
 
-end156:
+end159:
 	MOVQ          dx_base+0(FP), BX
 	TESTQ         BX, BX
-	JZ            nil160
+	JZ            nil163
 	VADDPS        Z3, Z2, Z2
 	VEXTRACTF32X8 $0x01, Z2, Y3
 	VADDPS        Y3, Y2, Y2
@@ -3500,17 +3612,17 @@ end156:
 	VMULPS        Z1, Z3, Z3
 	XORQ          SI, SI
 	SUBQ          $0x00000020, DX
-	JLT           out162
+	JLT           out165
 
-loop161:
+loop164:
 	VMOVUPS (AX)(SI*4), Z4
 	VMOVUPS (CX)(SI*4), Z5
 	TESTQ   DI, DI
-	JZ      nil163
+	JZ      nil166
 	VMOVUPS (DI)(SI*4), Z6
 	VMULPS  Z6, Z5, Z5
 
-nil163:
+nil166:
 	VSUBPS       Z0, Z4, Z4
 	VSUBPS       Z2, Z5, Z5
 	VFNMADD231PS Z4, Z3, Z5
@@ -3520,11 +3632,11 @@ nil163:
 	VMOVUPS      64(AX)(SI*4), Z4
 	VMOVUPS      64(CX)(SI*4), Z5
 	TESTQ        DI, DI
-	JZ           nil164
+	JZ           nil167
 	VMOVUPS      64(DI)(SI*4), Z6
 	VMULPS       Z6, Z5, Z5
 
-nil164:
+nil167:
 	VSUBPS       Z0, Z4, Z4
 	VSUBPS       Z2, Z5, Z5
 	VFNMADD231PS Z4, Z3, Z5
@@ -3533,22 +3645,22 @@ nil164:
 	VMOVUPS      Z4, 64(BX)(SI*4)
 	ADDQ         $0x00000020, SI
 	SUBQ         $0x00000020, DX
-	JGE          loop161
+	JGE          loop164
 
-out162:
+out165:
 	ADDQ $0x00000020, DX
 	SUBQ $0x00000010, DX
-	JLT  out166
+	JLT  out169
 
-loop165:
+loop168:
 	VMOVUPS (AX)(SI*4), Z4
 	VMOVUPS (CX)(SI*4), Z5
 	TESTQ   DI, DI
-	JZ      nil167
+	JZ      nil170
 	VMOVUPS (DI)(SI*4), Z6
 	VMULPS  Z6, Z5, Z5
 
-nil167:
+nil170:
 	VSUBPS       Z0, Z4, Z4
 	VSUBPS       Z2, Z5, Z5
 	VFNMADD231PS Z4, Z3, Z5
@@ -3557,23 +3669,23 @@ nil167:
 	VMOVUPS      Z4, (BX)(SI*4)
 	ADDQ         $0x00000010, SI
 	SUBQ         $0x00000010, DX
-	JGE          loop165
+	JGE          loop168
 
-out166:
+out169:
 	ADDQ      $0x00000010, DX
 	TESTQ     DX, DX
-	JZ        end168
+	JZ        end171
 	MOVL      $0xffffffff, R8
 	BZHIL     DX, R8, R8
 	KMOVW     R8, K1
 	VMOVUPS.Z (AX)(SI*4), K1, Z4
 	VMOVUPS.Z (CX)(SI*4), K1, Z5
 	TESTQ     DI, DI
-	JZ        nil169
+	JZ        nil172
 	VMOVUPS.Z (DI)(SI*4), K1, Z6
 	VMULPS    Z6, Z5, Z5
 
-nil169:
+nil172:
 	VSUBPS       Z0, Z4, Z4
 	VSUBPS       Z2, Z5, Z5
 	VFNMADD231PS Z4, Z3, Z5
@@ -3581,8 +3693,8 @@ nil169:
 	VFMADD231PS  Z5, Z1, Z0
 	VMOVUPS      Z0, K1, (BX)(SI*4)
 
-end168:
-nil160:
+end171:
+nil163:
 	VZEROUPPER
 	RET
 
@@ -3598,9 +3710,9 @@ TEXT ·rmsNormRowAVX512(SB), NOSPLIT, $0-84
 	XORQ   DX, DX
 	MOVQ   CX, BX
 	SUBQ   $0x00000040, BX
-	JLT    out171
+	JLT    out174
 
-loop170:
+loop173:
 	VMOVUPS     (AX)(DX*4), Z4
 	VFMADD231PS Z4, Z4, Z0
 	VMOVUPS     64(AX)(DX*4), Z4
@@ -3611,31 +3723,31 @@ loop170:
 	VFMADD231PS Z4, Z4, Z3
 	ADDQ        $0x00000040, DX
 	SUBQ        $0x00000040, BX
-	JGE         loop170
+	JGE         loop173
 
-out171:
+out174:
 	ADDQ $0x00000040, BX
 	SUBQ $0x00000010, BX
-	JLT  out173
+	JLT  out176
 
-loop172:
+loop175:
 	VMOVUPS     (AX)(DX*4), Z4
 	VFMADD231PS Z4, Z4, Z0
 	ADDQ        $0x00000010, DX
 	SUBQ        $0x00000010, BX
-	JGE         loop172
+	JGE         loop175
 
-out173:
+out176:
 	ADDQ        $0x00000010, BX
 	TESTQ       BX, BX
-	JZ          end174
+	JZ          end177
 	MOVL        $0xffffffff, SI
 	BZHIL       BX, SI, SI
 	KMOVW       SI, K1
 	VMOVUPS.Z   (AX)(DX*4), K1, Z4
 	VFMADD231PS Z4, Z4, Z0
 
-end174:
+end177:
 	VADDPS        Z3, Z0, Z0
 	VADDPS        Z2, Z1, Z1
 	VADDPS        Z1, Z0, Z0
@@ -3661,68 +3773,68 @@ end174:
 	MOVQ          g_base+48(FP), BX
 	XORQ          SI, SI
 	SUBQ          $0x00000020, CX
-	JLT           out176
+	JLT           out179
 
-loop175:
+loop178:
 	VMOVUPS (AX)(SI*4), Z1
 	VMULPS  Z0, Z1, Z1
 	TESTQ   BX, BX
-	JZ      nil177
+	JZ      nil180
 	VMOVUPS (BX)(SI*4), Z2
 	VMULPS  Z2, Z1, Z1
 
-nil177:
+nil180:
 	VMOVUPS Z1, (DX)(SI*4)
 	VMOVUPS 64(AX)(SI*4), Z1
 	VMULPS  Z0, Z1, Z1
 	TESTQ   BX, BX
-	JZ      nil178
+	JZ      nil181
 	VMOVUPS 64(BX)(SI*4), Z2
 	VMULPS  Z2, Z1, Z1
 
-nil178:
+nil181:
 	VMOVUPS Z1, 64(DX)(SI*4)
 	ADDQ    $0x00000020, SI
 	SUBQ    $0x00000020, CX
-	JGE     loop175
+	JGE     loop178
 
-out176:
+out179:
 	ADDQ $0x00000020, CX
 	SUBQ $0x00000010, CX
-	JLT  out180
+	JLT  out183
 
-loop179:
+loop182:
 	VMOVUPS (AX)(SI*4), Z1
 	VMULPS  Z0, Z1, Z1
 	TESTQ   BX, BX
-	JZ      nil181
+	JZ      nil184
 	VMOVUPS (BX)(SI*4), Z2
 	VMULPS  Z2, Z1, Z1
 
-nil181:
+nil184:
 	VMOVUPS Z1, (DX)(SI*4)
 	ADDQ    $0x00000010, SI
 	SUBQ    $0x00000010, CX
-	JGE     loop179
+	JGE     loop182
 
-out180:
+out183:
 	ADDQ      $0x00000010, CX
 	TESTQ     CX, CX
-	JZ        end182
+	JZ        end185
 	MOVL      $0xffffffff, DI
 	BZHIL     CX, DI, DI
 	KMOVW     DI, K1
 	VMOVUPS.Z (AX)(SI*4), K1, Z1
 	VMULPS    Z0, Z1, Z0
 	TESTQ     BX, BX
-	JZ        nil183
+	JZ        nil186
 	VMOVUPS.Z (BX)(SI*4), K1, Z1
 	VMULPS    Z1, Z0, Z0
 
-nil183:
+nil186:
 	VMOVUPS Z0, K1, (DX)(SI*4)
 
-end182:
+end185:
 	VZEROUPPER
 	RET
 
@@ -3741,103 +3853,103 @@ TEXT ·rmsNormGradRowAVX512(SB), NOSPLIT, $0-124
 	XORQ         DI, DI
 	MOVQ         DX, R8
 	SUBQ         $0x00000020, R8
-	JLT          out185
+	JLT          out188
 
-loop184:
+loop187:
 	VMOVUPS     (AX)(DI*4), Z3
 	VMOVUPS     (CX)(DI*4), Z4
 	TESTQ       BX, BX
-	JZ          nil186
+	JZ          nil189
 	VMOVUPS     (BX)(DI*4), Z5
 	VMULPS      Z0, Z3, Z6
 	VFMADD231PS Z6, Z4, Z5
 	VMOVUPS     Z5, (BX)(DI*4)
 
-nil186:
+nil189:
 	TESTQ   SI, SI
-	JZ      nil187
+	JZ      nil190
 	VMOVUPS (SI)(DI*4), Z5
 	VMULPS  Z5, Z4, Z4
 
-nil187:
+nil190:
 	VFMADD231PS Z3, Z4, Z1
 	VMOVUPS     64(AX)(DI*4), Z3
 	VMOVUPS     64(CX)(DI*4), Z4
 	TESTQ       BX, BX
-	JZ          nil188
+	JZ          nil191
 	VMOVUPS     64(BX)(DI*4), Z5
 	VMULPS      Z0, Z3, Z6
 	VFMADD231PS Z6, Z4, Z5
 	VMOVUPS     Z5, 64(BX)(DI*4)
 
-nil188:
+nil191:
 	TESTQ   SI, SI
-	JZ      nil189
+	JZ      nil192
 	VMOVUPS 64(SI)(DI*4), Z5
 	VMULPS  Z5, Z4, Z4
 
-nil189:
+nil192:
 	VFMADD231PS Z3, Z4, Z2
 	ADDQ        $0x00000020, DI
 	SUBQ        $0x00000020, R8
-	JGE         loop184
+	JGE         loop187
 
-out185:
+out188:
 	ADDQ $0x00000020, R8
 	SUBQ $0x00000010, R8
-	JLT  out191
+	JLT  out194
 
-loop190:
+loop193:
 	VMOVUPS     (AX)(DI*4), Z3
 	VMOVUPS     (CX)(DI*4), Z4
 	TESTQ       BX, BX
-	JZ          nil192
+	JZ          nil195
 	VMOVUPS     (BX)(DI*4), Z5
 	VMULPS      Z0, Z3, Z6
 	VFMADD231PS Z6, Z4, Z5
 	VMOVUPS     Z5, (BX)(DI*4)
 
-nil192:
+nil195:
 	TESTQ   SI, SI
-	JZ      nil193
+	JZ      nil196
 	VMOVUPS (SI)(DI*4), Z5
 	VMULPS  Z5, Z4, Z4
 
-nil193:
+nil196:
 	VFMADD231PS Z3, Z4, Z1
 	ADDQ        $0x00000010, DI
 	SUBQ        $0x00000010, R8
-	JGE         loop190
+	JGE         loop193
 
-out191:
+out194:
 	ADDQ        $0x00000010, R8
 	TESTQ       R8, R8
-	JZ          end194
+	JZ          end197
 	MOVL        $0xffffffff, R9
 	BZHIL       R8, R9, R9
 	KMOVW       R9, K1
 	VMOVUPS.Z   (AX)(DI*4), K1, Z3
 	VMOVUPS.Z   (CX)(DI*4), K1, Z4
 	TESTQ       BX, BX
-	JZ          nil195
+	JZ          nil198
 	VMOVUPS.Z   (BX)(DI*4), K1, Z5
 	VMULPS      Z0, Z3, Z6
 	VFMADD231PS Z6, Z4, Z5
 	VMOVUPS     Z5, K1, (BX)(DI*4)
 
-nil195:
+nil198:
 	TESTQ     SI, SI
-	JZ        nil196
+	JZ        nil199
 	VMOVUPS.Z (SI)(DI*4), K1, Z5
 	VMULPS    Z5, Z4, Z4
 
-nil196:
+nil199:
 	VFMADD231PS Z3, Z4, Z1
 
-end194:
+end197:
 	MOVQ          dx_base+0(FP), BX
 	TESTQ         BX, BX
-	JZ            nil197
+	JZ            nil200
 	VADDPS        Z2, Z1, Z1
 	VEXTRACTF32X8 $0x01, Z1, Y2
 	VADDPS        Y2, Y1, Y1
@@ -3855,16 +3967,16 @@ end194:
 	VMULPS        Z0, Z1, Z1
 	XORQ          DI, DI
 	SUBQ          $0x00000020, DX
-	JLT           out199
+	JLT           out202
 
-loop198:
+loop201:
 	VMOVUPS (CX)(DI*4), Z2
 	TESTQ   SI, SI
-	JZ      nil200
+	JZ      nil203
 	VMOVUPS (SI)(DI*4), Z3
 	VMULPS  Z3, Z2, Z2
 
-nil200:
+nil203:
 	VMOVUPS      (AX)(DI*4), Z3
 	VFNMADD231PS Z3, Z1, Z2
 	VMOVUPS      (BX)(DI*4), Z3
@@ -3872,11 +3984,11 @@ nil200:
 	VMOVUPS      Z3, (BX)(DI*4)
 	VMOVUPS      64(CX)(DI*4), Z2
 	TESTQ        SI, SI
-	JZ           nil201
+	JZ           nil204
 	VMOVUPS      64(SI)(DI*4), Z3
 	VMULPS       Z3, Z2, Z2
 
-nil201:
+nil204:
 	VMOVUPS      64(AX)(DI*4), Z3
 	VFNMADD231PS Z3, Z1, Z2
 	VMOVUPS      64(BX)(DI*4), Z3
@@ -3884,21 +3996,21 @@ nil201:
 	VMOVUPS      Z3, 64(BX)(DI*4)
 	ADDQ         $0x00000020, DI
 	SUBQ         $0x00000020, DX
-	JGE          loop198
+	JGE          loop201
 
-out199:
+out202:
 	ADDQ $0x00000020, DX
 	SUBQ $0x00000010, DX
-	JLT  out203
+	JLT  out206
 
-loop202:
+loop205:
 	VMOVUPS (CX)(DI*4), Z2
 	TESTQ   SI, SI
-	JZ      nil204
+	JZ      nil207
 	VMOVUPS (SI)(DI*4), Z3
 	VMULPS  Z3, Z2, Z2
 
-nil204:
+nil207:
 	VMOVUPS      (AX)(DI*4), Z3
 	VFNMADD231PS Z3, Z1, Z2
 	VMOVUPS      (BX)(DI*4), Z3
@@ -3906,30 +4018,30 @@ nil204:
 	VMOVUPS      Z3, (BX)(DI*4)
 	ADDQ         $0x00000010, DI
 	SUBQ         $0x00000010, DX
-	JGE          loop202
+	JGE          loop205
 
-out203:
+out206:
 	ADDQ      $0x00000010, DX
 	TESTQ     DX, DX
-	JZ        end205
+	JZ        end208
 	MOVL      $0xffffffff, R8
 	BZHIL     DX, R8, R8
 	KMOVW     R8, K1
 	VMOVUPS.Z (CX)(DI*4), K1, Z2
 	TESTQ     SI, SI
-	JZ        nil206
+	JZ        nil209
 	VMOVUPS.Z (SI)(DI*4), K1, Z3
 	VMULPS    Z3, Z2, Z2
 
-nil206:
+nil209:
 	VMOVUPS.Z    (AX)(DI*4), K1, Z3
 	VFNMADD231PS Z3, Z1, Z2
 	VMOVUPS.Z    (BX)(DI*4), K1, Z1
 	VFMADD231PS  Z2, Z0, Z1
 	VMOVUPS      Z1, K1, (BX)(DI*4)
 
-end205:
-nil197:
+end208:
+nil200:
 	VZEROUPPER
 	RET
 
@@ -3948,9 +4060,9 @@ TEXT ·softmaxRowAVX512(SB), NOSPLIT, $0-40
 	XORQ         DX, DX
 	MOVQ         CX, BX
 	SUBQ         $0x00000040, BX
-	JLT          out208
+	JLT          out211
 
-loop207:
+loop210:
 	VMOVUPS (AX)(DX*4), Z8
 	VMULPS  Z0, Z8, Z8
 	VMAXPS  Z4, Z8, Z4
@@ -3965,25 +4077,25 @@ loop207:
 	VMAXPS  Z7, Z8, Z7
 	ADDQ    $0x00000040, DX
 	SUBQ    $0x00000040, BX
-	JGE     loop207
+	JGE     loop210
 
-out208:
+out211:
 	ADDQ $0x00000040, BX
 	SUBQ $0x00000010, BX
-	JLT  out210
+	JLT  out213
 
-loop209:
+loop212:
 	VMOVUPS (AX)(DX*4), Z8
 	VMULPS  Z0, Z8, Z8
 	VMAXPS  Z4, Z8, Z4
 	ADDQ    $0x00000010, DX
 	SUBQ    $0x00000010, BX
-	JGE     loop209
+	JGE     loop212
 
-out210:
+out213:
 	ADDQ      $0x00000010, BX
 	TESTQ     BX, BX
-	JZ        end211
+	JZ        end214
 	MOVL      $0xffffffff, SI
 	BZHIL     BX, SI, SI
 	KMOVW     SI, K1
@@ -3992,7 +4104,7 @@ out210:
 	VBLENDMPS Z8, Z3, K1, Z1
 	VMAXPS    Z4, Z1, Z4
 
-end211:
+end214:
 	VMAXPS        Z7, Z4, Z4
 	VMAXPS        Z6, Z5, Z5
 	VMAXPS        Z5, Z4, Z4
@@ -4013,9 +4125,9 @@ end211:
 	XORQ          DX, DX
 	MOVQ          CX, BX
 	SUBQ          $0x00000010, BX
-	JLT           out213
+	JLT           out216
 
-loop212:
+loop215:
 	VMOVUPS      (AX)(DX*4), Z7
 	VFMSUB213PS  Z1, Z0, Z7
 	VMINPS       Z7, Z6, Z7
@@ -4040,12 +4152,12 @@ loop212:
 	VADDPS       Z10, Z3, Z3
 	ADDQ         $0x00000010, DX
 	SUBQ         $0x00000010, BX
-	JGE          loop212
+	JGE          loop215
 
-out213:
+out216:
 	ADDQ         $0x00000010, BX
 	TESTQ        BX, BX
-	JZ           end214
+	JZ           end217
 	MOVL         $0xffffffff, SI
 	BZHIL        BX, SI, SI
 	KMOVW        SI, K1
@@ -4073,7 +4185,7 @@ out213:
 	VBLENDMPS    Z6, Z4, K1, Z2
 	VADDPS       Z2, Z3, Z3
 
-end214:
+end217:
 	VEXTRACTF32X8 $0x01, Z3, Y0
 	VADDPS        Y0, Y3, Y0
 	VEXTRACTF128  $0x01, Y0, X1
@@ -4088,9 +4200,9 @@ end214:
 	VBROADCASTSS  X0, Z0
 	XORQ          DX, DX
 	SUBQ          $0x00000040, CX
-	JLT           out216
+	JLT           out219
 
-loop215:
+loop218:
 	VMOVUPS (AX)(DX*4), Z1
 	VMULPS  Z0, Z1, Z1
 	VMOVUPS Z1, (AX)(DX*4)
@@ -4105,25 +4217,25 @@ loop215:
 	VMOVUPS Z1, 192(AX)(DX*4)
 	ADDQ    $0x00000040, DX
 	SUBQ    $0x00000040, CX
-	JGE     loop215
+	JGE     loop218
 
-out216:
+out219:
 	ADDQ $0x00000040, CX
 	SUBQ $0x00000010, CX
-	JLT  out218
+	JLT  out221
 
-loop217:
+loop220:
 	VMOVUPS (AX)(DX*4), Z1
 	VMULPS  Z0, Z1, Z1
 	VMOVUPS Z1, (AX)(DX*4)
 	ADDQ    $0x00000010, DX
 	SUBQ    $0x00000010, CX
-	JGE     loop217
+	JGE     loop220
 
-out218:
+out221:
 	ADDQ      $0x00000010, CX
 	TESTQ     CX, CX
-	JZ        end219
+	JZ        end222
 	MOVL      $0xffffffff, BX
 	BZHIL     CX, BX, BX
 	KMOVW     BX, K1
@@ -4131,7 +4243,7 @@ out218:
 	VMULPS    Z0, Z1, Z0
 	VMOVUPS   Z0, K1, (AX)(DX*4)
 
-end219:
+end222:
 	VZEROUPPER
 	RET
 
@@ -4150,9 +4262,9 @@ TEXT ·softmaxAgainAVX512(SB), NOSPLIT, $0-36
 	MOVQ         x_len+8(FP), CX
 	XORQ         DX, DX
 	SUBQ         $0x00000010, CX
-	JLT          out221
+	JLT          out224
 
-loop220:
+loop223:
 	VMOVUPS      (AX)(DX*4), Z5
 	VFMSUB213PS  Z1, Z0, Z5
 	VMINPS       Z5, Z4, Z5
@@ -4177,12 +4289,12 @@ loop220:
 	VMOVUPS      Z5, (AX)(DX*4)
 	ADDQ         $0x00000010, DX
 	SUBQ         $0x00000010, CX
-	JGE          loop220
+	JGE          loop223
 
-out221:
+out224:
 	ADDQ         $0x00000010, CX
 	TESTQ        CX, CX
-	JZ           end222
+	JZ           end225
 	MOVL         $0xffffffff, BX
 	BZHIL        CX, BX, BX
 	KMOVW        BX, K1
@@ -4209,7 +4321,7 @@ out221:
 	VMULPS       Z2, Z4, Z0
 	VMOVUPS      Z0, K1, (AX)(DX*4)
 
-end222:
+end225:
 	VZEROUPPER
 	RET
 
@@ -4226,9 +4338,9 @@ TEXT ·softmaxGradRowAVX512(SB), NOSPLIT, $0-76
 	XORQ   BX, BX
 	MOVQ   DX, SI
 	SUBQ   $0x00000040, SI
-	JLT    out224
+	JLT    out227
 
-loop223:
+loop226:
 	VMOVUPS     (AX)(BX*4), Z4
 	VMOVUPS     (CX)(BX*4), Z5
 	VFMADD231PS Z4, Z5, Z0
@@ -4243,25 +4355,25 @@ loop223:
 	VFMADD231PS Z4, Z5, Z3
 	ADDQ        $0x00000040, BX
 	SUBQ        $0x00000040, SI
-	JGE         loop223
+	JGE         loop226
 
-out224:
+out227:
 	ADDQ $0x00000040, SI
 	SUBQ $0x00000010, SI
-	JLT  out226
+	JLT  out229
 
-loop225:
+loop228:
 	VMOVUPS     (AX)(BX*4), Z4
 	VMOVUPS     (CX)(BX*4), Z5
 	VFMADD231PS Z4, Z5, Z0
 	ADDQ        $0x00000010, BX
 	SUBQ        $0x00000010, SI
-	JGE         loop225
+	JGE         loop228
 
-out226:
+out229:
 	ADDQ        $0x00000010, SI
 	TESTQ       SI, SI
-	JZ          end227
+	JZ          end230
 	MOVL        $0xffffffff, DI
 	BZHIL       SI, DI, DI
 	KMOVW       DI, K1
@@ -4269,7 +4381,7 @@ out226:
 	VMOVUPS.Z   (CX)(BX*4), K1, Z5
 	VFMADD231PS Z4, Z5, Z0
 
-end227:
+end230:
 	VADDPS        Z3, Z0, Z0
 	VADDPS        Z2, Z1, Z1
 	VADDPS        Z1, Z0, Z0
@@ -4287,9 +4399,9 @@ end227:
 	VBROADCASTSS  X1, Z1
 	XORQ          SI, SI
 	SUBQ          $0x00000020, DX
-	JLT           out229
+	JLT           out232
 
-loop228:
+loop231:
 	VMOVUPS (CX)(SI*4), Z2
 	VMOVUPS (AX)(SI*4), Z3
 	VSUBPS  Z0, Z2, Z2
@@ -4304,14 +4416,14 @@ loop228:
 	VMOVUPS Z2, 64(BX)(SI*4)
 	ADDQ    $0x00000020, SI
 	SUBQ    $0x00000020, DX
-	JGE     loop228
+	JGE     loop231
 
-out229:
+out232:
 	ADDQ $0x00000020, DX
 	SUBQ $0x00000010, DX
-	JLT  out231
+	JLT  out234
 
-loop230:
+loop233:
 	VMOVUPS (CX)(SI*4), Z2
 	VMOVUPS (AX)(SI*4), Z3
 	VSUBPS  Z0, Z2, Z2
@@ -4320,12 +4432,12 @@ loop230:
 	VMOVUPS Z2, (BX)(SI*4)
 	ADDQ    $0x00000010, SI
 	SUBQ    $0x00000010, DX
-	JGE     loop230
+	JGE     loop233
 
-out231:
+out234:
 	ADDQ      $0x00000010, DX
 	TESTQ     DX, DX
-	JZ        end232
+	JZ        end235
 	MOVL      $0xffffffff, DI
 	BZHIL     DX, DI, DI
 	KMOVW     DI, K1
@@ -4336,7 +4448,7 @@ out231:
 	VMULPS    Z1, Z2, Z2
 	VMOVUPS   Z2, K1, (BX)(SI*4)
 
-end232:
+end235:
 	VZEROUPPER
 	RET
 
@@ -4364,9 +4476,9 @@ TEXT ·adamWAVX512(SB), NOSPLIT, $0-116
 	MOVQ         p_len+8(FP), SI
 	XORQ         DI, DI
 	SUBQ         $0x00000010, SI
-	JLT          out234
+	JLT          out237
 
-loop233:
+loop236:
 	VMOVUPS      (CX)(DI*4), Z5
 	VMOVUPS      (DX)(DI*4), Z6
 	VMOVUPS      (BX)(DI*4), Z7
@@ -4386,12 +4498,12 @@ loop233:
 	VMOVUPS      Z5, (AX)(DI*4)
 	ADDQ         $0x00000010, DI
 	SUBQ         $0x00000010, SI
-	JGE          loop233
+	JGE          loop236
 
-out234:
+out237:
 	ADDQ         $0x00000010, SI
 	TESTQ        SI, SI
-	JZ           end235
+	JZ           end238
 	MOVL         $0xffffffff, R8
 	BZHIL        SI, R8, R8
 	KMOVW        R8, K1
@@ -4413,7 +4525,7 @@ out234:
 	VFNMADD231PS Z6, Z1, Z0
 	VMOVUPS      Z0, K1, (AX)(DI*4)
 
-end235:
+end238:
 	VZEROUPPER
 	RET
 
@@ -4428,9 +4540,9 @@ TEXT ·toBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ    src_len+32(FP), DX
 	XORQ    BX, BX
 	SUBQ    $0x00000010, DX
-	JLT     out237
+	JLT     out240
 
-loop236:
+loop239:
 	VMOVUPS   (CX)(BX*4), Z3
 	VPSRLD    $0x10, Z3, Z4
 	VANDPS    Z0, Z4, Z4
@@ -4443,13 +4555,13 @@ loop236:
 	VPMOVDW   Z6, (AX)(BX*2)
 	ADDQ      $0x00000010, BX
 	SUBQ      $0x00000010, DX
-	JGE       loop236
+	JGE       loop239
 
-out237:
+out240:
 	ADDQ $0x00000010, DX
-	JZ   end239
+	JZ   end242
 
-one238:
+one241:
 	VMOVD     (CX)(BX*4), X7
 	VPSRLD    $0x10, Z7, Z3
 	VANDPS    Z0, Z3, Z3
@@ -4463,9 +4575,9 @@ one238:
 	MOVW      SI, (AX)(BX*2)
 	INCQ      BX
 	DECQ      DX
-	JNZ       one238
+	JNZ       one241
 
-end239:
+end242:
 	VZEROUPPER
 	RET
 
@@ -4531,29 +4643,29 @@ TEXT ·fromBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ dst_len+8(FP), DX
 	XORQ BX, BX
 	SUBQ $0x00000010, DX
-	JLT  out241
+	JLT  out244
 
-loop240:
+loop243:
 	VPMOVZXWD (CX)(BX*2), Z0
 	VPSLLD    $0x10, Z0, Z0
 	VMOVUPS   Z0, (AX)(BX*4)
 	ADDQ      $0x00000010, BX
 	SUBQ      $0x00000010, DX
-	JGE       loop240
+	JGE       loop243
 
-out241:
+out244:
 	ADDQ $0x00000010, DX
-	JZ   end243
+	JZ   end246
 
-one242:
+one245:
 	MOVWLZX (CX)(BX*2), SI
 	SHLL    $0x10, SI
 	MOVL    SI, (AX)(BX*4)
 	INCQ    BX
 	DECQ    DX
-	JNZ     one242
+	JNZ     one245
 
-end243:
+end246:
 	VZEROUPPER
 	RET
 
@@ -4567,22 +4679,22 @@ TEXT ·dequantInt8AVX512(SB), NOSPLIT, $0-52
 	MOVQ         dst_len+8(FP), DX
 	XORQ         BX, BX
 	SUBQ         $0x00000010, DX
-	JLT          out245
+	JLT          out248
 
-loop244:
+loop247:
 	VPMOVSXBD (CX)(BX*1), Z1
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z0, Z1, Z1
 	VMOVUPS   Z1, (AX)(BX*4)
 	ADDQ      $0x00000010, BX
 	SUBQ      $0x00000010, DX
-	JGE       loop244
+	JGE       loop247
 
-out245:
+out248:
 	ADDQ $0x00000010, DX
-	JZ   end247
+	JZ   end250
 
-one246:
+one249:
 	MOVBLSX    (CX)(BX*1), SI
 	VXORPS     X1, X1, X1
 	VCVTSI2SSL SI, X1, X1
@@ -4590,9 +4702,9 @@ one246:
 	VMOVSS     X1, (AX)(BX*4)
 	INCQ       BX
 	DECQ       DX
-	JNZ        one246
+	JNZ        one249
 
-end247:
+end250:
 	VZEROUPPER
 	RET
 
@@ -4612,14 +4724,14 @@ TEXT ·packRowsAVX512(SB), NOSPLIT, $0-80
 	BZHIL SI, DI, DI
 	KMOVW DI, K1
 
-row248:
+row251:
 	PREFETCHT0 (CX)(BX*8)
 	VMOVUPS.Z  (CX), K1, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       BX, CX
 	ADDQ       $0x00000040, AX
 	DECQ       DX
-	JNZ        row248
+	JNZ        row251
 	JMP        done
 
 wide:
@@ -4632,7 +4744,7 @@ wide:
 	BZHIL SI, DI, DI
 	KMOVW DI, K1
 
-row249:
+row252:
 	PREFETCHT0 (CX)(BX*8)
 	VMOVUPS    (CX), Z0
 	VMOVUPS    Z0, (AX)
@@ -4641,7 +4753,7 @@ row249:
 	ADDQ       BX, CX
 	ADDQ       $0x00000080, AX
 	DECQ       DX
-	JNZ        row249
+	JNZ        row252
 	JMP        done
 
 half:
@@ -4650,18 +4762,18 @@ half:
 	KMOVW  DI, K1
 	VXORPS Z0, Z0, Z0
 
-row250:
+row253:
 	VMOVUPS.Z (CX), K1, Z1
 	VMOVUPS   Z1, (AX)
 	VMOVUPS   Z0, 64(AX)
 	ADDQ      BX, CX
 	ADDQ      $0x00000080, AX
 	DECQ      DX
-	JNZ       row250
+	JNZ       row253
 	JMP       done
 
 full:
-row251:
+row254:
 	PREFETCHT0 (CX)(BX*8)
 	VMOVUPS    (CX), Z0
 	VMOVUPS    Z0, (AX)
@@ -4670,7 +4782,7 @@ row251:
 	ADDQ       BX, CX
 	ADDQ       $0x00000080, AX
 	DECQ       DX
-	JNZ        row251
+	JNZ        row254
 
 done:
 	VZEROUPPER
@@ -4801,9 +4913,9 @@ TEXT ·depthRow3AVX512(SB), NOSPLIT, $0-96
 	MOVQ x_base+24(FP), R8
 	XORQ R9, R9
 	SUBQ $0x00000010, CX
-	JLT  out253
+	JLT  out256
 
-loop252:
+loop255:
 	MOVQ    c+80(FP), R10
 	LEAQ    (AX)(R9*4), R11
 	LEAQ    (R11)(R10*4), R12
@@ -4815,7 +4927,7 @@ loop252:
 	LEAQ    (DI)(R9*4), R11
 	MOVQ    DX, R12
 
-place254:
+place257:
 	VMOVUPS     (R11), Z3
 	VFMADD231PS (R10), Z0, Z3
 	VFMADD231PS (R10)(SI*1), Z1, Z3
@@ -4824,15 +4936,15 @@ place254:
 	ADDQ        BX, R10
 	ADDQ        SI, R11
 	DECQ        R12
-	JNZ         place254
+	JNZ         place257
 	ADDQ        $0x00000010, R9
 	SUBQ        $0x00000010, CX
-	JGE         loop252
+	JGE         loop255
 
-out253:
+out256:
 	ADDQ      $0x00000010, CX
 	TESTQ     CX, CX
-	JZ        end255
+	JZ        end258
 	MOVL      $0xffffffff, R10
 	BZHIL     CX, R10, R10
 	KMOVW     R10, K1
@@ -4846,7 +4958,7 @@ out253:
 	LEAQ      (R8)(R9*4), AX
 	LEAQ      (DI)(R9*4), CX
 
-place256:
+place259:
 	VMOVUPS.Z   (CX), K1, Z3
 	VMOVUPS.Z   (AX), K1, Z4
 	VFMADD231PS Z4, Z0, Z3
@@ -4858,9 +4970,9 @@ place256:
 	ADDQ        BX, AX
 	ADDQ        SI, CX
 	DECQ        DX
-	JNZ         place256
+	JNZ         place259
 
-end255:
+end258:
 	VZEROUPPER
 	RET
 
@@ -4879,9 +4991,9 @@ TEXT ·depthRow5AVX512(SB), NOSPLIT, $0-96
 	MOVQ x_base+24(FP), R9
 	XORQ R10, R10
 	SUBQ $0x00000010, CX
-	JLT  out258
+	JLT  out261
 
-loop257:
+loop260:
 	MOVQ    c+80(FP), R11
 	LEAQ    (AX)(R10*4), R12
 	LEAQ    (R12)(R11*4), R13
@@ -4897,7 +5009,7 @@ loop257:
 	LEAQ    (R8)(R10*4), R12
 	MOVQ    DX, R13
 
-place259:
+place262:
 	VMOVUPS     (R12), Z5
 	VFMADD231PS (R11), Z0, Z5
 	VFMADD231PS (R11)(SI*1), Z1, Z5
@@ -4908,15 +5020,15 @@ place259:
 	ADDQ        BX, R11
 	ADDQ        SI, R12
 	DECQ        R13
-	JNZ         place259
+	JNZ         place262
 	ADDQ        $0x00000010, R10
 	SUBQ        $0x00000010, CX
-	JGE         loop257
+	JGE         loop260
 
-out258:
+out261:
 	ADDQ      $0x00000010, CX
 	TESTQ     CX, CX
-	JZ        end260
+	JZ        end263
 	MOVL      $0xffffffff, R11
 	BZHIL     CX, R11, R11
 	KMOVW     R11, K1
@@ -4934,7 +5046,7 @@ out258:
 	LEAQ      (R9)(R10*4), AX
 	LEAQ      (R8)(R10*4), CX
 
-place261:
+place264:
 	VMOVUPS.Z   (CX), K1, Z5
 	VMOVUPS.Z   (AX), K1, Z6
 	VFMADD231PS Z6, Z0, Z5
@@ -4950,9 +5062,9 @@ place261:
 	ADDQ        BX, AX
 	ADDQ        SI, CX
 	DECQ        DX
-	JNZ         place261
+	JNZ         place264
 
-end260:
+end263:
 	VZEROUPPER
 	RET
 
@@ -4971,9 +5083,9 @@ TEXT ·depthSpread3AVX512(SB), NOSPLIT, $0-96
 	MOVQ dx_base+0(FP), R8
 	XORQ R9, R9
 	SUBQ $0x00000010, CX
-	JLT  out263
+	JLT  out266
 
-loop262:
+loop265:
 	MOVQ    c+80(FP), R10
 	LEAQ    (AX)(R9*4), R11
 	LEAQ    (R11)(R10*4), R12
@@ -4985,7 +5097,7 @@ loop262:
 	LEAQ    (DI)(R9*4), R11
 	MOVQ    DX, R12
 
-place264:
+place267:
 	VMOVUPS     (R11), Z3
 	VMOVUPS     (R10), Z4
 	VFMADD231PS Z3, Z0, Z4
@@ -4999,15 +5111,15 @@ place264:
 	ADDQ        BX, R10
 	ADDQ        SI, R11
 	DECQ        R12
-	JNZ         place264
+	JNZ         place267
 	ADDQ        $0x00000010, R9
 	SUBQ        $0x00000010, CX
-	JGE         loop262
+	JGE         loop265
 
-out263:
+out266:
 	ADDQ      $0x00000010, CX
 	TESTQ     CX, CX
-	JZ        end265
+	JZ        end268
 	MOVL      $0xffffffff, R10
 	BZHIL     CX, R10, R10
 	KMOVW     R10, K1
@@ -5021,7 +5133,7 @@ out263:
 	LEAQ      (R8)(R9*4), AX
 	LEAQ      (DI)(R9*4), CX
 
-place266:
+place269:
 	VMOVUPS.Z   (CX), K1, Z3
 	VMOVUPS.Z   (AX), K1, Z4
 	VFMADD231PS Z3, Z0, Z4
@@ -5035,9 +5147,9 @@ place266:
 	ADDQ        BX, AX
 	ADDQ        SI, CX
 	DECQ        DX
-	JNZ         place266
+	JNZ         place269
 
-end265:
+end268:
 	VZEROUPPER
 	RET
 
@@ -5056,9 +5168,9 @@ TEXT ·depthSpread5AVX512(SB), NOSPLIT, $0-96
 	MOVQ dx_base+0(FP), R9
 	XORQ R10, R10
 	SUBQ $0x00000010, CX
-	JLT  out268
+	JLT  out271
 
-loop267:
+loop270:
 	MOVQ    c+80(FP), R11
 	LEAQ    (AX)(R10*4), R12
 	LEAQ    (R12)(R11*4), R13
@@ -5074,7 +5186,7 @@ loop267:
 	LEAQ    (R8)(R10*4), R12
 	MOVQ    DX, R13
 
-place269:
+place272:
 	VMOVUPS     (R12), Z5
 	VMOVUPS     (R11), Z6
 	VFMADD231PS Z5, Z0, Z6
@@ -5094,15 +5206,15 @@ place269:
 	ADDQ        BX, R11
 	ADDQ        SI, R12
 	DECQ        R13
-	JNZ         place269
+	JNZ         place272
 	ADDQ        $0x00000010, R10
 	SUBQ        $0x00000010, CX
-	JGE         loop267
+	JGE         loop270
 
-out268:
+out271:
 	ADDQ      $0x00000010, CX
 	TESTQ     CX, CX
-	JZ        end270
+	JZ        end273
 	MOVL      $0xffffffff, R11
 	BZHIL     CX, R11, R11
 	KMOVW     R11, K1
@@ -5120,7 +5232,7 @@ out268:
 	LEAQ      (R9)(R10*4), AX
 	LEAQ      (R8)(R10*4), CX
 
-place271:
+place274:
 	VMOVUPS.Z   (CX), K1, Z5
 	VMOVUPS.Z   (AX), K1, Z6
 	VFMADD231PS Z5, Z0, Z6
@@ -5140,9 +5252,9 @@ place271:
 	ADDQ        BX, AX
 	ADDQ        SI, CX
 	DECQ        DX
-	JNZ         place271
+	JNZ         place274
 
-end270:
+end273:
 	VZEROUPPER
 	RET
 
@@ -5161,9 +5273,9 @@ TEXT ·depthGrad3AVX512(SB), NOSPLIT, $0-96
 	MOVQ x_base+24(FP), R8
 	XORQ R9, R9
 	SUBQ $0x00000010, CX
-	JLT  out273
+	JLT  out276
 
-loop272:
+loop275:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -5171,7 +5283,7 @@ loop272:
 	LEAQ   (DI)(R9*4), R11
 	MOVQ   DX, R12
 
-place274:
+place277:
 	VMOVUPS     (R11), Z3
 	VFMADD231PS (R10), Z3, Z0
 	VFMADD231PS (R10)(SI*1), Z3, Z1
@@ -5179,7 +5291,7 @@ place274:
 	ADDQ        BX, R10
 	ADDQ        SI, R11
 	DECQ        R12
-	JNZ         place274
+	JNZ         place277
 	MOVQ        c+80(FP), R10
 	LEAQ        (AX)(R9*4), R11
 	LEAQ        (R11)(R10*4), R12
@@ -5195,12 +5307,12 @@ place274:
 	VMOVUPS     Z2, (R10)
 	ADDQ        $0x00000010, R9
 	SUBQ        $0x00000010, CX
-	JGE         loop272
+	JGE         loop275
 
-out273:
+out276:
 	ADDQ   $0x00000010, CX
 	TESTQ  CX, CX
-	JZ     end275
+	JZ     end278
 	MOVL   $0xffffffff, R10
 	BZHIL  CX, R10, R10
 	KMOVW  R10, K1
@@ -5210,7 +5322,7 @@ out273:
 	LEAQ   (R8)(R9*4), CX
 	LEAQ   (DI)(R9*4), DI
 
-place276:
+place279:
 	VMOVUPS.Z   (DI), K1, Z3
 	VMOVUPS.Z   (CX), K1, Z4
 	VFMADD231PS Z4, Z3, Z0
@@ -5221,7 +5333,7 @@ place276:
 	ADDQ        BX, CX
 	ADDQ        SI, DI
 	DECQ        DX
-	JNZ         place276
+	JNZ         place279
 	MOVQ        c+80(FP), CX
 	LEAQ        (AX)(R9*4), AX
 	LEAQ        (AX)(CX*4), DX
@@ -5236,7 +5348,7 @@ place276:
 	VADDPS      Z0, Z2, Z2
 	VMOVUPS     Z2, K1, (CX)
 
-end275:
+end278:
 	VZEROUPPER
 	RET
 
@@ -5255,9 +5367,9 @@ TEXT ·depthGrad5AVX512(SB), NOSPLIT, $0-96
 	MOVQ x_base+24(FP), R9
 	XORQ R10, R10
 	SUBQ $0x00000010, CX
-	JLT  out278
+	JLT  out281
 
-loop277:
+loop280:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -5267,7 +5379,7 @@ loop277:
 	LEAQ   (R8)(R10*4), R12
 	MOVQ   DX, R13
 
-place279:
+place282:
 	VMOVUPS     (R12), Z5
 	VFMADD231PS (R11), Z5, Z0
 	VFMADD231PS (R11)(SI*1), Z5, Z1
@@ -5277,7 +5389,7 @@ place279:
 	ADDQ        BX, R11
 	ADDQ        SI, R12
 	DECQ        R13
-	JNZ         place279
+	JNZ         place282
 	MOVQ        c+80(FP), R11
 	LEAQ        (AX)(R10*4), R12
 	LEAQ        (R12)(R11*4), R13
@@ -5301,12 +5413,12 @@ place279:
 	VMOVUPS     Z4, (R11)
 	ADDQ        $0x00000010, R10
 	SUBQ        $0x00000010, CX
-	JGE         loop277
+	JGE         loop280
 
-out278:
+out281:
 	ADDQ   $0x00000010, CX
 	TESTQ  CX, CX
-	JZ     end280
+	JZ     end283
 	MOVL   $0xffffffff, R11
 	BZHIL  CX, R11, R11
 	KMOVW  R11, K1
@@ -5318,7 +5430,7 @@ out278:
 	LEAQ   (R9)(R10*4), CX
 	LEAQ   (R8)(R10*4), R8
 
-place281:
+place284:
 	VMOVUPS.Z   (R8), K1, Z5
 	VMOVUPS.Z   (CX), K1, Z6
 	VFMADD231PS Z6, Z5, Z0
@@ -5333,7 +5445,7 @@ place281:
 	ADDQ        BX, CX
 	ADDQ        SI, R8
 	DECQ        DX
-	JNZ         place281
+	JNZ         place284
 	MOVQ        c+80(FP), CX
 	LEAQ        (AX)(R10*4), AX
 	LEAQ        (AX)(CX*4), DX
@@ -5356,7 +5468,7 @@ place281:
 	VADDPS      Z0, Z4, Z4
 	VMOVUPS     Z4, K1, (CX)
 
-end280:
+end283:
 	VZEROUPPER
 	RET
 
@@ -5371,9 +5483,9 @@ TEXT ·channelMomentsAVX512(SB), NOSPLIT, $0-112
 	SHLQ $0x02, SI
 	MOVQ c+104(FP), DI
 	SUBQ $0x00000010, DI
-	JLT  tail283
+	JLT  tail286
 
-loop282:
+loop285:
 	MOVQ    AX, R8
 	VMOVUPS (BX), Z0
 	VMOVAPS Z0, Z0
@@ -5381,14 +5493,14 @@ loop282:
 	VXORPS  Z2, Z2, Z2
 	MOVQ    n+96(FP), R9
 
-row285:
+row288:
 	VMOVUPS     (R8), Z3
 	VSUBPS      Z0, Z3, Z3
 	VADDPS      Z3, Z1, Z1
 	VFMADD231PS Z3, Z3, Z2
 	ADDQ        SI, R8
 	DECQ        R9
-	JNZ         row285
+	JNZ         row288
 	VADDPS      (CX), Z1, Z1
 	VMOVUPS     Z1, (CX)
 	VADDPS      (DX), Z2, Z2
@@ -5398,11 +5510,11 @@ row285:
 	ADDQ        $0x00000040, DX
 	ADDQ        $0x00000040, BX
 	SUBQ        $0x00000010, DI
-	JGE         loop282
+	JGE         loop285
 
-tail283:
+tail286:
 	ADDQ      $0x00000010, DI
-	JZ        out284
+	JZ        out287
 	MOVL      $0xffffffff, R8
 	BZHIL     DI, R8, R8
 	KMOVW     R8, K1
@@ -5412,14 +5524,14 @@ tail283:
 	VXORPS    Z2, Z2, Z2
 	MOVQ      n+96(FP), BX
 
-row286:
+row289:
 	VMOVUPS.Z   (AX), K1, Z3
 	VSUBPS      Z0, Z3, Z3
 	VADDPS      Z3, Z1, Z1
 	VFMADD231PS Z3, Z3, Z2
 	ADDQ        SI, AX
 	DECQ        BX
-	JNZ         row286
+	JNZ         row289
 	VMOVUPS.Z   (CX), K1, Z0
 	VADDPS      Z0, Z1, Z1
 	VMOVUPS     Z1, K1, (CX)
@@ -5427,7 +5539,7 @@ row286:
 	VADDPS      Z0, Z2, Z2
 	VMOVUPS     Z2, K1, (DX)
 
-out284:
+out287:
 	VZEROUPPER
 	RET
 
@@ -5444,9 +5556,9 @@ TEXT ·channelAffineAVX512(SB), NOSPLIT, $0-116
 	SHLQ         $0x02, SI
 	MOVQ         c+104(FP), DI
 	SUBQ         $0x00000010, DI
-	JLT          tail288
+	JLT          tail291
 
-loop287:
+loop290:
 	MOVQ    AX, R8
 	MOVQ    CX, R9
 	VMOVUPS (DX), Z0
@@ -5455,7 +5567,7 @@ loop287:
 	VMOVAPS Z1, Z1
 	MOVQ    n+96(FP), R10
 
-row290:
+row293:
 	VMOVUPS     (R9), Z3
 	VFMADD213PS Z1, Z0, Z3
 	VMAXPS      Z3, Z2, Z3
@@ -5463,17 +5575,17 @@ row290:
 	ADDQ        SI, R8
 	ADDQ        SI, R9
 	DECQ        R10
-	JNZ         row290
+	JNZ         row293
 	ADDQ        $0x00000040, AX
 	ADDQ        $0x00000040, CX
 	ADDQ        $0x00000040, DX
 	ADDQ        $0x00000040, BX
 	SUBQ        $0x00000010, DI
-	JGE         loop287
+	JGE         loop290
 
-tail288:
+tail291:
 	ADDQ      $0x00000010, DI
-	JZ        out289
+	JZ        out292
 	MOVL      $0xffffffff, R8
 	BZHIL     DI, R8, R8
 	KMOVW     R8, K1
@@ -5484,7 +5596,7 @@ tail288:
 	VMOVAPS   Z1, Z1
 	MOVQ      n+96(FP), DX
 
-row291:
+row294:
 	VMOVUPS.Z   (CX), K1, Z3
 	VFMADD213PS Z1, Z0, Z3
 	VMAXPS      Z3, Z2, Z3
@@ -5492,9 +5604,9 @@ row291:
 	ADDQ        SI, AX
 	ADDQ        SI, CX
 	DECQ        DX
-	JNZ         row291
+	JNZ         row294
 
-out289:
+out292:
 	VZEROUPPER
 	RET
 
@@ -5512,9 +5624,9 @@ TEXT ·channelAffineAddAVX512(SB), NOSPLIT, $0-140
 	SHLQ         $0x02, DI
 	MOVQ         c+128(FP), R8
 	SUBQ         $0x00000010, R8
-	JLT          tail293
+	JLT          tail296
 
-loop292:
+loop295:
 	MOVQ    AX, R9
 	MOVQ    CX, R10
 	MOVQ    DX, R11
@@ -5524,7 +5636,7 @@ loop292:
 	VMOVAPS Z1, Z1
 	MOVQ    n+120(FP), R12
 
-row295:
+row298:
 	VMOVUPS     (R10), Z3
 	VFMADD213PS Z1, Z0, Z3
 	VADDPS      (R11), Z3, Z3
@@ -5534,18 +5646,18 @@ row295:
 	ADDQ        DI, R10
 	ADDQ        DI, R11
 	DECQ        R12
-	JNZ         row295
+	JNZ         row298
 	ADDQ        $0x00000040, AX
 	ADDQ        $0x00000040, CX
 	ADDQ        $0x00000040, DX
 	ADDQ        $0x00000040, BX
 	ADDQ        $0x00000040, SI
 	SUBQ        $0x00000010, R8
-	JGE         loop292
+	JGE         loop295
 
-tail293:
+tail296:
 	ADDQ      $0x00000010, R8
-	JZ        out294
+	JZ        out297
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
@@ -5556,7 +5668,7 @@ tail293:
 	VMOVAPS   Z1, Z1
 	MOVQ      n+120(FP), BX
 
-row296:
+row299:
 	VMOVUPS.Z   (CX), K1, Z3
 	VFMADD213PS Z1, Z0, Z3
 	VMOVUPS.Z   (DX), K1, Z4
@@ -5567,9 +5679,9 @@ row296:
 	ADDQ        DI, CX
 	ADDQ        DI, DX
 	DECQ        BX
-	JNZ         row296
+	JNZ         row299
 
-out294:
+out297:
 	VZEROUPPER
 	RET
 
@@ -5589,9 +5701,9 @@ TEXT ·channelGradSumsAVX512(SB), NOSPLIT, $0-164
 	SHLQ         $0x02, R8
 	MOVQ         c+152(FP), R9
 	SUBQ         $0x00000010, R9
-	JLT          tail298
+	JLT          tail301
 
-loop297:
+loop300:
 	MOVQ    AX, R10
 	MOVQ    CX, R11
 	MOVQ    DX, R12
@@ -5601,7 +5713,7 @@ loop297:
 	VXORPS  Z2, Z2, Z2
 	MOVQ    n+144(FP), R13
 
-row300:
+row303:
 	VMOVUPS     (R11), Z5
 	VMOVUPS     (R12), Z6
 	VCMPPS      $0x11, Z5, Z3, K1
@@ -5614,7 +5726,7 @@ row300:
 	ADDQ        R8, R11
 	ADDQ        R8, R12
 	DECQ        R13
-	JNZ         row300
+	JNZ         row303
 	VADDPS      (BX), Z1, Z1
 	VMOVUPS     Z1, (BX)
 	VADDPS      (SI), Z2, Z2
@@ -5626,11 +5738,11 @@ row300:
 	ADDQ        $0x00000040, SI
 	ADDQ        $0x00000040, DI
 	SUBQ        $0x00000010, R9
-	JGE         loop297
+	JGE         loop300
 
-tail298:
+tail301:
 	ADDQ      $0x00000010, R9
-	JZ        out299
+	JZ        out302
 	MOVL      $0xffffffff, R10
 	BZHIL     R9, R10, R10
 	KMOVW     R10, K1
@@ -5641,7 +5753,7 @@ tail298:
 	VXORPS    Z2, Z2, Z2
 	MOVQ      n+144(FP), DI
 
-row301:
+row304:
 	VMOVUPS.Z   (CX), K1, Z5
 	VMOVUPS.Z   (DX), K1, Z6
 	VCMPPS      $0x11, Z5, Z3, K2
@@ -5654,7 +5766,7 @@ row301:
 	ADDQ        R8, CX
 	ADDQ        R8, DX
 	DECQ        DI
-	JNZ         row301
+	JNZ         row304
 	VMOVUPS.Z   (BX), K1, Z0
 	VADDPS      Z0, Z1, Z1
 	VMOVUPS     Z1, K1, (BX)
@@ -5662,7 +5774,7 @@ row301:
 	VADDPS      Z0, Z2, Z2
 	VMOVUPS     Z2, K1, (SI)
 
-out299:
+out302:
 	VZEROUPPER
 	RET
 
@@ -5683,9 +5795,9 @@ TEXT ·channelGradAVX512(SB), NOSPLIT, $0-188
 	SHLQ         $0x02, R9
 	MOVQ         c+176(FP), R10
 	SUBQ         $0x00000010, R10
-	JLT          tail303
+	JLT          tail306
 
-loop302:
+loop305:
 	MOVQ    AX, R11
 	MOVQ    CX, R12
 	MOVQ    DX, R13
@@ -5698,7 +5810,7 @@ loop302:
 	VMOVAPS Z2, Z2
 	MOVQ    n+168(FP), R15
 
-row305:
+row308:
 	VMOVUPS     (R13), Z5
 	VMOVUPS     (R14), Z6
 	VCMPPS      $0x11, Z5, Z3, K1
@@ -5712,7 +5824,7 @@ row305:
 	ADDQ        R9, R13
 	ADDQ        R9, R14
 	DECQ        R15
-	JNZ         row305
+	JNZ         row308
 	ADDQ        $0x00000040, AX
 	ADDQ        $0x00000040, CX
 	ADDQ        $0x00000040, DX
@@ -5721,11 +5833,11 @@ row305:
 	ADDQ        $0x00000040, DI
 	ADDQ        $0x00000040, R8
 	SUBQ        $0x00000010, R10
-	JGE         loop302
+	JGE         loop305
 
-tail303:
+tail306:
 	ADDQ      $0x00000010, R10
-	JZ        out304
+	JZ        out307
 	MOVL      $0xffffffff, R11
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
@@ -5739,7 +5851,7 @@ tail303:
 	VMOVAPS   Z2, Z2
 	MOVQ      n+168(FP), SI
 
-row306:
+row309:
 	VMOVUPS.Z   (DX), K1, Z5
 	VMOVUPS.Z   (BX), K1, Z6
 	VCMPPS      $0x11, Z5, Z3, K2
@@ -5753,9 +5865,9 @@ row306:
 	ADDQ        R9, DX
 	ADDQ        R9, BX
 	DECQ        SI
-	JNZ         row306
+	JNZ         row309
 
-out304:
+out307:
 	VZEROUPPER
 	RET
 
@@ -5776,9 +5888,9 @@ TEXT ·channelGradAddAVX512(SB), NOSPLIT, $0-188
 	SHLQ         $0x02, R9
 	MOVQ         c+176(FP), R10
 	SUBQ         $0x00000010, R10
-	JLT          tail308
+	JLT          tail311
 
-loop307:
+loop310:
 	MOVQ    AX, R11
 	MOVQ    CX, R12
 	MOVQ    DX, R13
@@ -5791,7 +5903,7 @@ loop307:
 	VMOVAPS Z2, Z2
 	MOVQ    n+168(FP), R15
 
-row310:
+row313:
 	VMOVUPS     (R13), Z5
 	VMOVUPS     (R14), Z6
 	VCMPPS      $0x11, Z5, Z3, K1
@@ -5806,7 +5918,7 @@ row310:
 	ADDQ        R9, R13
 	ADDQ        R9, R14
 	DECQ        R15
-	JNZ         row310
+	JNZ         row313
 	ADDQ        $0x00000040, AX
 	ADDQ        $0x00000040, CX
 	ADDQ        $0x00000040, DX
@@ -5815,11 +5927,11 @@ row310:
 	ADDQ        $0x00000040, DI
 	ADDQ        $0x00000040, R8
 	SUBQ        $0x00000010, R10
-	JGE         loop307
+	JGE         loop310
 
-tail308:
+tail311:
 	ADDQ      $0x00000010, R10
-	JZ        out309
+	JZ        out312
 	MOVL      $0xffffffff, R11
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
@@ -5833,7 +5945,7 @@ tail308:
 	VMOVAPS   Z2, Z2
 	MOVQ      n+168(FP), SI
 
-row311:
+row314:
 	VMOVUPS.Z   (DX), K1, Z5
 	VMOVUPS.Z   (BX), K1, Z6
 	VCMPPS      $0x11, Z5, Z3, K2
@@ -5849,9 +5961,9 @@ row311:
 	ADDQ        R9, DX
 	ADDQ        R9, BX
 	DECQ        SI
-	JNZ         row311
+	JNZ         row314
 
-out309:
+out312:
 	VZEROUPPER
 	RET
 
@@ -5867,9 +5979,9 @@ TEXT ·aboveAVX512(SB), NOSPLIT, $0-76
 	MOVQ         dst_len+8(FP), BX
 	XORQ         SI, SI
 	SUBQ         $0x00000020, BX
-	JLT          out313
+	JLT          out316
 
-loop312:
+loop315:
 	VMOVUPS   (CX)(SI*4), Z6
 	VMOVUPS   (DX)(SI*4), Z7
 	VCMPPS    $0x11, Z6, Z0, K1
@@ -5882,14 +5994,14 @@ loop312:
 	VMOVUPS   Z2, 64(AX)(SI*4)
 	ADDQ      $0x00000020, SI
 	SUBQ      $0x00000020, BX
-	JGE       loop312
+	JGE       loop315
 
-out313:
+out316:
 	ADDQ $0x00000020, BX
 	SUBQ $0x00000010, BX
-	JLT  out315
+	JLT  out318
 
-loop314:
+loop317:
 	VMOVUPS   (CX)(SI*4), Z1
 	VMOVUPS   (DX)(SI*4), Z2
 	VCMPPS    $0x11, Z1, Z0, K1
@@ -5897,12 +6009,12 @@ loop314:
 	VMOVUPS   Z3, (AX)(SI*4)
 	ADDQ      $0x00000010, SI
 	SUBQ      $0x00000010, BX
-	JGE       loop314
+	JGE       loop317
 
-out315:
+out318:
 	ADDQ      $0x00000010, BX
 	TESTQ     BX, BX
-	JZ        end316
+	JZ        end319
 	MOVL      $0xffffffff, DI
 	BZHIL     BX, DI, DI
 	KMOVW     DI, K1
@@ -5912,7 +6024,7 @@ out315:
 	VBLENDMPS Z2, Z5, K2, Z4
 	VMOVUPS   Z4, K1, (AX)(SI*4)
 
-end316:
+end319:
 	VZEROUPPER
 	RET
 
@@ -5928,9 +6040,9 @@ TEXT ·aboveAddAVX512(SB), NOSPLIT, $0-76
 	MOVQ         dst_len+8(FP), BX
 	XORQ         SI, SI
 	SUBQ         $0x00000020, BX
-	JLT          out318
+	JLT          out321
 
-loop317:
+loop320:
 	VMOVUPS   (CX)(SI*4), Z6
 	VMOVUPS   (DX)(SI*4), Z7
 	VCMPPS    $0x11, Z6, Z0, K1
@@ -5947,14 +6059,14 @@ loop317:
 	VMOVUPS   Z6, 64(AX)(SI*4)
 	ADDQ      $0x00000020, SI
 	SUBQ      $0x00000020, BX
-	JGE       loop317
+	JGE       loop320
 
-out318:
+out321:
 	ADDQ $0x00000020, BX
 	SUBQ $0x00000010, BX
-	JLT  out320
+	JLT  out323
 
-loop319:
+loop322:
 	VMOVUPS   (CX)(SI*4), Z1
 	VMOVUPS   (DX)(SI*4), Z2
 	VCMPPS    $0x11, Z1, Z0, K1
@@ -5964,12 +6076,12 @@ loop319:
 	VMOVUPS   Z1, (AX)(SI*4)
 	ADDQ      $0x00000010, SI
 	SUBQ      $0x00000010, BX
-	JGE       loop319
+	JGE       loop322
 
-out320:
+out323:
 	ADDQ      $0x00000010, BX
 	TESTQ     BX, BX
-	JZ        end321
+	JZ        end324
 	MOVL      $0xffffffff, DI
 	BZHIL     BX, DI, DI
 	KMOVW     DI, K1
@@ -5981,7 +6093,7 @@ out320:
 	VADDPS    Z4, Z0, Z0
 	VMOVUPS   Z0, K1, (AX)(SI*4)
 
-end321:
+end324:
 	VZEROUPPER
 	RET
 
@@ -5996,12 +6108,12 @@ TEXT ·pool2AVX512(SB), NOSPLIT, $0-72
 	MOVQ y_base+0(FP), BX
 	MOVQ n+64(FP), SI
 
-window322:
+window325:
 	MOVQ c+56(FP), DI
 	SUBQ $0x00000010, DI
-	JLT  tail324
+	JLT  tail327
 
-loop323:
+loop326:
 	VMOVUPS   (DX), Z0
 	VMOVUPS   (DX)(CX*1), Z1
 	VMAXPS    Z0, Z1, Z0
@@ -6020,11 +6132,11 @@ loop323:
 	ADDQ      $0x00000040, AX
 	ADDQ      $0x00000040, BX
 	SUBQ      $0x00000010, DI
-	JGE       loop323
+	JGE       loop326
 
-tail324:
+tail327:
 	ADDQ      $0x00000010, DI
-	JZ        out325
+	JZ        out328
 	MOVL      $0xffffffff, R8
 	BZHIL     DI, R8, R8
 	KMOVW     R8, K1
@@ -6046,11 +6158,11 @@ tail324:
 	LEAQ      (AX)(DI*4), AX
 	LEAQ      (BX)(DI*4), BX
 
-out325:
+out328:
 	ADDQ CX, DX
 	ADDQ CX, AX
 	DECQ SI
-	JNZ  window322
+	JNZ  window325
 	VZEROUPPER
 	RET
 
@@ -6069,12 +6181,12 @@ TEXT ·pool2GradAVX512(SB), NOSPLIT, $0-120
 	MOVQ   dy_base+72(FP), R8
 	MOVQ   n+112(FP), R9
 
-window326:
+window329:
 	MOVQ c+104(FP), R10
 	SUBQ $0x00000010, R10
-	JLT  tail328
+	JLT  tail331
 
-loop327:
+loop330:
 	VMOVUPS   (DI), Z1
 	VMOVUPS   (R8), Z2
 	VMOVUPS   (SI), Z3
@@ -6108,11 +6220,11 @@ loop327:
 	ADDQ      $0x00000040, DI
 	ADDQ      $0x00000040, R8
 	SUBQ      $0x00000010, R10
-	JGE       loop327
+	JGE       loop330
 
-tail328:
+tail331:
 	ADDQ      $0x00000010, R10
-	JZ        out329
+	JZ        out332
 	MOVL      $0xffffffff, R11
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
@@ -6149,13 +6261,13 @@ tail328:
 	LEAQ      (DI)(R10*4), DI
 	LEAQ      (R8)(R10*4), R8
 
-out329:
+out332:
 	ADDQ CX, DX
 	ADDQ CX, BX
 	ADDQ CX, SI
 	ADDQ CX, AX
 	DECQ R9
-	JNZ  window326
+	JNZ  window329
 	VZEROUPPER
 	RET
 
@@ -6174,12 +6286,12 @@ TEXT ·pool2GradAddAVX512(SB), NOSPLIT, $0-120
 	MOVQ   dy_base+72(FP), R8
 	MOVQ   n+112(FP), R9
 
-window330:
+window333:
 	MOVQ c+104(FP), R10
 	SUBQ $0x00000010, R10
-	JLT  tail332
+	JLT  tail335
 
-loop331:
+loop334:
 	VMOVUPS   (DI), Z1
 	VMOVUPS   (R8), Z2
 	VMOVUPS   (SI), Z3
@@ -6217,11 +6329,11 @@ loop331:
 	ADDQ      $0x00000040, DI
 	ADDQ      $0x00000040, R8
 	SUBQ      $0x00000010, R10
-	JGE       loop331
+	JGE       loop334
 
-tail332:
+tail335:
 	ADDQ      $0x00000010, R10
-	JZ        out333
+	JZ        out336
 	MOVL      $0xffffffff, R11
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
@@ -6266,13 +6378,13 @@ tail332:
 	LEAQ      (DI)(R10*4), DI
 	LEAQ      (R8)(R10*4), R8
 
-out333:
+out336:
 	ADDQ CX, DX
 	ADDQ CX, BX
 	ADDQ CX, SI
 	ADDQ CX, AX
 	DECQ R9
-	JNZ  window330
+	JNZ  window333
 	VZEROUPPER
 	RET
 
@@ -6291,7 +6403,7 @@ TEXT ·winogradInAVX512(SB), NOSPLIT, $24-88
 	MOVQ n+80(FP), BX
 	MOVQ BX, 16(SP)
 
-window334:
+window337:
 	MOVQ (SP), BX
 	MOVQ BX, SI
 	MOVQ rs+64(FP), DI
@@ -6308,9 +6420,9 @@ window334:
 	MOVQ c+72(FP), R10
 	MOVQ 8(SP), R9
 	SUBQ $0x00000010, R10
-	JLT  tail336
+	JLT  tail339
 
-loop335:
+loop338:
 	VMOVUPS (BX), Z0
 	VSUBPS  (DI), Z0, Z0
 	VMOVUPS (BX)(DX*1), Z1
@@ -6392,11 +6504,11 @@ loop335:
 	ADDQ    $0x00000040, R8
 	ADDQ    $0x00000040, R9
 	SUBQ    $0x00000010, R10
-	JGE     loop335
+	JGE     loop338
 
-tail336:
+tail339:
 	ADDQ      $0x00000010, R10
-	JZ        out337
+	JZ        out340
 	MOVL      $0xffffffff, R11
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
@@ -6492,7 +6604,7 @@ tail336:
 	VMOVUPS   Z2, K1, (BX)(AX*2)
 	VMOVUPS   Z1, K1, (BX)(CX*1)
 
-out337:
+out340:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*2), BX
 	MOVQ BX, (SP)
@@ -6500,7 +6612,7 @@ out337:
 	SHLQ $0x02, BX
 	ADDQ BX, 8(SP)
 	DECQ 16(SP)
-	JNZ  window334
+	JNZ  window337
 	VZEROUPPER
 	RET
 
@@ -6519,7 +6631,7 @@ TEXT ·winogradGradAVX512(SB), NOSPLIT, $24-88
 	MOVQ n+80(FP), BX
 	MOVQ BX, 16(SP)
 
-window338:
+window341:
 	MOVQ (SP), BX
 	MOVQ BX, SI
 	MOVQ rs+64(FP), DI
@@ -6528,9 +6640,9 @@ window338:
 	MOVQ c+72(FP), R8
 	MOVQ 8(SP), DI
 	SUBQ $0x00000010, R8
-	JLT  tail340
+	JLT  tail343
 
-loop339:
+loop342:
 	VMOVUPS (BX), Z0
 	VMOVUPS (SI), Z1
 	VADDPS  Z1, Z0, Z2
@@ -6570,11 +6682,11 @@ loop339:
 	ADDQ    $0x00000040, SI
 	ADDQ    $0x00000040, DI
 	SUBQ    $0x00000010, R8
-	JGE     loop339
+	JGE     loop342
 
-tail340:
+tail343:
 	ADDQ      $0x00000010, R8
-	JZ        out341
+	JZ        out344
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
@@ -6614,7 +6726,7 @@ tail340:
 	VMOVUPS   Z2, K1, (BX)(AX*2)
 	VMOVUPS   Z5, K1, (BX)(CX*1)
 
-out341:
+out344:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*2), BX
 	MOVQ BX, (SP)
@@ -6622,7 +6734,7 @@ out341:
 	SHLQ $0x02, BX
 	ADDQ BX, 8(SP)
 	DECQ 16(SP)
-	JNZ  window338
+	JNZ  window341
 	VZEROUPPER
 	RET
 
@@ -6641,7 +6753,7 @@ TEXT ·winogradOutAVX512(SB), NOSPLIT, $24-88
 	MOVQ n+80(FP), BX
 	MOVQ BX, 16(SP)
 
-window342:
+window345:
 	MOVQ (SP), BX
 	MOVQ BX, SI
 	MOVQ rs+64(FP), DI
@@ -6650,9 +6762,9 @@ window342:
 	MOVQ c+72(FP), R8
 	MOVQ 8(SP), DI
 	SUBQ $0x00000010, R8
-	JLT  tail344
+	JLT  tail347
 
-loop343:
+loop346:
 	VMOVUPS (DI), Z0
 	VMOVUPS (DI)(AX*1), Z1
 	VMOVUPS (DI)(AX*2), Z2
@@ -6700,11 +6812,11 @@ loop343:
 	ADDQ    $0x00000040, SI
 	ADDQ    $0x00000040, DI
 	SUBQ    $0x00000010, R8
-	JGE     loop343
+	JGE     loop346
 
-tail344:
+tail347:
 	ADDQ      $0x00000010, R8
-	JZ        out345
+	JZ        out348
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
@@ -6756,7 +6868,7 @@ tail344:
 	VMOVUPS   Z4, K1, (SI)
 	VMOVUPS   Z5, K1, (SI)(DX*1)
 
-out345:
+out348:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*2), BX
 	MOVQ BX, (SP)
@@ -6764,7 +6876,7 @@ out345:
 	SHLQ $0x02, BX
 	ADDQ BX, 8(SP)
 	DECQ 16(SP)
-	JNZ  window342
+	JNZ  window345
 	VZEROUPPER
 	RET
 
@@ -6783,7 +6895,7 @@ TEXT ·winogradOutAddAVX512(SB), NOSPLIT, $24-88
 	MOVQ n+80(FP), BX
 	MOVQ BX, 16(SP)
 
-window346:
+window349:
 	MOVQ (SP), BX
 	MOVQ BX, SI
 	MOVQ rs+64(FP), DI
@@ -6792,9 +6904,9 @@ window346:
 	MOVQ c+72(FP), R8
 	MOVQ 8(SP), DI
 	SUBQ $0x00000010, R8
-	JLT  tail348
+	JLT  tail351
 
-loop347:
+loop350:
 	VMOVUPS (DI), Z0
 	VMOVUPS (DI)(AX*1), Z1
 	VMOVUPS (DI)(AX*2), Z2
@@ -6846,11 +6958,11 @@ loop347:
 	ADDQ    $0x00000040, SI
 	ADDQ    $0x00000040, DI
 	SUBQ    $0x00000010, R8
-	JGE     loop347
+	JGE     loop350
 
-tail348:
+tail351:
 	ADDQ      $0x00000010, R8
-	JZ        out349
+	JZ        out352
 	MOVL      $0xffffffff, R9
 	BZHIL     R8, R9, R9
 	KMOVW     R9, K1
@@ -6910,7 +7022,7 @@ tail348:
 	VADDPS    Z0, Z5, Z5
 	VMOVUPS   Z5, K1, (SI)(DX*1)
 
-out349:
+out352:
 	MOVQ (SP), BX
 	LEAQ (BX)(DX*2), BX
 	MOVQ BX, (SP)
@@ -6918,7 +7030,7 @@ out349:
 	SHLQ $0x02, BX
 	ADDQ BX, 8(SP)
 	DECQ 16(SP)
-	JNZ  window346
+	JNZ  window349
 	VZEROUPPER
 	RET
 
@@ -6967,18 +7079,18 @@ k1x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial1x1
 	TESTQ        R9, R9
-	JZ           nobias350
+	JZ           nobias353
 	VMOVUPS      (R9), Z1
 	VADDPS       Z1, Z0, Z0
 
-nobias350:
+nobias353:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta351
+	JEQ    nobeta354
 	MOVQ   DI, R9
 	VADDPS (R9), Z0, Z0
 	ADDQ   R8, R9
 
-nobeta351:
+nobeta354:
 	VMOVUPS Z0, (DI)
 	ADDQ    R8, DI
 	JMP     next1x1
@@ -6990,19 +7102,19 @@ partial1x1:
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
 	TESTQ     R9, R9
-	JZ        nobias352
+	JZ        nobias355
 	VMOVUPS.Z (R9), K1, Z1
 	VADDPS    Z1, Z0, Z0
 
-nobias352:
+nobias355:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta353
+	JEQ       nobeta356
 	MOVQ      DI, R9
 	VMOVUPS.Z (R9), K1, Z1
 	VADDPS    Z1, Z0, Z0
 	ADDQ      R8, R9
 
-nobeta353:
+nobeta356:
 	VMOVUPS Z0, K1, (DI)
 	ADDQ    R8, DI
 
@@ -7066,21 +7178,21 @@ k2x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial2x1
 	TESTQ        R10, R10
-	JZ           nobias354
+	JZ           nobias357
 	VMOVUPS      (R10), Z2
 	VADDPS       Z2, Z0, Z0
 	VADDPS       Z2, Z1, Z1
 
-nobias354:
+nobias357:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta355
+	JEQ    nobeta358
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
 	VADDPS (R10), Z1, Z1
 	ADDQ   R9, R10
 
-nobeta355:
+nobeta358:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -7094,14 +7206,14 @@ partial2x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias356
+	JZ        nobias359
 	VMOVUPS.Z (R10), K1, Z2
 	VADDPS    Z2, Z0, Z0
 	VADDPS    Z2, Z1, Z1
 
-nobias356:
+nobias359:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta357
+	JEQ       nobeta360
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z2
 	VADDPS    Z2, Z0, Z0
@@ -7110,7 +7222,7 @@ nobias356:
 	VADDPS    Z2, Z1, Z1
 	ADDQ      R9, R10
 
-nobeta357:
+nobeta360:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -7181,15 +7293,15 @@ k3x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial3x1
 	TESTQ        R10, R10
-	JZ           nobias358
+	JZ           nobias361
 	VMOVUPS      (R10), Z3
 	VADDPS       Z3, Z0, Z0
 	VADDPS       Z3, Z1, Z1
 	VADDPS       Z3, Z2, Z2
 
-nobias358:
+nobias361:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta359
+	JEQ    nobeta362
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -7198,7 +7310,7 @@ nobias358:
 	VADDPS (R10), Z2, Z2
 	ADDQ   R9, R10
 
-nobeta359:
+nobeta362:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -7214,15 +7326,15 @@ partial3x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias360
+	JZ        nobias363
 	VMOVUPS.Z (R10), K1, Z3
 	VADDPS    Z3, Z0, Z0
 	VADDPS    Z3, Z1, Z1
 	VADDPS    Z3, Z2, Z2
 
-nobias360:
+nobias363:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta361
+	JEQ       nobeta364
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z3
 	VADDPS    Z3, Z0, Z0
@@ -7234,7 +7346,7 @@ nobias360:
 	VADDPS    Z3, Z2, Z2
 	ADDQ      R9, R10
 
-nobeta361:
+nobeta364:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -7315,16 +7427,16 @@ k4x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial4x1
 	TESTQ        R10, R10
-	JZ           nobias362
+	JZ           nobias365
 	VMOVUPS      (R10), Z4
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z4, Z1, Z1
 	VADDPS       Z4, Z2, Z2
 	VADDPS       Z4, Z3, Z3
 
-nobias362:
+nobias365:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta363
+	JEQ    nobeta366
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -7335,7 +7447,7 @@ nobias362:
 	VADDPS (R10), Z3, Z3
 	ADDQ   R9, R10
 
-nobeta363:
+nobeta366:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -7353,16 +7465,16 @@ partial4x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias364
+	JZ        nobias367
 	VMOVUPS.Z (R10), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VADDPS    Z4, Z1, Z1
 	VADDPS    Z4, Z2, Z2
 	VADDPS    Z4, Z3, Z3
 
-nobias364:
+nobias367:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta365
+	JEQ       nobeta368
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z4
 	VADDPS    Z4, Z0, Z0
@@ -7377,7 +7489,7 @@ nobias364:
 	VADDPS    Z4, Z3, Z3
 	ADDQ      R9, R10
 
-nobeta365:
+nobeta368:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -7465,7 +7577,7 @@ k5x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial5x1
 	TESTQ        R10, R10
-	JZ           nobias366
+	JZ           nobias369
 	VMOVUPS      (R10), Z5
 	VADDPS       Z5, Z0, Z0
 	VADDPS       Z5, Z1, Z1
@@ -7473,9 +7585,9 @@ k5x1:
 	VADDPS       Z5, Z3, Z3
 	VADDPS       Z5, Z4, Z4
 
-nobias366:
+nobias369:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta367
+	JEQ    nobeta370
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -7488,7 +7600,7 @@ nobias366:
 	VADDPS (R10), Z4, Z4
 	ADDQ   R9, R10
 
-nobeta367:
+nobeta370:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -7508,7 +7620,7 @@ partial5x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias368
+	JZ        nobias371
 	VMOVUPS.Z (R10), K1, Z5
 	VADDPS    Z5, Z0, Z0
 	VADDPS    Z5, Z1, Z1
@@ -7516,9 +7628,9 @@ partial5x1:
 	VADDPS    Z5, Z3, Z3
 	VADDPS    Z5, Z4, Z4
 
-nobias368:
+nobias371:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta369
+	JEQ       nobeta372
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z5
 	VADDPS    Z5, Z0, Z0
@@ -7536,7 +7648,7 @@ nobias368:
 	VADDPS    Z5, Z4, Z4
 	ADDQ      R9, R10
 
-nobeta369:
+nobeta372:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -7631,7 +7743,7 @@ k6x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial6x1
 	TESTQ        R10, R10
-	JZ           nobias370
+	JZ           nobias373
 	VMOVUPS      (R10), Z6
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z6, Z1, Z1
@@ -7640,9 +7752,9 @@ k6x1:
 	VADDPS       Z6, Z4, Z4
 	VADDPS       Z6, Z5, Z5
 
-nobias370:
+nobias373:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta371
+	JEQ    nobeta374
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -7657,7 +7769,7 @@ nobias370:
 	VADDPS (R10), Z5, Z5
 	ADDQ   R9, R10
 
-nobeta371:
+nobeta374:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -7679,7 +7791,7 @@ partial6x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias372
+	JZ        nobias375
 	VMOVUPS.Z (R10), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z1, Z1
@@ -7688,9 +7800,9 @@ partial6x1:
 	VADDPS    Z6, Z4, Z4
 	VADDPS    Z6, Z5, Z5
 
-nobias372:
+nobias375:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta373
+	JEQ       nobeta376
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z6
 	VADDPS    Z6, Z0, Z0
@@ -7711,7 +7823,7 @@ nobias372:
 	VADDPS    Z6, Z5, Z5
 	ADDQ      R9, R10
 
-nobeta373:
+nobeta376:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -7816,7 +7928,7 @@ k7x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial7x1
 	TESTQ        R10, R10
-	JZ           nobias374
+	JZ           nobias377
 	VMOVUPS      (R10), Z7
 	VADDPS       Z7, Z0, Z0
 	VADDPS       Z7, Z1, Z1
@@ -7826,9 +7938,9 @@ k7x1:
 	VADDPS       Z7, Z5, Z5
 	VADDPS       Z7, Z6, Z6
 
-nobias374:
+nobias377:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta375
+	JEQ    nobeta378
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -7845,7 +7957,7 @@ nobias374:
 	VADDPS (R10), Z6, Z6
 	ADDQ   R9, R10
 
-nobeta375:
+nobeta378:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -7869,7 +7981,7 @@ partial7x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias376
+	JZ        nobias379
 	VMOVUPS.Z (R10), K1, Z7
 	VADDPS    Z7, Z0, Z0
 	VADDPS    Z7, Z1, Z1
@@ -7879,9 +7991,9 @@ partial7x1:
 	VADDPS    Z7, Z5, Z5
 	VADDPS    Z7, Z6, Z6
 
-nobias376:
+nobias379:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta377
+	JEQ       nobeta380
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z7
 	VADDPS    Z7, Z0, Z0
@@ -7905,7 +8017,7 @@ nobias376:
 	VADDPS    Z7, Z6, Z6
 	ADDQ      R9, R10
 
-nobeta377:
+nobeta380:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -8017,7 +8129,7 @@ k8x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial8x1
 	TESTQ        R10, R10
-	JZ           nobias378
+	JZ           nobias381
 	VMOVUPS      (R10), Z8
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z8, Z1, Z1
@@ -8028,9 +8140,9 @@ k8x1:
 	VADDPS       Z8, Z6, Z6
 	VADDPS       Z8, Z7, Z7
 
-nobias378:
+nobias381:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta379
+	JEQ    nobeta382
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -8049,7 +8161,7 @@ nobias378:
 	VADDPS (R10), Z7, Z7
 	ADDQ   R9, R10
 
-nobeta379:
+nobeta382:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -8075,7 +8187,7 @@ partial8x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias380
+	JZ        nobias383
 	VMOVUPS.Z (R10), K1, Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z1, Z1
@@ -8086,9 +8198,9 @@ partial8x1:
 	VADDPS    Z8, Z6, Z6
 	VADDPS    Z8, Z7, Z7
 
-nobias380:
+nobias383:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta381
+	JEQ       nobeta384
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z8
 	VADDPS    Z8, Z0, Z0
@@ -8115,7 +8227,7 @@ nobias380:
 	VADDPS    Z8, Z7, Z7
 	ADDQ      R9, R10
 
-nobeta381:
+nobeta384:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -8234,7 +8346,7 @@ k9x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial9x1
 	TESTQ        R10, R10
-	JZ           nobias382
+	JZ           nobias385
 	VMOVUPS      (R10), Z9
 	VADDPS       Z9, Z0, Z0
 	VADDPS       Z9, Z1, Z1
@@ -8246,9 +8358,9 @@ k9x1:
 	VADDPS       Z9, Z7, Z7
 	VADDPS       Z9, Z8, Z8
 
-nobias382:
+nobias385:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta383
+	JEQ    nobeta386
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -8269,7 +8381,7 @@ nobias382:
 	VADDPS (R10), Z8, Z8
 	ADDQ   R9, R10
 
-nobeta383:
+nobeta386:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -8297,7 +8409,7 @@ partial9x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias384
+	JZ        nobias387
 	VMOVUPS.Z (R10), K1, Z9
 	VADDPS    Z9, Z0, Z0
 	VADDPS    Z9, Z1, Z1
@@ -8309,9 +8421,9 @@ partial9x1:
 	VADDPS    Z9, Z7, Z7
 	VADDPS    Z9, Z8, Z8
 
-nobias384:
+nobias387:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta385
+	JEQ       nobeta388
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z9
 	VADDPS    Z9, Z0, Z0
@@ -8341,7 +8453,7 @@ nobias384:
 	VADDPS    Z9, Z8, Z8
 	ADDQ      R9, R10
 
-nobeta385:
+nobeta388:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -8470,7 +8582,7 @@ k10x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial10x1
 	TESTQ        R10, R10
-	JZ           nobias386
+	JZ           nobias389
 	VMOVUPS      (R10), Z10
 	VADDPS       Z10, Z0, Z0
 	VADDPS       Z10, Z1, Z1
@@ -8483,9 +8595,9 @@ k10x1:
 	VADDPS       Z10, Z8, Z8
 	VADDPS       Z10, Z9, Z9
 
-nobias386:
+nobias389:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta387
+	JEQ    nobeta390
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -8508,7 +8620,7 @@ nobias386:
 	VADDPS (R10), Z9, Z9
 	ADDQ   R9, R10
 
-nobeta387:
+nobeta390:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -8538,7 +8650,7 @@ partial10x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias388
+	JZ        nobias391
 	VMOVUPS.Z (R10), K1, Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z1, Z1
@@ -8551,9 +8663,9 @@ partial10x1:
 	VADDPS    Z10, Z8, Z8
 	VADDPS    Z10, Z9, Z9
 
-nobias388:
+nobias391:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta389
+	JEQ       nobeta392
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z10
 	VADDPS    Z10, Z0, Z0
@@ -8586,7 +8698,7 @@ nobias388:
 	VADDPS    Z10, Z9, Z9
 	ADDQ      R9, R10
 
-nobeta389:
+nobeta392:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -8722,7 +8834,7 @@ k11x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial11x1
 	TESTQ        R10, R10
-	JZ           nobias390
+	JZ           nobias393
 	VMOVUPS      (R10), Z11
 	VADDPS       Z11, Z0, Z0
 	VADDPS       Z11, Z1, Z1
@@ -8736,9 +8848,9 @@ k11x1:
 	VADDPS       Z11, Z9, Z9
 	VADDPS       Z11, Z10, Z10
 
-nobias390:
+nobias393:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta391
+	JEQ    nobeta394
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -8763,7 +8875,7 @@ nobias390:
 	VADDPS (R10), Z10, Z10
 	ADDQ   R9, R10
 
-nobeta391:
+nobeta394:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -8795,7 +8907,7 @@ partial11x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias392
+	JZ        nobias395
 	VMOVUPS.Z (R10), K1, Z11
 	VADDPS    Z11, Z0, Z0
 	VADDPS    Z11, Z1, Z1
@@ -8809,9 +8921,9 @@ partial11x1:
 	VADDPS    Z11, Z9, Z9
 	VADDPS    Z11, Z10, Z10
 
-nobias392:
+nobias395:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta393
+	JEQ       nobeta396
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z11
 	VADDPS    Z11, Z0, Z0
@@ -8847,7 +8959,7 @@ nobias392:
 	VADDPS    Z11, Z10, Z10
 	ADDQ      R9, R10
 
-nobeta393:
+nobeta396:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -8990,7 +9102,7 @@ k12x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial12x1
 	TESTQ        R10, R10
-	JZ           nobias394
+	JZ           nobias397
 	VMOVUPS      (R10), Z12
 	VADDPS       Z12, Z0, Z0
 	VADDPS       Z12, Z1, Z1
@@ -9005,9 +9117,9 @@ k12x1:
 	VADDPS       Z12, Z10, Z10
 	VADDPS       Z12, Z11, Z11
 
-nobias394:
+nobias397:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta395
+	JEQ    nobeta398
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -9034,7 +9146,7 @@ nobias394:
 	VADDPS (R10), Z11, Z11
 	ADDQ   R9, R10
 
-nobeta395:
+nobeta398:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -9068,7 +9180,7 @@ partial12x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias396
+	JZ        nobias399
 	VMOVUPS.Z (R10), K1, Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z1, Z1
@@ -9083,9 +9195,9 @@ partial12x1:
 	VADDPS    Z12, Z10, Z10
 	VADDPS    Z12, Z11, Z11
 
-nobias396:
+nobias399:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta397
+	JEQ       nobeta400
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z12
 	VADDPS    Z12, Z0, Z0
@@ -9124,7 +9236,7 @@ nobias396:
 	VADDPS    Z12, Z11, Z11
 	ADDQ      R9, R10
 
-nobeta397:
+nobeta400:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -9277,7 +9389,7 @@ k13x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial13x1
 	TESTQ        R10, R10
-	JZ           nobias398
+	JZ           nobias401
 	VMOVUPS      (R10), Z13
 	VADDPS       Z13, Z0, Z0
 	VADDPS       Z13, Z1, Z1
@@ -9293,9 +9405,9 @@ k13x1:
 	VADDPS       Z13, Z11, Z11
 	VADDPS       Z13, Z12, Z12
 
-nobias398:
+nobias401:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta399
+	JEQ    nobeta402
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -9324,7 +9436,7 @@ nobias398:
 	VADDPS (R10), Z12, Z12
 	ADDQ   R9, R10
 
-nobeta399:
+nobeta402:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -9360,7 +9472,7 @@ partial13x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias400
+	JZ        nobias403
 	VMOVUPS.Z (R10), K1, Z13
 	VADDPS    Z13, Z0, Z0
 	VADDPS    Z13, Z1, Z1
@@ -9376,9 +9488,9 @@ partial13x1:
 	VADDPS    Z13, Z11, Z11
 	VADDPS    Z13, Z12, Z12
 
-nobias400:
+nobias403:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta401
+	JEQ       nobeta404
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z13
 	VADDPS    Z13, Z0, Z0
@@ -9420,7 +9532,7 @@ nobias400:
 	VADDPS    Z13, Z12, Z12
 	ADDQ      R9, R10
 
-nobeta401:
+nobeta404:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -9580,7 +9692,7 @@ k14x1:
 	CMPQ         184(AX), $0x00000010
 	JNE          partial14x1
 	TESTQ        R10, R10
-	JZ           nobias402
+	JZ           nobias405
 	VMOVUPS      (R10), Z14
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z1, Z1
@@ -9597,9 +9709,9 @@ k14x1:
 	VADDPS       Z14, Z12, Z12
 	VADDPS       Z14, Z13, Z13
 
-nobias402:
+nobias405:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta403
+	JEQ    nobeta406
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	ADDQ   R9, R10
@@ -9630,7 +9742,7 @@ nobias402:
 	VADDPS (R10), Z13, Z13
 	ADDQ   R9, R10
 
-nobeta403:
+nobeta406:
 	VMOVUPS Z0, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, (R8)
@@ -9668,7 +9780,7 @@ partial14x1:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias404
+	JZ        nobias407
 	VMOVUPS.Z (R10), K1, Z14
 	VADDPS    Z14, Z0, Z0
 	VADDPS    Z14, Z1, Z1
@@ -9685,9 +9797,9 @@ partial14x1:
 	VADDPS    Z14, Z12, Z12
 	VADDPS    Z14, Z13, Z13
 
-nobias404:
+nobias407:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta405
+	JEQ       nobeta408
 	MOVQ      R8, R10
 	VMOVUPS.Z (R10), K1, Z14
 	VADDPS    Z14, Z0, Z0
@@ -9732,7 +9844,7 @@ nobias404:
 	VADDPS    Z14, Z13, Z13
 	ADDQ      R9, R10
 
-nobeta405:
+nobeta408:
 	VMOVUPS Z0, K1, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z1, K1, (R8)
@@ -9821,21 +9933,21 @@ k1x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial1x2
 	TESTQ        R9, R9
-	JZ           nobias406
+	JZ           nobias409
 	VMOVUPS      (R9), Z2
 	VADDPS       Z2, Z0, Z0
 	VMOVUPS      64(R9), Z2
 	VADDPS       Z2, Z1, Z1
 
-nobias406:
+nobias409:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta407
+	JEQ    nobeta410
 	MOVQ   DI, R9
 	VADDPS (R9), Z0, Z0
 	VADDPS 64(R9), Z1, Z1
 	ADDQ   R8, R9
 
-nobeta407:
+nobeta410:
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	ADDQ    R8, DI
@@ -9848,22 +9960,22 @@ partial1x2:
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
 	TESTQ     R9, R9
-	JZ        nobias408
+	JZ        nobias411
 	VMOVUPS   (R9), Z2
 	VADDPS    Z2, Z0, Z0
 	VMOVUPS.Z 64(R9), K1, Z2
 	VADDPS    Z2, Z1, Z1
 
-nobias408:
+nobias411:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta409
+	JEQ       nobeta412
 	MOVQ      DI, R9
 	VADDPS    (R9), Z0, Z0
 	VMOVUPS.Z 64(R9), K1, Z2
 	VADDPS    Z2, Z1, Z1
 	ADDQ      R8, R9
 
-nobeta409:
+nobeta412:
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, K1, 64(DI)
 	ADDQ    R8, DI
@@ -9935,7 +10047,7 @@ k2x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial2x2
 	TESTQ        R10, R10
-	JZ           nobias410
+	JZ           nobias413
 	VMOVUPS      (R10), Z4
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z4, Z2, Z2
@@ -9943,9 +10055,9 @@ k2x2:
 	VADDPS       Z4, Z1, Z1
 	VADDPS       Z4, Z3, Z3
 
-nobias410:
+nobias413:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta411
+	JEQ    nobeta414
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -9954,7 +10066,7 @@ nobias410:
 	VADDPS 64(R10), Z3, Z3
 	ADDQ   R9, R10
 
-nobeta411:
+nobeta414:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -9970,7 +10082,7 @@ partial2x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias412
+	JZ        nobias415
 	VMOVUPS   (R10), Z4
 	VADDPS    Z4, Z0, Z0
 	VADDPS    Z4, Z2, Z2
@@ -9978,9 +10090,9 @@ partial2x2:
 	VADDPS    Z4, Z1, Z1
 	VADDPS    Z4, Z3, Z3
 
-nobias412:
+nobias415:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta413
+	JEQ       nobeta416
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z4
@@ -9991,7 +10103,7 @@ nobias412:
 	VADDPS    Z4, Z3, Z3
 	ADDQ      R9, R10
 
-nobeta413:
+nobeta416:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -10074,7 +10186,7 @@ k3x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial3x2
 	TESTQ        R10, R10
-	JZ           nobias414
+	JZ           nobias417
 	VMOVUPS      (R10), Z6
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z6, Z2, Z2
@@ -10084,9 +10196,9 @@ k3x2:
 	VADDPS       Z6, Z3, Z3
 	VADDPS       Z6, Z5, Z5
 
-nobias414:
+nobias417:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta415
+	JEQ    nobeta418
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -10098,7 +10210,7 @@ nobias414:
 	VADDPS 64(R10), Z5, Z5
 	ADDQ   R9, R10
 
-nobeta415:
+nobeta418:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -10117,7 +10229,7 @@ partial3x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias416
+	JZ        nobias419
 	VMOVUPS   (R10), Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z2, Z2
@@ -10127,9 +10239,9 @@ partial3x2:
 	VADDPS    Z6, Z3, Z3
 	VADDPS    Z6, Z5, Z5
 
-nobias416:
+nobias419:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta417
+	JEQ       nobeta420
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z6
@@ -10144,7 +10256,7 @@ nobias416:
 	VADDPS    Z6, Z5, Z5
 	ADDQ      R9, R10
 
-nobeta417:
+nobeta420:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -10241,7 +10353,7 @@ k4x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial4x2
 	TESTQ        R10, R10
-	JZ           nobias418
+	JZ           nobias421
 	VMOVUPS      (R10), Z8
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z8, Z2, Z2
@@ -10253,9 +10365,9 @@ k4x2:
 	VADDPS       Z8, Z5, Z5
 	VADDPS       Z8, Z7, Z7
 
-nobias418:
+nobias421:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta419
+	JEQ    nobeta422
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -10270,7 +10382,7 @@ nobias418:
 	VADDPS 64(R10), Z7, Z7
 	ADDQ   R9, R10
 
-nobeta419:
+nobeta422:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -10292,7 +10404,7 @@ partial4x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias420
+	JZ        nobias423
 	VMOVUPS   (R10), Z8
 	VADDPS    Z8, Z0, Z0
 	VADDPS    Z8, Z2, Z2
@@ -10304,9 +10416,9 @@ partial4x2:
 	VADDPS    Z8, Z5, Z5
 	VADDPS    Z8, Z7, Z7
 
-nobias420:
+nobias423:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta421
+	JEQ       nobeta424
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z8
@@ -10325,7 +10437,7 @@ nobias420:
 	VADDPS    Z8, Z7, Z7
 	ADDQ      R9, R10
 
-nobeta421:
+nobeta424:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -10433,7 +10545,7 @@ k5x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial5x2
 	TESTQ        R10, R10
-	JZ           nobias422
+	JZ           nobias425
 	VMOVUPS      (R10), Z10
 	VADDPS       Z10, Z0, Z0
 	VADDPS       Z10, Z2, Z2
@@ -10447,9 +10559,9 @@ k5x2:
 	VADDPS       Z10, Z7, Z7
 	VADDPS       Z10, Z9, Z9
 
-nobias422:
+nobias425:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta423
+	JEQ    nobeta426
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -10467,7 +10579,7 @@ nobias422:
 	VADDPS 64(R10), Z9, Z9
 	ADDQ   R9, R10
 
-nobeta423:
+nobeta426:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -10492,7 +10604,7 @@ partial5x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias424
+	JZ        nobias427
 	VMOVUPS   (R10), Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z2, Z2
@@ -10506,9 +10618,9 @@ partial5x2:
 	VADDPS    Z10, Z7, Z7
 	VADDPS    Z10, Z9, Z9
 
-nobias424:
+nobias427:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta425
+	JEQ       nobeta428
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z10
@@ -10531,7 +10643,7 @@ nobias424:
 	VADDPS    Z10, Z9, Z9
 	ADDQ      R9, R10
 
-nobeta425:
+nobeta428:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -10650,7 +10762,7 @@ k6x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial6x2
 	TESTQ        R10, R10
-	JZ           nobias426
+	JZ           nobias429
 	VMOVUPS      (R10), Z12
 	VADDPS       Z12, Z0, Z0
 	VADDPS       Z12, Z2, Z2
@@ -10666,9 +10778,9 @@ k6x2:
 	VADDPS       Z12, Z9, Z9
 	VADDPS       Z12, Z11, Z11
 
-nobias426:
+nobias429:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta427
+	JEQ    nobeta430
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -10689,7 +10801,7 @@ nobias426:
 	VADDPS 64(R10), Z11, Z11
 	ADDQ   R9, R10
 
-nobeta427:
+nobeta430:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -10717,7 +10829,7 @@ partial6x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias428
+	JZ        nobias431
 	VMOVUPS   (R10), Z12
 	VADDPS    Z12, Z0, Z0
 	VADDPS    Z12, Z2, Z2
@@ -10733,9 +10845,9 @@ partial6x2:
 	VADDPS    Z12, Z9, Z9
 	VADDPS    Z12, Z11, Z11
 
-nobias428:
+nobias431:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta429
+	JEQ       nobeta432
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z12
@@ -10762,7 +10874,7 @@ nobias428:
 	VADDPS    Z12, Z11, Z11
 	ADDQ      R9, R10
 
-nobeta429:
+nobeta432:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -10895,7 +11007,7 @@ k7x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial7x2
 	TESTQ        R10, R10
-	JZ           nobias430
+	JZ           nobias433
 	VMOVUPS      (R10), Z14
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z2, Z2
@@ -10913,9 +11025,9 @@ k7x2:
 	VADDPS       Z14, Z11, Z11
 	VADDPS       Z14, Z13, Z13
 
-nobias430:
+nobias433:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta431
+	JEQ    nobeta434
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -10939,7 +11051,7 @@ nobias430:
 	VADDPS 64(R10), Z13, Z13
 	ADDQ   R9, R10
 
-nobeta431:
+nobeta434:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -10970,7 +11082,7 @@ partial7x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias432
+	JZ        nobias435
 	VMOVUPS   (R10), Z14
 	VADDPS    Z14, Z0, Z0
 	VADDPS    Z14, Z2, Z2
@@ -10988,9 +11100,9 @@ partial7x2:
 	VADDPS    Z14, Z11, Z11
 	VADDPS    Z14, Z13, Z13
 
-nobias432:
+nobias435:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta433
+	JEQ       nobeta436
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z14
@@ -11021,7 +11133,7 @@ nobias432:
 	VADDPS    Z14, Z13, Z13
 	ADDQ      R9, R10
 
-nobeta433:
+nobeta436:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -11165,7 +11277,7 @@ k8x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial8x2
 	TESTQ        R10, R10
-	JZ           nobias434
+	JZ           nobias437
 	VMOVUPS      (R10), Z16
 	VADDPS       Z16, Z0, Z0
 	VADDPS       Z16, Z2, Z2
@@ -11185,9 +11297,9 @@ k8x2:
 	VADDPS       Z16, Z13, Z13
 	VADDPS       Z16, Z15, Z15
 
-nobias434:
+nobias437:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta435
+	JEQ    nobeta438
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -11214,7 +11326,7 @@ nobias434:
 	VADDPS 64(R10), Z15, Z15
 	ADDQ   R9, R10
 
-nobeta435:
+nobeta438:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -11248,7 +11360,7 @@ partial8x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias436
+	JZ        nobias439
 	VMOVUPS   (R10), Z16
 	VADDPS    Z16, Z0, Z0
 	VADDPS    Z16, Z2, Z2
@@ -11268,9 +11380,9 @@ partial8x2:
 	VADDPS    Z16, Z13, Z13
 	VADDPS    Z16, Z15, Z15
 
-nobias436:
+nobias439:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta437
+	JEQ       nobeta440
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z16
@@ -11305,7 +11417,7 @@ nobias436:
 	VADDPS    Z16, Z15, Z15
 	ADDQ      R9, R10
 
-nobeta437:
+nobeta440:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -11460,7 +11572,7 @@ k9x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial9x2
 	TESTQ        R10, R10
-	JZ           nobias438
+	JZ           nobias441
 	VMOVUPS      (R10), Z18
 	VADDPS       Z18, Z0, Z0
 	VADDPS       Z18, Z2, Z2
@@ -11482,9 +11594,9 @@ k9x2:
 	VADDPS       Z18, Z15, Z15
 	VADDPS       Z18, Z17, Z17
 
-nobias438:
+nobias441:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta439
+	JEQ    nobeta442
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -11514,7 +11626,7 @@ nobias438:
 	VADDPS 64(R10), Z17, Z17
 	ADDQ   R9, R10
 
-nobeta439:
+nobeta442:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -11551,7 +11663,7 @@ partial9x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias440
+	JZ        nobias443
 	VMOVUPS   (R10), Z18
 	VADDPS    Z18, Z0, Z0
 	VADDPS    Z18, Z2, Z2
@@ -11573,9 +11685,9 @@ partial9x2:
 	VADDPS    Z18, Z15, Z15
 	VADDPS    Z18, Z17, Z17
 
-nobias440:
+nobias443:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta441
+	JEQ       nobeta444
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z18
@@ -11614,7 +11726,7 @@ nobias440:
 	VADDPS    Z18, Z17, Z17
 	ADDQ      R9, R10
 
-nobeta441:
+nobeta444:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -11783,7 +11895,7 @@ k10x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial10x2
 	TESTQ        R10, R10
-	JZ           nobias442
+	JZ           nobias445
 	VMOVUPS      (R10), Z20
 	VADDPS       Z20, Z0, Z0
 	VADDPS       Z20, Z2, Z2
@@ -11807,9 +11919,9 @@ k10x2:
 	VADDPS       Z20, Z17, Z17
 	VADDPS       Z20, Z19, Z19
 
-nobias442:
+nobias445:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta443
+	JEQ    nobeta446
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -11842,7 +11954,7 @@ nobias442:
 	VADDPS 64(R10), Z19, Z19
 	ADDQ   R9, R10
 
-nobeta443:
+nobeta446:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -11882,7 +11994,7 @@ partial10x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias444
+	JZ        nobias447
 	VMOVUPS   (R10), Z20
 	VADDPS    Z20, Z0, Z0
 	VADDPS    Z20, Z2, Z2
@@ -11906,9 +12018,9 @@ partial10x2:
 	VADDPS    Z20, Z17, Z17
 	VADDPS    Z20, Z19, Z19
 
-nobias444:
+nobias447:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta445
+	JEQ       nobeta448
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z20
@@ -11951,7 +12063,7 @@ nobias444:
 	VADDPS    Z20, Z19, Z19
 	ADDQ      R9, R10
 
-nobeta445:
+nobeta448:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -12131,7 +12243,7 @@ k11x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial11x2
 	TESTQ        R10, R10
-	JZ           nobias446
+	JZ           nobias449
 	VMOVUPS      (R10), Z22
 	VADDPS       Z22, Z0, Z0
 	VADDPS       Z22, Z2, Z2
@@ -12157,9 +12269,9 @@ k11x2:
 	VADDPS       Z22, Z19, Z19
 	VADDPS       Z22, Z21, Z21
 
-nobias446:
+nobias449:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta447
+	JEQ    nobeta450
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -12195,7 +12307,7 @@ nobias446:
 	VADDPS 64(R10), Z21, Z21
 	ADDQ   R9, R10
 
-nobeta447:
+nobeta450:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -12238,7 +12350,7 @@ partial11x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias448
+	JZ        nobias451
 	VMOVUPS   (R10), Z22
 	VADDPS    Z22, Z0, Z0
 	VADDPS    Z22, Z2, Z2
@@ -12264,9 +12376,9 @@ partial11x2:
 	VADDPS    Z22, Z19, Z19
 	VADDPS    Z22, Z21, Z21
 
-nobias448:
+nobias451:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta449
+	JEQ       nobeta452
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z22
@@ -12313,7 +12425,7 @@ nobias448:
 	VADDPS    Z22, Z21, Z21
 	ADDQ      R9, R10
 
-nobeta449:
+nobeta452:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -12504,7 +12616,7 @@ k12x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial12x2
 	TESTQ        R10, R10
-	JZ           nobias450
+	JZ           nobias453
 	VMOVUPS      (R10), Z24
 	VADDPS       Z24, Z0, Z0
 	VADDPS       Z24, Z2, Z2
@@ -12532,9 +12644,9 @@ k12x2:
 	VADDPS       Z24, Z21, Z21
 	VADDPS       Z24, Z23, Z23
 
-nobias450:
+nobias453:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta451
+	JEQ    nobeta454
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -12573,7 +12685,7 @@ nobias450:
 	VADDPS 64(R10), Z23, Z23
 	ADDQ   R9, R10
 
-nobeta451:
+nobeta454:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -12619,7 +12731,7 @@ partial12x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias452
+	JZ        nobias455
 	VMOVUPS   (R10), Z24
 	VADDPS    Z24, Z0, Z0
 	VADDPS    Z24, Z2, Z2
@@ -12647,9 +12759,9 @@ partial12x2:
 	VADDPS    Z24, Z21, Z21
 	VADDPS    Z24, Z23, Z23
 
-nobias452:
+nobias455:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta453
+	JEQ       nobeta456
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z24
@@ -12700,7 +12812,7 @@ nobias452:
 	VADDPS    Z24, Z23, Z23
 	ADDQ      R9, R10
 
-nobeta453:
+nobeta456:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -12905,7 +13017,7 @@ k13x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial13x2
 	TESTQ        R10, R10
-	JZ           nobias454
+	JZ           nobias457
 	VMOVUPS      (R10), Z26
 	VADDPS       Z26, Z0, Z0
 	VADDPS       Z26, Z2, Z2
@@ -12935,9 +13047,9 @@ k13x2:
 	VADDPS       Z26, Z23, Z23
 	VADDPS       Z26, Z25, Z25
 
-nobias454:
+nobias457:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta455
+	JEQ    nobeta458
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -12979,7 +13091,7 @@ nobias454:
 	VADDPS 64(R10), Z25, Z25
 	ADDQ   R9, R10
 
-nobeta455:
+nobeta458:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -13028,7 +13140,7 @@ partial13x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias456
+	JZ        nobias459
 	VMOVUPS   (R10), Z26
 	VADDPS    Z26, Z0, Z0
 	VADDPS    Z26, Z2, Z2
@@ -13058,9 +13170,9 @@ partial13x2:
 	VADDPS    Z26, Z23, Z23
 	VADDPS    Z26, Z25, Z25
 
-nobias456:
+nobias459:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta457
+	JEQ       nobeta460
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z26
@@ -13115,7 +13227,7 @@ nobias456:
 	VADDPS    Z26, Z25, Z25
 	ADDQ      R9, R10
 
-nobeta457:
+nobeta460:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -13331,7 +13443,7 @@ k14x2:
 	CMPQ         184(AX), $0x00000020
 	JNE          partial14x2
 	TESTQ        R10, R10
-	JZ           nobias458
+	JZ           nobias461
 	VMOVUPS      (R10), Z28
 	VADDPS       Z28, Z0, Z0
 	VADDPS       Z28, Z2, Z2
@@ -13363,9 +13475,9 @@ k14x2:
 	VADDPS       Z28, Z25, Z25
 	VADDPS       Z28, Z27, Z27
 
-nobias458:
+nobias461:
 	CMPQ   192(AX), $0x00
-	JEQ    nobeta459
+	JEQ    nobeta462
 	MOVQ   R8, R10
 	VADDPS (R10), Z0, Z0
 	VADDPS 64(R10), Z1, Z1
@@ -13410,7 +13522,7 @@ nobias458:
 	VADDPS 64(R10), Z27, Z27
 	ADDQ   R9, R10
 
-nobeta459:
+nobeta462:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    R9, R8
@@ -13462,7 +13574,7 @@ partial14x2:
 	BZHIL     R11, R12, R12
 	KMOVW     R12, K1
 	TESTQ     R10, R10
-	JZ        nobias460
+	JZ        nobias463
 	VMOVUPS   (R10), Z28
 	VADDPS    Z28, Z0, Z0
 	VADDPS    Z28, Z2, Z2
@@ -13494,9 +13606,9 @@ partial14x2:
 	VADDPS    Z28, Z25, Z25
 	VADDPS    Z28, Z27, Z27
 
-nobias460:
+nobias463:
 	CMPQ      192(AX), $0x00
-	JEQ       nobeta461
+	JEQ       nobeta464
 	MOVQ      R8, R10
 	VADDPS    (R10), Z0, Z0
 	VMOVUPS.Z 64(R10), K1, Z28
@@ -13555,7 +13667,7 @@ nobias460:
 	VADDPS    Z28, Z27, Z27
 	ADDQ      R9, R10
 
-nobeta461:
+nobeta464:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, K1, 64(R8)
 	ADDQ    R9, R8
@@ -13627,7 +13739,7 @@ TEXT ·peakAVX512(SB), NOSPLIT, $0-8
 	VXORPS Z11, Z11, Z11
 	VXORPS Z12, Z12, Z12
 
-peak462:
+peak465:
 	VFMADD231PS Z12, Z12, Z0
 	VFMADD231PS Z12, Z12, Z1
 	VFMADD231PS Z12, Z12, Z2
@@ -13641,6 +13753,6 @@ peak462:
 	VFMADD231PS Z12, Z12, Z10
 	VFMADD231PS Z12, Z12, Z11
 	DECQ        AX
-	JNZ         peak462
+	JNZ         peak465
 	VZEROUPPER
 	RET

@@ -54,6 +54,7 @@ var vectorCases = []vectorCase{
 	{name: "Exp", out: 1, args: 2, call: none(func(a [][]float32) { Exp(a[0], a[1]) }), rel: 2.4e-7},
 	{name: "GELU", out: 1, args: 2, call: none(func(a [][]float32) { GELU(a[0], a[1]) }), rel: 6e-7, abs: 1e-9},
 	{name: "GELUGrad", out: 1, args: 3, call: none(func(a [][]float32) { GELUGrad(a[0], a[1], a[2]) }), rel: 3e-7, abs: 5e-7, scaled: true},
+	{name: "GELUBackward", out: 2, args: 3, call: none(func(a [][]float32) { GELUBackward(a[0], a[1], a[2]) }), rel: 6e-7, abs: 5e-7, scaled: true},
 	{name: "GELUExact", out: 1, args: 2, call: none(func(a [][]float32) { GELUExact(a[0], a[1]) }), abs: 1.5e-7, scaled: true},
 	{name: "GELUExactGrad", out: 1, args: 3, call: none(func(a [][]float32) { GELUExactGrad(a[0], a[1], a[2]) }), rel: 3e-7, abs: 5e-7, scaled: true},
 	{name: "ReLU", out: 1, args: 2, call: none(func(a [][]float32) { ReLU(a[0], a[1]) })},

@@ -166,12 +166,12 @@ func gelu(g *gen) func(x vec) vec {
 	}
 }
 
-// geluGrad is s·(1 + x·(1 − s)·u′) with s = σ(u) and u′ = A + 3·B·x².
-func geluGrad(g *gen) func(x vec) vec {
+// geluSlope returns, of x, s = σ(u) and geluGrad, s·(1 + x·(1 − s)·u′), with u = x·(A + B·x²) and u′ = A + 3·B·x².
+func geluSlope(g *gen) func(x vec) (s, slope vec) {
 	e, one := g.newExp(), g.keep(g.num(1))
 	lo, hi := g.keep(g.num(-geluGradLimit)), g.keep(g.num(geluGradLimit))
 	a := g.keep(g.num(geluA))
-	return func(x vec) vec {
+	return func(x vec) (s, slope vec) {
 		x = g.clamp(x, lo, hi)
 		sq := g.mul(x, x)
 		u, du := g.keep(g.num(geluB)), g.keep(g.num(3*geluB))
@@ -179,11 +179,33 @@ func geluGrad(g *gen) func(x vec) vec {
 		g.VFMADD213PS(a, sq, du)
 		g.VMULPS(x, du, du)
 		g.VMULPS(x, u, u)
-		s, t := e.logistic(u, one)
-		g.VFMADD213PS(one, du, t)
-		g.VMULPS(s, t, t)
+		s, slope = e.logistic(u, one)
+		g.VFMADD213PS(one, du, slope)
+		g.VMULPS(s, slope, slope)
+		return s, slope
+	}
+}
+
+func geluGrad(g *gen) func(x vec) vec {
+	slope := geluSlope(g)
+	return func(x vec) vec {
+		_, t := slope(x)
 		return t
 	}
+}
+
+// geluBackward is y = x·s and d *= geluGrad(x).
+func geluBackward(g *gen) {
+	slope := geluSlope(g)
+	y, d, x := g.list("y"), g.list("d"), g.list("x")
+	g.sweep(g.length("y"), 1, func(c cursor, _ int) {
+		v := g.get(x, c)
+		s, t := slope(v)
+		g.VMULPS(v, s, s)
+		g.put(s, y, c)
+		g.VMULPS(g.get(d, c), t, t)
+		g.put(t, d, c)
+	})
 }
 
 // normal returns Φ(x) and e^(−x²/2) for −40 ≤ x: formula 7.1.26 of Abramowitz & Stegun, "Handbook of Mathematical

@@ -21,6 +21,7 @@ var kernels = []kernel{
 	{"exp", "dst, x []float32", "", unary(exp)},
 	{"gelu", "dst, x []float32", "", unary(gelu)},
 	{"geluGrad", "dx, x, dy []float32", "", grad(geluGrad)},
+	{"geluBackward", "y, d, x []float32", "", geluBackward},
 	{"geluExact", "dst, x []float32", "", unary(geluExact)},
 	{"geluExactGrad", "dx, x, dy []float32", "", grad(geluExactGrad)},
 	{"relu", "dst, x []float32", "", unary(relu)},
