@@ -15,12 +15,7 @@ func FeedForward(res, x, up, ub, down, db *Value) *Value {
 	y := newLike(t, autograd.Wants(res, x, up, ub, down, db), x, d)
 	o := autograd.Node[feedForwardOp](t)
 	*o = feedForwardOp{res, x, up, ub, down, db, y, t.Scratch(rows * inner)}
-	kernel.Gemm(t.Work, kernel.M(o.wide, rows, inner), kernel.M(x.Data, rows, d), kernel.M(up.Data, inner, d).T(), kernel.Epilogue{Bias: ub.Data})
-	mark := t.Mark()
-	act := t.Scratch(rows * inner)
-	kernel.GELU(act, o.wide)
-	kernel.Gemm(t.Work, kernel.M(y.Data, rows, d), kernel.M(act, rows, inner), kernel.M(down.Data, d, inner).T(), shortcut(res, db, rows, d))
-	t.Release(mark)
+	o.forward()
 	if y.Wanted() {
 		t.Push(o)
 	}
@@ -32,36 +27,81 @@ type feedForwardOp struct {
 	wide                        []float32 // x·upᵀ + ub
 }
 
+// block is how many rows are worked out at a time, through both products and back: as many as leave wide states in the second-level
+// cache, but not so few that adding to the gradients of weights costs more, or all of them where several threads share each product.
+func (o *feedForwardOp) block() int {
+	const floats, least = 128 << 10, 160
+	rows, inner := o.x.Shape.Rows(), o.up.Shape[0]
+	if o.y.Tape().Work.Workers() > 1 {
+		return rows
+	}
+	most := max(floats/inner, least)
+	n := max((rows+most-1)/most, 1)
+	return (rows + n - 1) / n
+}
+
+func (o *feedForwardOp) forward() {
+	t, rows, d, inner := o.x.Tape(), o.x.Shape.Rows(), o.x.Shape.Last(), o.up.Shape[0]
+	step := o.block()
+	up, down := t.Work.Lay(0, kernel.M(o.up.Data, inner, d).T()), t.Work.Lay(1, kernel.M(o.down.Data, d, inner).T())
+	mark := t.Mark()
+	act := t.Scratch(step * inner)
+	for r := 0; r < rows; r += step {
+		n := min(step, rows-r)
+		at, wide := r*d, o.wide[r*inner:(r+n)*inner]
+		kernel.GemmPacked(t.Work, kernel.M(wide, n, inner), kernel.M(o.x.Data[at:], n, d), up, kernel.Epilogue{Bias: o.ub.Data})
+		kernel.GELU(act[:n*inner], wide)
+		kernel.GemmPacked(t.Work, kernel.M(o.y.Data[at:], n, d), kernel.M(act, n, inner), down,
+			kernel.Epilogue{Bias: o.db.Data, Residual: kernel.M(o.res.Data[at:], n, d)})
+	}
+	t.Release(mark)
+}
+
 // Backward implements autograd.Op.
 func (o *feedForwardOp) Backward() {
 	t, rows, d, inner := o.y.Tape(), o.x.Shape.Rows(), o.x.Shape.Last(), o.up.Shape[0]
-	add := kernel.Epilogue{Beta: 1}
-	dy, down := kernel.M(o.y.Grad(), rows, d), kernel.M(o.down.Data, d, inner)
 	give(o.res, o.y.Grad())
 	if o.db.Wanted() {
 		addRows(o.db.Grad(), o.y.Grad())
 	}
+	var dx []float32
+	var ep kernel.Epilogue
+	if o.x.Wanted() {
+		dx, ep = sumOf(o.x)
+	}
+	step, add := o.block(), kernel.Epilogue{Beta: 1}
+	up, down := t.Work.Lay(0, kernel.M(o.up.Data, inner, d)), t.Work.Lay(1, kernel.M(o.down.Data, d, inner))
 	mark := t.Mark()
-	defer t.Release(mark)
-	act, dwide := t.Scratch(rows*inner), t.Scratch(rows*inner)
-	kernel.Gemm(t.Work, kernel.M(dwide, rows, inner), dy, down, kernel.Epilogue{})
-	dub := o.ub.Grad()
-	for i := 0; i < rows*inner; i += inner { // row by row, so that it is still in the cache when it is added
-		row := dwide[i : i+inner]
-		kernel.GELUBackward(act[i:i+inner], row, o.wide[i:i+inner])
-		if dub != nil {
-			kernel.AddTo(dub, row)
+	act, dwide := t.Scratch(step*inner), t.Scratch(step*inner)
+	for r := 0; r < rows; r += step {
+		n := min(step, rows-r)
+		x, dy := kernel.M(o.x.Data[r*d:], n, d), kernel.M(o.y.Grad()[r*d:], n, d)
+		act, dwide := kernel.M(act, n, inner), kernel.M(dwide, n, inner)
+		kernel.GemmPacked(t.Work, dwide, dy, down, kernel.Epilogue{})
+		o.activate(act, dwide, o.wide[r*inner:])
+		if o.down.Wanted() {
+			kernel.Gemm(t.Work, kernel.M(o.down.Grad(), d, inner), dy.T(), act, add)
+		}
+		if o.up.Wanted() {
+			kernel.Gemm(t.Work, kernel.M(o.up.Grad(), inner, d), dwide.T(), x, add)
+		}
+		if dx != nil {
+			kernel.GemmPacked(t.Work, kernel.M(dx[r*d:], n, d), dwide, up, ep)
 		}
 	}
-	if o.down.Wanted() {
-		kernel.Gemm(t.Work, kernel.M(o.down.Grad(), d, inner), dy.T(), kernel.M(act, rows, inner), add)
-	}
-	if o.up.Wanted() {
-		kernel.Gemm(t.Work, kernel.M(o.up.Grad(), inner, d), kernel.M(dwide, rows, inner).T(), kernel.M(o.x.Data, rows, d), add)
-	}
-	if o.x.Wanted() {
-		dx, ep := sumOf(o.x)
-		kernel.Gemm(t.Work, kernel.M(dx, rows, d), kernel.M(dwide, rows, inner), kernel.M(o.up.Data, inner, d), ep)
+	t.Release(mark)
+}
+
+// activate sets act to the activation of the wide states and turns its gradient into theirs, whose sums are the bias's, row by row, so
+// that a row is still in the first-level cache when it is added.
+func (o *feedForwardOp) activate(act, d kernel.Mat, wide []float32) {
+	db := o.ub.Grad()
+	for i := range d.Rows {
+		row := d.Row(i)
+		kernel.GELUBackward(act.Row(i), row, wide[i*d.Cols:(i+1)*d.Cols])
+		if db != nil {
+			kernel.AddTo(db, row)
+		}
 	}
 }
 

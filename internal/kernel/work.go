@@ -24,6 +24,7 @@ type Work struct {
 	bf16   bool    // round operands, see RoundBF16
 	ra, rb []float32
 	wide   []float32 // see GemmBF16
+	laid   [2]laid   // see Lay
 	coded  coded     // left-hand side in bytes, see PackInt8
 
 	winograd winograd
