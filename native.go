@@ -198,6 +198,9 @@ func (v *nativeView) Ask(questions []string, step func(string)) []Answer {
 	return out
 }
 
+// Search implements model.Searcher.
+func (v *nativeView) Search(beams int) { v.run.Search(beams) }
+
 func (v *nativeView) Caption(step func(string)) Caption {
 	text, score := v.run.Caption(v.pic, step)
 	return Caption{Text: text, Score: score}

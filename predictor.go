@@ -147,10 +147,14 @@ func (p *Predictor) Do(ctx context.Context, r Request) (*Result, error) {
 // write asks all tasks of a view, and has it write as the request wants.
 func (p *Predictor) write(ctx context.Context, out *Result, view model.View, r *Request) error {
 	writer, ok := view.(model.Writer)
+	rest := r.Writing
+	rest.Beams = 0
 	if ok {
 		writer.Write(ctx, r.Writing)
+	} else if searcher, can := view.(model.Searcher); can && rest.Zero() {
+		searcher.Search(r.Writing.Beams)
 	} else if !r.Writing.Zero() {
-		return badInput("request.writing", fmt.Errorf("fovea: the model %q writes in one way only; leave temperature, beams, schema and the like out", p.card.Name))
+		return badInput("request.writing", fmt.Errorf("fovea: the model %q writes the likeliest text only; leave temperature, schema and the like out", p.card.Name))
 	}
 	if err := out.answer(ctx, view, r, &p.card); err != nil || !ok {
 		return err

@@ -89,10 +89,25 @@ func TestPublishedModelsWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer nano.Close()
-	var e *Error
-	_, err = nano.Do(ctx, Request{Path: filepath.Join(dir, "image.png"), Tasks: task.SetOf(task.Caption), Writing: Writing{Beams: 2}})
-	if !errors.As(err, &e) || e.Code != "request.writing" {
-		t.Errorf("got %v", err)
+	caption := func(w Writing) (*Result, error) {
+		return nano.Do(ctx, Request{Path: filepath.Join("examples", "astronaut.jpg"), Tasks: task.SetOf(task.Caption), Writing: w})
+	}
+	for _, w := range []Writing{{Temperature: 1}, {Beams: 2, MaxTokens: 3}, {Stop: []string{"a"}}, {Beams: 1000}} {
+		var e *Error
+		if _, err := caption(w); !errors.As(err, &e) || e.Code != "request.writing" {
+			t.Errorf("%+v: got %v", w, err)
+		}
+	}
+	var said []string
+	for _, w := range []Writing{{}, {Beams: 3}, {}} { // a search is of one request, and not of the next
+		r, err := caption(w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said = append(said, r.Caption.Text)
+	}
+	if said[0] == said[1] || said[0] != said[2] {
+		t.Errorf("without a search, with one and without it nano says %q", said)
 	}
 }
 

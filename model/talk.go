@@ -175,6 +175,13 @@ type Writer interface {
 	Err() error
 }
 
+// Searcher is a View that can look for the likeliest text as a whole.
+type Searcher interface {
+	View
+	// Search has the next answers found by following so many beginnings at once; 0 or 1: the likeliest word after the likeliest.
+	Search(beams int)
+}
+
 // Talk is the View of a Speaker.
 type Talk struct {
 	Nothing

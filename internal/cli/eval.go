@@ -30,6 +30,7 @@ type evalOptions struct {
 	limit, skip int
 	size, views int
 	tiles       int
+	beams       int
 	precision   string
 }
 
@@ -52,6 +53,7 @@ func (a *app) eval() *cobra.Command {
 	f.IntVar(&o.skip, "skip", 0, "leave out the first so many pictures of the data set, which were trained on; --limit counts from there")
 	f.IntVar(&o.size, "size", 0, "draw scenes of so many pixels a side (default as the model's pictures)")
 	f.IntVar(&o.views, "views", 1, viewsHelp)
+	f.IntVar(&o.beams, "beams", 0, beamsHelp)
 	f.IntVar(&o.tiles, "tiles", 1, "with --task detect, "+tilesHelp)
 	f.StringVar(&o.precision, "precision", "", precisionHelp)
 	f.StringVar(&o.names, "names", "", "a file of lines `CLASS TAB NAME` that give classes of the data set, and of a published model, other names")
@@ -75,6 +77,8 @@ func (a *app) runEval(ctx context.Context, o *evalOptions) error {
 		return usage("", "--size is %d, want 32 … %d, of scenes", o.size, maxSceneSize)
 	case o.views < 1 || o.views > imageproc.MaxViews:
 		return usage("", "--views is %d, want 1 … %d", o.views, imageproc.MaxViews)
+	case o.beams < 0 || fovea.Writing{Beams: o.beams}.Check() != nil:
+		return usage("", "--beams: %s", strings.TrimPrefix(fmt.Sprint(fovea.Writing{Beams: o.beams}.Check()), "generate: "))
 	case o.tiles < 1 || o.tiles > fovea.MaxTiles:
 		return usage("", "--tiles is %d, want 1 … %d", o.tiles, fovea.MaxTiles)
 	case o.tiles > 1 && tasks != task.SetOf(task.Detect):
@@ -97,7 +101,7 @@ func (a *app) runEval(ctx context.Context, o *evalOptions) error {
 	if err != nil {
 		return missingModel(o.model, err)
 	}
-	e := recipe.Evaluation{Tasks: tasks, Limit: o.limit, Views: o.views, Precision: o.precision}
+	e := recipe.Evaluation{Tasks: tasks, Limit: o.limit, Views: o.views, Beams: o.beams, Precision: o.precision}
 	side, run, done, err := a.measured(ctx, o, names, files, name, &e)
 	if err != nil {
 		return err
@@ -163,7 +167,7 @@ func (a *app) measured(ctx context.Context, o *evalOptions, names dataset.Names,
 		return 0, nil, nil, err
 	}
 	run = func(ctx context.Context) (recipe.Measurement, error) {
-		return e.RunOn(ctx, answerer{p, names, o.tiles})
+		return e.RunOn(ctx, answerer{p, names, o.tiles, o.beams})
 	}
 	return p.Card().Size, run, func() { _ = p.Close() }, nil
 }

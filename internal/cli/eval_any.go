@@ -31,6 +31,7 @@ type answerer struct {
 	p     *fovea.Predictor
 	names dataset.Names // of its classes; nil: its own
 	tiles int           // see fovea.Request
+	beams int           // see fovea.Writing
 }
 
 // Card implements recipe.Answerer.
@@ -54,7 +55,7 @@ const leastScore = .001
 func (a answerer) Answer(ctx context.Context, img *imageproc.RGB, q recipe.Query) (*recipe.Found, error) {
 	req := fovea.Request{
 		Image: img, Tasks: q.Tasks, Labels: q.Labels, Query: q.Query, Questions: q.Questions, Boxes: q.People, Semantic: q.Semantic && q.Tasks.Has(task.Segment),
-		Top: -1, Threshold: leastScore, Tiles: a.tiles,
+		Top: -1, Threshold: leastScore, Tiles: a.tiles, Writing: fovea.Writing{Beams: a.beams},
 	}
 	if q.Tasks&task.SetOf(task.Classify, task.Match) != 0 {
 		req.Views = q.Views

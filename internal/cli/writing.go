@@ -25,12 +25,14 @@ func (o *writingOptions) flags(c *cobra.Command) {
 	f.Float64Var(&w.Temperature, "temperature", 0, "draw words instead of taking the likeliest; 1: by their probability, higher: more freely")
 	f.Float64Var(&w.TopP, "top-p", 0, "with --temperature, draw among the likeliest words that have this probability together")
 	f.Uint64Var(&w.Seed, "seed", 0, "with --temperature, number of the draw")
-	f.IntVar(&w.Beams, "beams", 0, "follow so many beginnings at once and take the best text")
+	f.IntVar(&w.Beams, "beams", 0, beamsHelp)
 	f.IntVar(&w.MaxTokens, "max-tokens", 0, "at most so many pieces of words")
 	f.StringArrayVar(&w.Stop, "stop", nil, "end the text before this; may be repeated")
 	f.StringVar(&o.system, "system", "", "instructions that come before the question, of models with a chat template")
 	f.StringVar(&o.schema, "schema", "", "write JSON of this JSON schema: a file, or the schema itself")
 }
+
+const beamsHelp = "follow so many beginnings of a text at once and take the best text"
 
 // read gives what the flags say. A schema that begins with { stands for itself.
 func (o *writingOptions) read() (fovea.Writing, error) {

@@ -27,6 +27,8 @@ type Evaluation struct {
 	// Views is how many views of a picture recognition and matching are averaged over (imageproc.RGB.View), and whether joints
 	// of given people are over the picture and its mirror image; 0 means 1.
 	Views int
+	// Beams is how many beginnings of an answer or caption Run follows at once (unified.Runner.Search); 0 means 1.
+	Beams int
 	// Precision is how Run holds the model's matrices from then on, as nn.Lower has it; "" and "f32" leave them as they are.
 	Precision string
 	// Captions bounds the pictures that are described, which takes longer than everything else; 0 means all.
@@ -53,7 +55,7 @@ func (e *Evaluation) Run(ctx context.Context, m *unified.Model) (Measurement, er
 			return Measurement{}, err
 		}
 	}
-	found, err := e.RunOn(ctx, newOwn(m, e.Precision == "bf16" && kernel.FastBF16()))
+	found, err := e.RunOn(ctx, newOwn(m, e.Precision == "bf16" && kernel.FastBF16(), e.Beams))
 	if errors.Is(err, ErrNothing) { // a run may name a set to measure that has no labels for its tasks: it was said before
 		err = nil
 	}

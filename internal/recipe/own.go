@@ -17,6 +17,7 @@ type own struct {
 	run *unified.Runner
 
 	round bool // products are of operands rounded to bfloat16
+	beams int  // see unified.Runner.Search
 
 	img *imageproc.RGB // the last picture, which is encoded once for all that is asked about it
 	pic *unified.Picture
@@ -24,12 +25,14 @@ type own struct {
 	g   imageproc.Geometry
 }
 
-func newOwn(m *unified.Model, round bool) *own {
+func newOwn(m *unified.Model, round bool, beams int) *own {
 	work := kernel.NewWork(nil)
 	if round {
 		work.RoundBF16()
 	}
-	return &own{m: m, run: unified.NewRunner(m, work), round: round}
+	o := &own{m: m, run: unified.NewRunner(m, work), round: round, beams: beams}
+	o.run.Search(beams)
+	return o
 }
 
 // Fork implements forker: the same weights, and names of its own, as those that it is asked for are added to them.
@@ -37,7 +40,7 @@ func (o *own) Fork() Answerer {
 	m := *o.m
 	m.Names = task.NewNames(m.Vocab)
 	m.Names.AddAll(o.m.Names.List[1:])
-	return newOwn(&m, o.round)
+	return newOwn(&m, o.round, o.beams)
 }
 
 const (

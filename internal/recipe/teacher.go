@@ -111,7 +111,7 @@ func openSight(name string) (card model.Card, make func() sight, err error) {
 	if err != nil {
 		return card, nil, err
 	}
-	o := newOwn(m, false)
+	o := newOwn(m, false, 0)
 	card = o.Card()
 	card.Classes, card.Labels = m.Config.Classes, m.Config.Labels
 	return card, func() sight { return o.Fork().(*own) }, nil

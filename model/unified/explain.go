@@ -99,11 +99,11 @@ func (r *Runner) answer(img *imageproc.RGB, o ExplainOptions) (a Answer, ok bool
 	default:
 		g, limit := task.CaptionPrompt(m.Vocab), task.MaxGroup-2
 		if o.Task == task.Ask {
-			g, limit = task.AskPrompt(m.Vocab, o.Question), 8
+			g, limit = task.AskPrompt(m.Vocab, o.Question), longestAnswer
 		}
 		a.prompt = len(g.Pieces)
 		groups := []task.Group{g}
-		texts, _ := r.write(pic, groups, limit, nil)
+		texts, _ := r.write(pic, groups, limit, shortest, nil)
 		a.Text, a.group = texts[0], &groups[0]
 		for _, p := range a.group.Pieces[a.prompt:] {
 			a.ids = append(a.ids, p.ID)

@@ -18,6 +18,8 @@ type Runner struct {
 	m  *Model
 	t  *autograd.Tape
 	sc Scratch
+
+	beams int // see Search
 }
 
 // NewRunner makes a runner whose kernels use the given scratch and threads.

@@ -1,0 +1,91 @@
+package unified
+
+import (
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"fovea/imageproc"
+	"fovea/internal/kernel"
+	"fovea/task"
+)
+
+// TestSearch: one beam is the likeliest word after the likeliest; a search says what it says with the probability that the model gives
+// it, never writes what an answer must not hold, and over a number of questions it finds likelier answers than the likeliest words do.
+func TestSearch(t *testing.T) {
+	m := newTestModel(t, "tiny")
+	rng := rand.New(rand.NewPCG(5, 6))
+	for _, p := range m.Params() { // far from its start, where all words are as likely
+		for i := range p.Data {
+			p.Data[i] += .2 * float32(rng.NormFloat64())
+		}
+	}
+	// The end is a little less likely than what would be said most.
+	d := m.Config.Width
+	end, often := m.Vocab.Special(task.EndPiece), m.Vocab.Word("objects")[0]
+	for i, v := range m.Words.Data[int(often)*d : (int(often)+1)*d] {
+		m.Words.Data[int(end)*d+i] = .9 * v
+	}
+	r := NewRunner(m, kernel.NewWork(nil))
+	img := imageproc.NewRGB(m.Config.Size, m.Config.Size)
+	for i := range img.Pix {
+		img.Pix[i] = byte(rng.IntN(256))
+	}
+	pic := r.Encode(img)
+	questions := []string{"what colour is the circle?", "how many are there?", "what is left of it?", "is there a red ring?", "what is it?"}
+	greedy := r.Ask(pic, questions)
+	r.Search(1)
+	for i, a := range r.Ask(pic, questions) {
+		if a.Answer != greedy[i].Answer || a.Score != greedy[i].Score {
+			t.Errorf("one beam answers %v, no search %v", a, greedy[i])
+		}
+	}
+	r.Search(5)
+	var heard string
+	found := r.AskStep(pic, questions, func(text string) { heard = text })
+	var gain float64
+	ended := 0
+	for i, a := range found {
+		if len(m.Vocab.Text(a.Answer)) < longestAnswer {
+			ended++
+		}
+		gain += math.Log(a.Score) - math.Log(greedy[i].Score)
+		if strings.Contains(a.Answer, "[") || a.Answer == "" {
+			t.Errorf("%q is answered %q", a.Text, a.Answer)
+		}
+		if p := chance(r, pic, a.Text, a.Answer); math.Abs(p-a.Score) > 1e-4*p {
+			t.Errorf("%q is said to have probability %g, the model gives %g", a.Answer, a.Score, p)
+		}
+	}
+	if ended == 0 {
+		t.Error("no answer ends before it has to, so that the test says little")
+	}
+	if gain <= 0 {
+		t.Errorf("answers that were searched for are e^%g times as likely as greedy ones together", gain)
+	}
+	if heard != found[0].Answer {
+		t.Errorf("the listener heard %q, the answer is %q", heard, found[0].Answer)
+	}
+	if text, p := r.Caption(pic, nil); text == "" || !(p > 0) {
+		t.Errorf("the caption is %q with %g", text, p)
+	}
+}
+
+// chance is the probability of an answer, and of its end if it is not as long as answers may be.
+func chance(r *Runner, pic *Picture, question, answer string) float64 {
+	g := task.AskPrompt(r.m.Vocab, question)
+	end, logp := r.m.Vocab.Special(task.EndPiece), 0.
+	var said []int32
+	ids := r.m.Vocab.Text(answer)
+	if len(ids) < longestAnswer {
+		ids = append(ids, end)
+	}
+	for _, id := range ids {
+		row := r.next(pic, []task.Group{g}, [][]int32{said})
+		logp += float64(row[id] - kernel.LogSumExp(row))
+		said = append(said, id)
+		g.Pieces = append(g.Pieces, task.Piece{Kind: task.Word, ID: id})
+	}
+	return math.Exp(logp)
+}
