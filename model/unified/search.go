@@ -20,9 +20,8 @@ const shortest = 1e-9
 // search is write for one group.
 func (r *Runner) search(p *Picture, g task.Group, limit int, lengthPenalty float64) (text string, score float64) {
 	b := &beams{r: r, p: p, start: g, said: [][]int32{nil}}
-	first := slices.Clone(b.logits())
 	end := r.m.Vocab.Special(task.EndPiece)
-	ids, logp, err := generate.Generate(context.Background(), b, first, generate.Config{
+	ids, logp, err := generate.Generate(context.Background(), b, b.logits(), generate.Config{
 		MaxTokens: min(limit, r.m.Config.MaxText-len(g.Pieces)), EOS: []int32{end}, Beams: r.beams, LengthPenalty: lengthPenalty,
 	})
 	if err != nil { // logits that are no numbers: what was said so far
