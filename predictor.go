@@ -153,8 +153,10 @@ func (p *Predictor) write(ctx context.Context, out *Result, view model.View, r *
 		writer.Write(ctx, r.Writing)
 	} else if searcher, can := view.(model.Searcher); can && rest.Zero() {
 		searcher.Search(r.Writing.Beams)
+	} else if can {
+		return badInput("request.writing", fmt.Errorf("fovea: the model %q writes the likeliest text, and takes beams to find it; leave temperature, schema and the like out", p.card.Name))
 	} else if !r.Writing.Zero() {
-		return badInput("request.writing", fmt.Errorf("fovea: the model %q writes the likeliest text only; leave temperature, schema and the like out", p.card.Name))
+		return badInput("request.writing", fmt.Errorf("fovea: the model %q writes in one way only; leave temperature, beams, schema and the like out", p.card.Name))
 	}
 	if err := out.answer(ctx, view, r, &p.card); err != nil || !ok {
 		return err

@@ -6,7 +6,7 @@ import (
 )
 
 // FeedForward returns res + GELU(x·upᵀ + ub)·downᵀ + db, a transformer's feed-forward layer with its shortcut, for training: of the
-// wide states only those before the activation are kept, and their gradients live no longer than the backward pass of the layer.
+// wide states only those before the activation are kept, and the others and their gradients are there for a block of rows at a time.
 // x and res are [N, D], up is [Inner, D], down is [D, Inner].
 func FeedForward(res, x, up, ub, down, db *Value) *Value {
 	t, rows, d, inner := x.Tape(), x.Shape.Rows(), x.Shape.Last(), up.Shape[0]

@@ -77,8 +77,6 @@ func (a *app) runEval(ctx context.Context, o *evalOptions) error {
 		return usage("", "--size is %d, want 32 … %d, of scenes", o.size, maxSceneSize)
 	case o.views < 1 || o.views > imageproc.MaxViews:
 		return usage("", "--views is %d, want 1 … %d", o.views, imageproc.MaxViews)
-	case o.beams < 0 || fovea.Writing{Beams: o.beams}.Check() != nil:
-		return usage("", "--beams: %s", strings.TrimPrefix(fmt.Sprint(fovea.Writing{Beams: o.beams}.Check()), "generate: "))
 	case o.tiles < 1 || o.tiles > fovea.MaxTiles:
 		return usage("", "--tiles is %d, want 1 … %d", o.tiles, fovea.MaxTiles)
 	case o.tiles > 1 && tasks != task.SetOf(task.Detect):
@@ -90,6 +88,9 @@ func (a *app) runEval(ctx context.Context, o *evalOptions) error {
 	}
 	if err := checkPrecision(o.precision); err != nil {
 		return err
+	}
+	if err := (fovea.Writing{Beams: o.beams}).Check(); err != nil {
+		return usage("", "--beams: %s", strings.TrimPrefix(err.Error(), "generate: "))
 	}
 	var names dataset.Names
 	if o.names != "" {

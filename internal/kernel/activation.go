@@ -28,7 +28,7 @@ func GELUGrad(dx, x, dy []float32) {
 	geluGrad(dx, x, dy)
 }
 
-// GELUBackward is what a layer that kept x alone needs on the way back: it sets y = GELU(x) and multiplies d by GELU′(x). y may be x.
+// GELUBackward is what a layer that kept x alone needs on the way back: it sets y = GELU(x) and multiplies d by GELU′(x).
 func GELUBackward(y, d, x []float32) {
 	same("GELUBackward", len(y), len(x))
 	same("GELUBackward", len(d), len(x))
@@ -132,20 +132,25 @@ func clamp(v, limit float64) float64 {
 	return v
 }
 
+// geluSlope returns σ(u) of GELU(x) = x·σ(u), and GELU′(x).
+func geluSlope(x float32) (s, slope float64) {
+	v := clamp(float64(x), geluGradLimit)
+	s = logistic(v * (geluA + geluB*v*v))
+	return s, s + v*s*(1-s)*(geluA+3*geluB*v*v)
+}
+
 func geluGradGeneric(dx, x, dy []float32) {
 	for i, v := range x {
-		v := clamp(float64(v), geluGradLimit)
-		s := logistic(v * (geluA + geluB*v*v))
-		dx[i] += dy[i] * float32(s+v*s*(1-s)*(geluA+3*geluB*v*v))
+		_, slope := geluSlope(v)
+		dx[i] += dy[i] * float32(slope)
 	}
 }
 
 func geluBackwardGeneric(y, d, x []float32) {
-	for i, x := range x {
-		v := clamp(float64(x), geluGradLimit)
-		s := logistic(v * (geluA + geluB*v*v))
-		y[i] = float32(float64(x) * s)
-		d[i] *= float32(s + v*s*(1-s)*(geluA+3*geluB*v*v))
+	for i, v := range x {
+		s, slope := geluSlope(v)
+		y[i] = float32(float64(v) * s)
+		d[i] *= float32(slope)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 
 // Search has texts found by beam search from now on: so many beginnings are followed at once, and of the texts that they end as the
 // likeliest is taken, of captions for their length (generate.Config). 0 or 1: the likeliest word after the likeliest word. The
-// likeliest answer as a whole need not begin with the likeliest word: of several names for a thing, each of one word, the chance is shared.
+// likeliest answer as a whole need not begin with the likeliest word: names of several words share the chance of a first one, and need not be likely themselves.
 func (r *Runner) Search(beams int) { r.beams = beams }
 
 // shortest makes the length of a text count next to nothing when it is compared with others.

@@ -67,6 +67,15 @@ func TestSearch(t *testing.T) {
 	if heard != found[0].Answer {
 		t.Errorf("the listener heard %q, the answer is %q", heard, found[0].Answer)
 	}
+	long := []string{strings.Repeat("red circle ", m.Config.MaxText)} // which leaves an answer little room
+	r.Search(0)
+	if short := r.Ask(pic, long)[0].Answer; short == "" {
+		t.Error("a long question has no answer")
+	}
+	r.Search(5)
+	if a := r.Ask(pic, long)[0]; a.Answer == "" || !(a.Score > 0) {
+		t.Errorf("a long question is answered %q with %g by search", a.Answer, a.Score)
+	}
 	if text, p := r.Caption(pic, nil); text == "" || !(p > 0) {
 		t.Errorf("the caption is %q with %g", text, p)
 	}
