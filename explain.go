@@ -128,6 +128,7 @@ func (p *Predictor) Explain(ctx context.Context, q ExplainRequest) (*Explanation
 
 // explain fills in an explanation; false when what it is about is not in the picture.
 func (r *nativeRunner) explain(ctx context.Context, img *imageproc.RGB, q ExplainRequest, out *Explanation) (bool, error) {
+	r.run.Search(ctx, 0)
 	square, g := r.model.Config.Fit().Apply(img)
 	v := &nativeView{nativeRunner: r, g: g}
 	f := v.frame()

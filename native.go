@@ -1,6 +1,7 @@
 package fovea
 
 import (
+	"context"
 	"slices"
 
 	"fovea/annotation"
@@ -199,7 +200,7 @@ func (v *nativeView) Ask(questions []string, step func(string)) []Answer {
 }
 
 // Search implements model.Searcher.
-func (v *nativeView) Search(beams int) { v.run.Search(beams) }
+func (v *nativeView) Search(ctx context.Context, beams int) { v.run.Search(ctx, beams) }
 
 func (v *nativeView) Caption(step func(string)) Caption {
 	text, score := v.run.Caption(v.pic, step)

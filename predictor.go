@@ -152,14 +152,17 @@ func (p *Predictor) write(ctx context.Context, out *Result, view model.View, r *
 	if ok {
 		writer.Write(ctx, r.Writing)
 	} else if searcher, can := view.(model.Searcher); can && rest.Zero() {
-		searcher.Search(r.Writing.Beams)
+		searcher.Search(ctx, r.Writing.Beams)
 	} else if can {
 		return badInput("request.writing", fmt.Errorf("fovea: the model %q writes the likeliest text, and takes beams to find it; leave temperature, schema and the like out", p.card.Name))
 	} else if !r.Writing.Zero() {
 		return badInput("request.writing", fmt.Errorf("fovea: the model %q writes in one way only; leave temperature, beams, schema and the like out", p.card.Name))
 	}
-	if err := out.answer(ctx, view, r, &p.card); err != nil || !ok {
+	if err := out.answer(ctx, view, r, &p.card); err != nil {
 		return err
+	}
+	if !ok {
+		return ctx.Err() // which may have ended a text early
 	}
 	if err := writer.Err(); err != nil {
 		return badInput("request.question", fmt.Errorf("fovea: the model %q: %w", p.card.Name, err))

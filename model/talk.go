@@ -178,8 +178,9 @@ type Writer interface {
 // Searcher is a View that can look for the likeliest text as a whole.
 type Searcher interface {
 	View
-	// Search has the next answers found by following so many beginnings at once; 0 or 1: the likeliest word after the likeliest.
-	Search(beams int)
+	// Search has the next texts found by following so many beginnings at once: 1 is the likeliest word after the likeliest, 0 what
+	// the view thinks best. The end of ctx ends them early.
+	Search(ctx context.Context, beams int)
 }
 
 // Talk is the View of a Speaker.

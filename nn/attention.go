@@ -27,6 +27,8 @@ type Pass struct {
 	// Tap, when set, sees the input of every block i and, as number i = len(Blocks), the output of the last one. What it
 	// returns goes on in its place.
 	Tap func(i int, x *Value) *Value
+	// Reading, when set, has the rows be new tokens of texts that go on, in place of Layout and Cache; it is not trained through.
+	Reading *Reading
 	// Experts, for networks with several feed-forward layers to choose from, is the choice for each picture.
 	Experts []int
 
@@ -64,6 +66,9 @@ func (a *Attention) attend(p *Pass, x *Value) *Value {
 	q, k, v := a.Q.Forward(x), a.K.Forward(x), a.V.Forward(x)
 	if a.QNorm != nil {
 		q, k = a.QNorm.Forward(q), a.KNorm.Forward(k)
+	}
+	if p.Reading != nil {
+		return ops.CachedAttention(q, a.Heads, a.Heads, ops.RootScale(float64(k.Shape.Last()/a.Heads)), 0, p.Reading.grow(p.layer, k, v, 0))
 	}
 	var mem *ops.Memory
 	if p.Cache != nil {
@@ -194,6 +199,9 @@ func (s *Stack) Forward(p *Pass, x *Value) *Value {
 	for i, b := range s.Blocks {
 		p.layer = i
 		x = b.Forward(p, p.tap(i, x))
+	}
+	if p.Reading != nil {
+		p.Reading.read()
 	}
 	x = p.tap(len(s.Blocks), x)
 	if s.Norm == nil {

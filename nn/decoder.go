@@ -142,7 +142,7 @@ type Reading struct {
 	Lens   []int
 	Places []Place // of all new tokens, text after text
 	Prefix int     // the first so many tokens of each text see each other both ways; they are read in one go
-	// Prefixes says the same of each text by itself, where Texts is nil.
+	// Prefixes says the same of each text by itself; nil: they have one Prefix.
 	Prefixes []int
 	// Deep[i] [len(DeepRows), D] is added to these of the new tokens after block i: features of a picture from several depths
 	// of the network that saw it (DeepStack, Meng et al. 2024).
@@ -150,6 +150,43 @@ type Reading struct {
 	DeepRows []int
 
 	memory *readingMemory // of one reading after the other, on a tape that does not train; nil: it is made anew
+}
+
+func (r *Reading) scratch() *readingMemory {
+	if r.memory == nil {
+		r.memory = &readingMemory{}
+	}
+	return r.memory
+}
+
+// grow appends the new tokens' keys and values [N, G·K] in a layer to their texts, and says what their queries look at. The runs are
+// valid until the next call.
+func (r *Reading) grow(layer int, k, v *Value, window int) []ops.Run {
+	m, row, w := r.scratch(), 0, k.Shape.Last()
+	m.runs, m.past = m.runs[:0], m.past[:0]
+	for i, text := range r.Texts {
+		to, first := row+r.Lens[i], len(m.past)
+		text.add(layer, r.Lens[i], k.Data[row*w:to*w], v.Data[row*w:to*w])
+		m.past = text.text(m.past, layer)
+		m.runs = append(m.runs, ops.Run{Row: row, Rows: r.Lens[i], Text: m.past[first:], Prefix: r.prefix(i), Window: window})
+		row = to
+	}
+	return m.runs
+}
+
+// read counts the new tokens, which all layers have seen, as the texts'.
+func (r *Reading) read() {
+	for i, text := range r.Texts {
+		text.n += r.Lens[i]
+	}
+}
+
+// prefix is how many tokens of a text see each other both ways.
+func (r *Reading) prefix(i int) int {
+	if r.Prefixes != nil {
+		return r.Prefixes[i]
+	}
+	return r.Prefix
 }
 
 // readingMemory is what a reading needs besides its tape.
@@ -166,10 +203,7 @@ type readingMemory struct {
 func (r *Reading) whole(window int) []ops.Run {
 	runs, row := make([]ops.Run, len(r.Lens)), 0
 	for i, n := range r.Lens {
-		runs[i] = ops.Run{Row: row, Rows: n, Prefix: r.Prefix, Window: window}
-		if r.Prefixes != nil {
-			runs[i].Prefix = r.Prefixes[i]
-		}
+		runs[i] = ops.Run{Row: row, Rows: n, Prefix: r.prefix(i), Window: window}
 		row += n
 	}
 	return runs
@@ -192,10 +226,7 @@ func (r *Reading) enter(i int, x *Value) *Value {
 // Forward reads tokens, whose embeddings are the rows of x [N, D], text after text, and gives their hidden states after the
 // last norm. The memory that it takes beyond its result and the caches is that of one block; with a Tap, of all of them.
 func (d *Decoder) Forward(p *Pass, x *Value, r Reading) *Value {
-	if r.memory == nil {
-		r.memory = &readingMemory{}
-	}
-	t, rot := x.Tape(), &r.memory.rot
+	t, rot := x.Tape(), &r.scratch().rot
 	d.rope.at(rot, r.Places)
 	keep := t.New(false, x.Shape.Rows(), d.Config.Width)
 	for i, b := range d.Blocks {
@@ -209,9 +240,7 @@ func (d *Decoder) Forward(p *Pass, x *Value, r Reading) *Value {
 		t.Release(mark)
 		x = keep
 	}
-	for i, c := range r.Texts {
-		c.n += r.Lens[i]
-	}
+	r.read()
 	return d.Norm.Forward(r.enter(len(d.Blocks), p.tap(len(d.Blocks), x)))
 }
 
@@ -236,16 +265,7 @@ func (d *Decoder) attend(i int, a *DecoderAttention, x *Value, rot *ops.Rotation
 	if r.Texts == nil {
 		return a.O.Forward(ops.TextAttention(q, k, v, c.Heads, c.KVHeads, ops.RootScale(scale), c.ScoreLimit, r.whole(c.window(i))))
 	}
-	m, row, w := r.memory, 0, c.KVHeads*c.HeadDim
-	m.runs, m.past = m.runs[:0], m.past[:0]
-	for j, text := range r.Texts {
-		to, first := row+r.Lens[j], len(m.past)
-		text.add(i, r.Lens[j], k.Data[row*w:to*w], v.Data[row*w:to*w])
-		m.past = text.text(m.past, i)
-		m.runs = append(m.runs, ops.Run{Row: row, Rows: r.Lens[j], Text: m.past[first:], Prefix: r.Prefix, Window: c.window(i)})
-		row = to
-	}
-	return a.O.Forward(ops.CachedAttention(q, c.Heads, c.KVHeads, ops.RootScale(scale), c.ScoreLimit, m.runs))
+	return a.O.Forward(ops.CachedAttention(q, c.Heads, c.KVHeads, ops.RootScale(scale), c.ScoreLimit, r.grow(i, k, v, c.window(i))))
 }
 
 // Logits reads the next token off hidden states [N, D]: [N, V].

@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"fmt"
 	"slices"
 
 	"fovea/internal/kernel"
@@ -28,6 +29,18 @@ func NewHalfKVCache(layers int) *KVCache {
 
 // Len is the number of tokens.
 func (c *KVCache) Len() int { return c.n }
+
+// Text is picture i of a cache whose pictures have so many tokens of so many features each, as what texts go on from (Fork). It shares
+// the cache's memory.
+func (c *ImageCache) Text(i, tokens, width int) *KVCache {
+	t := NewKVCache(len(c.Layers))
+	t.n = tokens
+	from, to := i*tokens*width, (i+1)*tokens*width
+	for j, l := range c.Layers {
+		t.layers[j] = ops.Past{K: l.K[from:to:to], V: l.V[from:to:to]}
+	}
+	return t
+}
 
 // Fork is a text that goes on from c.
 func (c *KVCache) Fork() *KVCache {
@@ -91,4 +104,19 @@ func (c *KVCache) text(out []ops.Past, layer int) []ops.Past {
 		out = append(out, c.layers[layer])
 	}
 	return out
+}
+
+// Reorder keeps the texts in from, in that order. One that is kept several times goes on by itself each time.
+func Reorder(texts []*KVCache, from []int) ([]*KVCache, error) {
+	kept, taken := make([]*KVCache, len(from)), make([]bool, len(texts))
+	for i, f := range from {
+		if f < 0 || f >= len(texts) {
+			return nil, fmt.Errorf("nn: text %d of %d", f, len(texts))
+		}
+		if kept[i] = texts[f]; taken[f] {
+			kept[i] = texts[f].Copy()
+		}
+		taken[f] = true
+	}
+	return kept, nil
 }

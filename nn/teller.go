@@ -193,15 +193,9 @@ func (w *Teller) Chance(tokens []int32) {
 
 // Reorder implements generate.Decoder.
 func (w *Teller) Reorder(from []int) error {
-	texts, taken := make([]*KVCache, len(from)), make([]bool, len(w.texts))
-	for i, f := range from {
-		if f < 0 || f >= len(w.texts) {
-			return fmt.Errorf("nn: text %d of %d", f, len(w.texts))
-		}
-		if texts[i] = w.texts[f]; taken[f] {
-			texts[i] = w.texts[f].Copy()
-		}
-		taken[f] = true
+	texts, err := Reorder(w.texts, from)
+	if err != nil {
+		return err
 	}
 	w.texts = texts
 	return nil

@@ -27,7 +27,7 @@ type Evaluation struct {
 	// Views is how many views of a picture recognition and matching are averaged over (imageproc.RGB.View), and whether joints
 	// of given people are over the picture and its mirror image; 0 means 1.
 	Views int
-	// Beams is how many beginnings of an answer or caption Run follows at once (unified.Runner.Search); 0 means 1.
+	// Beams is how many beginnings of an answer or caption Run follows at once (unified.Runner.Search); 0: as it does by itself.
 	Beams int
 	// Precision is how Run holds the model's matrices from then on, as nn.Lower has it; "" and "f32" leave them as they are.
 	Precision string

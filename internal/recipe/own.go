@@ -31,7 +31,7 @@ func newOwn(m *unified.Model, round bool, beams int) *own {
 		work.RoundBF16()
 	}
 	o := &own{m: m, run: unified.NewRunner(m, work), round: round, beams: beams}
-	o.run.Search(beams)
+	o.run.Search(context.Background(), beams)
 	return o
 }
 

@@ -97,18 +97,15 @@ func (r *Runner) answer(img *imageproc.RGB, o ExplainOptions) (a Answer, ok bool
 		g := task.ClassifyPrompt(m.Vocab)
 		a.group, a.prompt = &g, 1
 	default:
-		g, limit := task.CaptionPrompt(m.Vocab), task.MaxGroup-2
+		g, style := task.CaptionPrompt(m.Vocab), captionStyle
 		if o.Task == task.Ask {
-			g, limit = task.AskPrompt(m.Vocab, o.Question), longestAnswer
+			g, style = task.AskPrompt(m.Vocab, o.Question), answerStyle
 		}
-		a.prompt = len(g.Pieces)
-		groups := []task.Group{g}
-		texts, _ := r.write(pic, groups, limit, shortest, nil)
-		a.Text, a.group = texts[0], &groups[0]
-		for _, p := range a.group.Pieces[a.prompt:] {
-			a.ids = append(a.ids, p.ID)
+		said := r.write(pic, []task.Group{g}, style, nil)[0]
+		a.Text, a.ids, a.prompt, a.group = said.text, said.ids, len(g.Pieces), &g
+		for _, id := range a.ids[:len(a.ids)-1] {
+			g.Pieces = append(g.Pieces, task.Piece{Kind: task.Word, ID: id})
 		}
-		a.group.Pieces = a.group.Pieces[:a.prompt+len(a.ids)-1]
 	}
 	a.Score = r.score(pic, &a)
 	return a, true

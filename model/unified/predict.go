@@ -1,6 +1,7 @@
 package unified
 
 import (
+	"context"
 	"math"
 	"sort"
 
@@ -19,12 +20,13 @@ type Runner struct {
 	t  *autograd.Tape
 	sc Scratch
 
-	beams int // see Search
+	ctx   context.Context // of texts, see Search
+	beams int
 }
 
 // NewRunner makes a runner whose kernels use the given scratch and threads.
 func NewRunner(m *Model, w *kernel.Work) *Runner {
-	return &Runner{m: m, t: autograd.NewTape(w, 0, false)}
+	return &Runner{m: m, t: autograd.NewTape(w, 0, false), ctx: context.Background()}
 }
 
 // Picture is a picture that has been encoded: every task can be asked of it. It holds the keys and values of all layers.

@@ -1,6 +1,7 @@
 package unified
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -8,6 +9,8 @@ import (
 
 	"fovea/imageproc"
 	"fovea/internal/kernel"
+	"fovea/internal/nano"
+	"fovea/ops"
 	"fovea/task"
 )
 
@@ -35,13 +38,13 @@ func TestSearch(t *testing.T) {
 	pic := r.Encode(img)
 	questions := []string{"what colour is the circle?", "how many are there?", "what is left of it?", "is there a red ring?", "what is it?"}
 	greedy := r.Ask(pic, questions)
-	r.Search(1)
+	r.Search(t.Context(), 1)
 	for i, a := range r.Ask(pic, questions) {
 		if a.Answer != greedy[i].Answer || a.Score != greedy[i].Score {
 			t.Errorf("one beam answers %v, no search %v", a, greedy[i])
 		}
 	}
-	r.Search(5)
+	r.Search(t.Context(), 5)
 	var heard string
 	found := r.AskStep(pic, questions, func(text string) { heard = text })
 	var gain float64
@@ -68,30 +71,70 @@ func TestSearch(t *testing.T) {
 		t.Errorf("the listener heard %q, the answer is %q", heard, found[0].Answer)
 	}
 	long := []string{strings.Repeat("red circle ", m.Config.MaxText)} // which leaves an answer little room
-	r.Search(0)
+	r.Search(t.Context(), 0)
 	if short := r.Ask(pic, long)[0].Answer; short == "" {
 		t.Error("a long question has no answer")
 	}
-	r.Search(5)
+	r.Search(t.Context(), 5)
 	if a := r.Ask(pic, long)[0]; a.Answer == "" || !(a.Score > 0) {
 		t.Errorf("a long question is answered %q with %g by search", a.Answer, a.Score)
 	}
-	if text, p := r.Caption(pic, nil); text == "" || !(p > 0) {
-		t.Errorf("the caption is %q with %g", text, p)
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, beams := range []int{1, 4} {
+		r.Search(over, beams)
+		if text, _ := r.Caption(pic, nil); len(strings.Fields(text)) > 1 {
+			t.Errorf("nobody listens, and %d beams write %q", beams, text)
+		}
 	}
 }
 
-// chance is the probability of an answer, and of its end if it is not as long as answers may be.
+// TestCaptionOfShipped: where nothing else is asked for, captions are searched for by three beams; an explanation is of the caption that
+// would be written; and a picture's likeliest words are not its likeliest caption.
+func TestCaptionOfShipped(t *testing.T) {
+	m, err := Open(nano.FS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := NewRunner(m, kernel.NewWork(nil))
+	img := imageproc.NewRGB(m.Config.Size, m.Config.Size)
+	for i := range img.Pix {
+		img.Pix[i] = byte(i * i / 7)
+	}
+	pic := r.Encode(img)
+	caption := func(beams int) (string, float64) {
+		r.Search(t.Context(), beams)
+		return r.Caption(pic, nil)
+	}
+	free, _ := caption(0)
+	three, p3 := caption(3)
+	one, p1 := caption(1)
+	if free != three || free == one || !(p3 > p1) {
+		t.Errorf("nothing asked for, the caption is %q; %q with %g by three beams, %q with %g by one", free, three, p3, one, p1)
+	}
+	for _, beams := range []int{1, 3} {
+		want, _ := caption(beams)
+		if e, ok := r.Explain(img, ExplainOptions{Task: task.Caption, Name: -1}); !ok || e.Answer.Text != want {
+			t.Errorf("by %d beams the caption is %q, and explained as %q", beams, want, e.Answer.Text)
+		}
+	}
+}
+
+// chance is the probability of an answer, and of its end if it is not as long as answers may be, by reading all of it anew for every word.
 func chance(r *Runner, pic *Picture, question, answer string) float64 {
-	g := task.AskPrompt(r.m.Vocab, question)
-	end, logp := r.m.Vocab.Special(task.EndPiece), 0.
+	m, g := r.m, task.AskPrompt(r.m.Vocab, question)
+	end, commas, logp := m.Vocab.Special(task.EndPiece), m.Vocab.Word(","), 0.
 	var said []int32
-	ids := r.m.Vocab.Text(answer)
+	ids := m.Vocab.Text(answer)
 	if len(ids) < longestAnswer {
 		ids = append(ids, end)
 	}
 	for _, id := range ids {
-		row := r.next(pic, []task.Group{g}, [][]int32{said})
+		r.t.Reset()
+		h := m.Ask(r.t, &pic.Encoded, []Prompt{{0, &g}}, &r.sc).Text
+		row := tableLogits(m.Readout.Word, ops.Slice(h, len(g.Pieces)-1, len(g.Pieces)), r.t.Use(m.Words)).Data
+		m.forbidSpecials(row, end, len(said) == 0)
+		forbidEcho(row, said, commas)
 		logp += float64(row[id] - kernel.LogSumExp(row))
 		said = append(said, id)
 		g.Pieces = append(g.Pieces, task.Piece{Kind: task.Word, ID: id})
