@@ -21,7 +21,7 @@ const (
 const (
 	sureClass  = .3
 	leastClass = .1
-	sureWord   = .5
+	sureWord   = .6
 )
 
 // ClassDoubt is the doubt about the best of the picture's names; a Guess when there are none.

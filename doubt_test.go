@@ -16,8 +16,8 @@ func TestDoubt(t *testing.T) {
 		{Result{Classes: name(.29)}, Perhaps, Guess},
 		{Result{Classes: name(.1)}, Perhaps, Guess},
 		{Result{Classes: name(.09)}, Guess, Guess},
-		{Result{Caption: &Caption{Text: "a cat on a mat", Score: .5 * .5 * .5 * .5 * .5 * .5}}, Guess, Sure}, // five words and the end
-		{Result{Caption: &Caption{Text: "a cat on a mat", Score: .015}}, Guess, Guess},
+		{Result{Caption: &Caption{Text: "a cat on a mat", Score: .0467}}, Guess, Sure}, // five words and the end: .6 each
+		{Result{Caption: &Caption{Text: "a cat on a mat", Score: .0466}}, Guess, Guess},
 		{Result{Caption: &Caption{Text: "a cat on a mat"}}, Guess, Sure}, // not scored
 	} {
 		if a, b := c.r.ClassDoubt(), c.r.CaptionDoubt(); a != c.class || b != c.phrase {
