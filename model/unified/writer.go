@@ -20,7 +20,7 @@ const (
 )
 
 // longestAnswer is the most pieces of an answer.
-const longestAnswer = 8
+const longestAnswer = 24
 
 // shortest makes the length of a text count next to nothing when it is compared with others.
 const shortest = 1e-9
