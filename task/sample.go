@@ -58,6 +58,7 @@ type Builder struct {
 	People    int // at most so many people asked for their joints
 	// CaptionShare and MatchShare are the shares of captioned pictures that are asked for their caption and matched with it.
 	CaptionShare, MatchShare float64
+	BlindShare               float64 // of questions that are asked without the picture; one whose words are tied to places is not
 	DropWords                float64 // share of the words that a caption loses before it is matched (augment.DropWords)
 	DropAsked                float64 // the same of a question before it is asked; one whose words are tied to places keeps them
 	Joints                   []int32 // names of the joints in COCO17's order
@@ -95,7 +96,10 @@ func (b *Builder) Build(img *imageproc.RGB, p *annotation.Picture, has Has, src 
 	}
 	if src.Tasks.Has(Ask) {
 		for _, i := range rng.Perm(len(p.Questions))[:min(len(p.Questions), b.Questions)] {
-			s.Groups = append(s.Groups, AskExample(b.Vocab, b.shorten(p.Questions[i], rng), toModel))
+			q := p.Questions[i]
+			g := AskExample(b.Vocab, b.shorten(q, rng), toModel)
+			g.Blind = b.BlindShare > 0 && len(q.Mentions) == 0 && rng.Float64() < b.BlindShare
+			s.Groups = append(s.Groups, g)
 		}
 	}
 	if n := len(p.Captions); n > 0 {

@@ -106,12 +106,13 @@ type Train struct {
 	// Weights are of parts of the loss, by their names, in place of the defaults (unified.DefaultWeights).
 	Weights   map[string]float64 `yaml:"loss_weights" json:"loss_weights,omitempty"`
 	Seed      uint64             `yaml:"seed" json:"seed"`
-	EvalEvery int                `yaml:"eval_every" json:"eval_every"`         // epochs
-	Snapshot  float64            `yaml:"snapshot_minutes" json:"-"`            // between snapshots
-	Questions int                `yaml:"questions" json:"questions"`           // asked of a picture in a step, at most
-	People    int                `yaml:"people" json:"people"`                 // asked for their joints, at most
-	Captions  float64            `yaml:"caption_share" json:"caption_share"`   // of captioned pictures
-	Matches   float64            `yaml:"matching_share" json:"matching_share"` // of captioned pictures
+	EvalEvery int                `yaml:"eval_every" json:"eval_every"`             // epochs
+	Snapshot  float64            `yaml:"snapshot_minutes" json:"-"`                // between snapshots
+	Questions int                `yaml:"questions" json:"questions"`               // asked of a picture in a step, at most
+	People    int                `yaml:"people" json:"people"`                     // asked for their joints, at most
+	Blind     float64            `yaml:"blind_share" json:"blind_share,omitempty"` // of questions, asked without the picture
+	Captions  float64            `yaml:"caption_share" json:"caption_share"`       // of captioned pictures
+	Matches   float64            `yaml:"matching_share" json:"matching_share"`     // of captioned pictures
 }
 
 // Default is what keys that are not given are set to.
@@ -208,6 +209,7 @@ func (c *Config) Check() error {
 	if _, err := t.weights(); err != nil {
 		errs = append(errs, err)
 	}
+	bad(t.Blind >= 0 && t.Blind <= 1, "train.blind_share: %g, want a share in [0, 1]", t.Blind)
 	bad(t.Captions >= 0 && t.Captions <= 1 && t.Matches >= 0 && t.Matches <= 1, "train.caption_share and matching_share are shares, in [0, 1]")
 	errs = append(errs, c.Augment.Check())
 	return errors.Join(errs...)

@@ -280,7 +280,7 @@ func (r *Run) mix(sets []dataset.Source, teachers []*teacher) error {
 	c, m := r.Config, r.Model
 	s := &sampler{seed: c.Train.Seed, builder: &task.Builder{
 		Vocab: m.Vocab, Names: m.Names, Side: m.Config.Size, Features: m.Config.FeatureSide(), Questions: c.Train.Questions, People: c.Train.People,
-		CaptionShare: c.Train.Captions, MatchShare: c.Train.Matches, DropWords: c.Augment.Words, DropAsked: c.Augment.Asked, Joints: m.JointNames(),
+		CaptionShare: c.Train.Captions, BlindShare: c.Train.Blind, MatchShare: c.Train.Matches, DropWords: c.Augment.Words, DropAsked: c.Augment.Asked, Joints: m.JointNames(),
 	}}
 	// A model that is taught to name photographs chooses among all that it knows when it is asked for nothing else, so every set says that
 	// the classes of the others are wrong. Without that the teacher's names win on pictures that the teacher never sees.
