@@ -14,10 +14,20 @@ import (
 
 // How texts are found. The likeliest text as a whole need not begin with the likeliest word: of the descriptions of a picture several
 // begin alike, and names of several words share the chance of a first one.
-const (
-	captionBeams = 3 // beginnings of a caption that are followed at once, where nothing else is asked for
-	answerBeams  = 1 // of an answer, which is a word or two: listeners hear them one by one
+var (
+	captionStyle = style{limit: task.MaxGroup - 2, beams: 3, lengthPenalty: 1}
+	answerStyle  = style{limit: longestAnswer, beams: 4, likely: .5, lengthPenalty: shortest}
 )
+
+// style is how a kind of text is written.
+type style struct {
+	limit int // pieces, the end included
+	beams int // beginnings that are followed at once where Search asks for nothing else
+	// likely is the probability from which on the likeliest word after the likeliest word will do: no other text can be likelier than
+	// one with half of all. 0: all texts are searched for.
+	likely        float64
+	lengthPenalty float64
+}
 
 // longestAnswer is the most pieces of an answer.
 const longestAnswer = 24
@@ -26,7 +36,8 @@ const longestAnswer = 24
 const shortest = 1e-9
 
 // Search has texts found, from now on, by following so many of their beginnings at once (generate.Config.Beams); 1 is the likeliest word
-// after the likeliest word, 0 what suits: 3 for captions and 1 for answers. The end of ctx ends a text early.
+// after the likeliest word, 0 what suits: 3 for captions, and for answers, unless those words are likelier than all other answers together,
+// 4. The end of ctx ends a text early.
 func (r *Runner) Search(ctx context.Context, beams int) { r.ctx, r.beams = ctx, beams }
 
 // written is a text that was found.
@@ -44,29 +55,23 @@ func (w *written) finish(m *Model, logp float64) {
 	w.text, w.score = tidy(m.Vocab.Decode(w.ids)), math.Exp(logp)
 }
 
-// style is how a kind of text is written.
-type style struct {
-	limit         int // pieces, the end included
-	beams         int // where Search asks for nothing else
-	lengthPenalty float64
-}
-
-var (
-	answerStyle  = style{limit: longestAnswer, beams: answerBeams, lengthPenalty: shortest}
-	captionStyle = style{limit: task.MaxGroup - 2, beams: captionBeams, lengthPenalty: 1}
-)
-
-// write continues each group until it ends, as Search says. step, when given, receives the first text so far.
+// write continues each group until it ends, as Search says. step, when given, receives the first text so
+// far, or once the whole of it where it may be searched for.
 func (r *Runner) write(p *Picture, groups []task.Group, s style, step func(string)) []written {
 	if r.beams > 0 {
-		s.beams = r.beams
+		s.beams, s.likely = r.beams, 0
 	}
 	if s.beams == 1 {
 		return r.likeliest(p, groups, s, step)
 	}
 	out := make([]written, len(groups))
+	if s.likely > 0 {
+		out = r.likeliest(p, groups, s, nil)
+	}
 	for i := range groups {
-		out[i] = r.search(p, groups[i:i+1], s)
+		if s.likely == 0 || !(out[i].score >= s.likely) {
+			out[i] = r.search(p, groups[i:i+1], s)
+		}
 		if step != nil && i == 0 {
 			step(out[i].text)
 		}

@@ -14,8 +14,9 @@ import (
 	"fovea/task"
 )
 
-// TestSearch: one beam is the likeliest word after the likeliest; a search says what it says with the probability that the model gives
-// it, never writes what an answer must not hold, and over a number of questions it finds likelier answers than the likeliest words do.
+// TestSearch: where nothing else is asked for, the likeliest words answer if they are likelier than not, and else a search by four
+// beams; a search says what it says with the probability that the model gives it, never writes what an answer must not hold, and over a
+// number of questions it finds likelier answers than the likeliest words do.
 func TestSearch(t *testing.T) {
 	m := newTestModel(t, "tiny")
 	rng := rand.New(rand.NewPCG(5, 6))
@@ -37,11 +38,18 @@ func TestSearch(t *testing.T) {
 	}
 	pic := r.Encode(img)
 	questions := []string{"what colour is the circle?", "how many are there?", "what is left of it?", "is there a red ring?", "what is it?"}
-	greedy := r.Ask(pic, questions)
 	r.Search(t.Context(), 1)
+	greedy := r.Ask(pic, questions)
+	r.Search(t.Context(), 4)
+	four := r.Ask(pic, questions)
+	r.Search(t.Context(), 0)
 	for i, a := range r.Ask(pic, questions) {
-		if a.Answer != greedy[i].Answer || a.Score != greedy[i].Score {
-			t.Errorf("one beam answers %v, no search %v", a, greedy[i])
+		want := four[i]
+		if greedy[i].Score >= .5 {
+			want = greedy[i]
+		}
+		if a.Answer != want.Answer || a.Score != want.Score {
+			t.Errorf("nothing asked for, the answer is %v; %v by the likeliest words and %v by four beams", a, greedy[i], four[i])
 		}
 	}
 	r.Search(t.Context(), 5)
