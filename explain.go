@@ -142,7 +142,7 @@ func (r *nativeRunner) explain(ctx context.Context, img *imageproc.RGB, q Explai
 	}
 	e, ok := r.run.Explain(square, o)
 	if !ok {
-		return false, nil
+		return false, ctx.Err()
 	}
 	side := r.model.Config.Grid()
 	if out.Regions, out.inside = overPicture(e.Patches, side, f, img.W, img.H); out.inside == 0 { // all of it lies in the margin around the picture

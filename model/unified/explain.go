@@ -102,6 +102,9 @@ func (r *Runner) answer(img *imageproc.RGB, o ExplainOptions) (a Answer, ok bool
 			g, style = task.AskPrompt(m.Vocab, o.Question), answerStyle
 		}
 		said := r.write(pic, []task.Group{g}, style, nil)[0]
+		if len(said.ids) == 0 { // nobody waits for it any more, or the model's numbers are none
+			return a, false
+		}
 		a.Text, a.ids, a.prompt, a.group = said.text, said.ids, len(g.Pieces), &g
 		for _, id := range a.ids[:len(a.ids)-1] {
 			g.Pieces = append(g.Pieces, task.Piece{Kind: task.Word, ID: id})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"fovea/generate"
 	"fovea/internal/kernel"
@@ -28,6 +29,9 @@ type style struct {
 	likely        float64
 	lengthPenalty float64
 }
+
+// sideBySide bounds the texts, and with them the memory for keys and values, that are written at once.
+const sideBySide = 32
 
 // longestAnswer is the most pieces of an answer.
 const longestAnswer = 24
@@ -61,14 +65,28 @@ func (r *Runner) write(p *Picture, groups []task.Group, s style, step func(strin
 	if r.beams > 0 {
 		s.beams, s.likely = r.beams, 0
 	}
-	if s.beams == 1 {
-		return r.likeliest(p, groups, s, step)
+	out := make([]written, 0, len(groups))
+	for some := range slices.Chunk(groups, sideBySide) {
+		switch {
+		case r.ctx.Err() != nil:
+			out = append(out, make([]written, len(some))...)
+		case s.beams == 1:
+			out = append(out, r.likeliest(p, some, s, step)...)
+		default:
+			out = append(out, r.searched(p, some, s, step)...)
+		}
+		step = nil
 	}
+	return out
+}
+
+// searched searches for the texts that follow groups, unless their likeliest words will do.
+func (r *Runner) searched(p *Picture, groups []task.Group, s style, step func(string)) []written {
 	out := make([]written, len(groups))
 	if s.likely > 0 {
 		out = r.likeliest(p, groups, s, nil)
 	}
-	for i := range groups {
+	for i := range out {
 		if s.likely == 0 || !(out[i].score >= s.likely) {
 			out[i] = r.search(p, groups[i:i+1], s)
 		}
@@ -145,7 +163,7 @@ func (r *Runner) likeliest(p *Picture, groups []task.Group, s style, step func(s
 	return out
 }
 
-// must ends what a mistake of the program's own would go on with.
+// must panics. No request causes the errors of Step and Reorder: they are mistakes of the program's own.
 func must(err error) {
 	if err != nil {
 		panic(err)

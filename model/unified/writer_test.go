@@ -78,6 +78,19 @@ func TestSearch(t *testing.T) {
 	if heard != found[0].Answer {
 		t.Errorf("the listener heard %q, the answer is %q", heard, found[0].Answer)
 	}
+	many := make([]string, 2*sideBySide+3) // in several rounds
+	for i := range many {
+		many[i] = questions[i%len(questions)]
+	}
+	times := 0
+	for i, a := range r.AskStep(pic, many, func(string) { times++ }) {
+		if want := found[i%len(questions)]; a.Text != want.Text || a.Answer != want.Answer {
+			t.Errorf("among many questions the answer is %v, alone %v", a, want)
+		}
+	}
+	if times != 1 || len(r.Ask(pic, nil)) != 0 {
+		t.Errorf("of %d answers the listener heard %d, and of no questions there are %d answers", len(many), times, len(r.Ask(pic, nil)))
+	}
 	long := []string{strings.Repeat("red circle ", m.Config.MaxText)} // which leaves an answer little room
 	r.Search(t.Context(), 0)
 	if short := r.Ask(pic, long)[0].Answer; short == "" {
@@ -93,6 +106,9 @@ func TestSearch(t *testing.T) {
 		r.Search(over, beams)
 		if text, _ := r.Caption(pic, nil); len(strings.Fields(text)) > 1 {
 			t.Errorf("nobody listens, and %d beams write %q", beams, text)
+		}
+		if e, ok := r.Explain(img, ExplainOptions{Task: task.Caption, Name: -1}); ok {
+			t.Errorf("nobody listens, and the caption is explained as %q", e.Answer.Text)
 		}
 	}
 }
