@@ -15,10 +15,13 @@ type KVCache struct {
 	layers []ops.Past // of its own tokens
 	n      int        // tokens, with those before
 	half   bool
+	room   int // tokens that it makes room for at a time, at least
 }
 
 // NewKVCache is an empty text of a network of so many layers.
-func NewKVCache(layers int) *KVCache { return &KVCache{layers: make([]ops.Past, layers)} }
+func NewKVCache(layers int) *KVCache {
+	return &KVCache{layers: make([]ops.Past, layers), room: 64}
+}
 
 // NewHalfKVCache is one that holds keys and values as bfloat16, in half of the memory.
 func NewHalfKVCache(layers int) *KVCache {
@@ -30,11 +33,11 @@ func NewHalfKVCache(layers int) *KVCache {
 // Len is the number of tokens.
 func (c *KVCache) Len() int { return c.n }
 
-// Text is picture i of a cache whose pictures have so many tokens of so many features each, as what texts go on from (Fork). It shares
-// the cache's memory.
+// Text is picture i of a cache whose pictures have so many tokens of so many features each, as what texts go on from (Fork): short
+// ones. It shares the cache's memory.
 func (c *ImageCache) Text(i, tokens, width int) *KVCache {
 	t := NewKVCache(len(c.Layers))
-	t.n = tokens
+	t.n, t.room = tokens, 16
 	from, to := i*tokens*width, (i+1)*tokens*width
 	for j, l := range c.Layers {
 		t.layers[j] = ops.Past{K: l.K[from:to:to], V: l.V[from:to:to]}
@@ -45,7 +48,7 @@ func (c *ImageCache) Text(i, tokens, width int) *KVCache {
 // Fork is a text that goes on from c.
 func (c *KVCache) Fork() *KVCache {
 	f := NewKVCache(len(c.layers))
-	f.before, f.n, f.half = c, c.n, c.half
+	f.before, f.n, f.half, f.room = c, c.n, c.half, c.room
 	return f
 }
 
@@ -68,12 +71,9 @@ func (c *KVCache) Bytes() int {
 	return n
 }
 
-// roomTokens is how many more tokens a text makes room for at a time, at least.
-const roomTokens = 64
-
 // add appends the keys and values of n new tokens to a layer.
 func (c *KVCache) add(layer, n int, k, v []float32) {
-	l, room := &c.layers[layer], max(roomTokens, n)*len(k)/n
+	l, room := &c.layers[layer], max(c.room, n)*len(k)/n
 	if c.half {
 		l.HalfK, l.HalfV = addHalf(l.HalfK, k, room), addHalf(l.HalfV, v, room)
 		return
