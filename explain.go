@@ -111,6 +111,8 @@ func (p *Predictor) Explain(ctx context.Context, q ExplainRequest) (*Explanation
 		switch {
 		case err == nil && !found && q.Task == task.Classify:
 			err = bad("request.label", "the model %q has no names of its own for pictures; give a label", p.card.Name)
+		case err == nil && !found && (q.Task == task.Ask || q.Task == task.Caption): // nothing could be said
+			err = errDamaged(p.card.Name)
 		case err == nil && !found:
 			err = &Error{Code: "request.label", BadInput: true, Hint: "a box says where to look for it all the same", Err: fmt.Errorf("fovea: there is no %q in the picture", q.Label)}
 		}

@@ -6,6 +6,8 @@ import (
 
 	"fovea/annotation"
 	"fovea/imageproc"
+	"fovea/internal/nano"
+	"fovea/model/unified"
 	"fovea/task"
 )
 
@@ -85,5 +87,24 @@ func TestExplainOfWhatIsNotThere(t *testing.T) {
 	e, err := p.Explain(background, ExplainRequest{Image: park, Task: task.Detect, Label: "dog", Box: annotation.Box{X0: 345, Y0: 89, X1: 479, Y1: 348}})
 	if err != nil || e.Target != "dog" || e.Score > .3 {
 		t.Errorf("a dog where a person is: %+v, %v", e, err)
+	}
+}
+
+// TestExplainsNothingOfDamage: where the model's numbers are none there is no text to explain, and the error says why.
+func TestExplainsNothingOfDamage(t *testing.T) {
+	m, err := unified.Open(nano.FS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range m.Words.Data {
+		m.Words.Data[i] = float32(math.NaN())
+	}
+	p := New(newNative(m, "nano"))
+	defer p.Close()
+	for _, k := range []task.Task{task.Ask, task.Caption} {
+		_, err := p.Explain(background, ExplainRequest{Image: imageproc.NewRGB(64, 64), Task: k, Question: "how many are there?"})
+		if Code(err) != "model.damaged" {
+			t.Errorf("%s: %v", taskName(k), err)
+		}
 	}
 }

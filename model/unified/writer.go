@@ -22,7 +22,7 @@ var (
 
 // style is how a kind of text is written.
 type style struct {
-	limit int // pieces, the end included
+	limit int // pieces
 	beams int // beginnings that are followed at once where Search asks for nothing else
 	// likely is the probability from which on the likeliest word after the likeliest word will do: no other text can be likelier than
 	// one with half of all. 0: all texts are searched for.
@@ -59,8 +59,8 @@ func (w *written) finish(m *Model, logp float64) {
 	w.text, w.score = tidy(m.Vocab.Decode(w.ids)), math.Exp(logp)
 }
 
-// write continues each group until it ends, as Search says. step, when given, receives the first text so
-// far, or once the whole of it where it may be searched for.
+// write continues each group until it ends, as Search says. step, when given, receives the first text so far after every word, or once
+// the whole of it where it may be searched for.
 func (r *Runner) write(p *Picture, groups []task.Group, s style, step func(string)) []written {
 	if r.beams > 0 {
 		s.beams, s.likely = r.beams, 0
@@ -176,7 +176,6 @@ type writer struct {
 	r       *Runner
 	reading nn.Reading // of the texts: picture, prompt and what was said
 	said    [][]int32
-	at      []int32 // place of the next piece in each group
 }
 
 // tell reads prompts about a picture, and gives the logits of the piece that follows each, [groups, V], valid until the runner's next
@@ -201,7 +200,6 @@ func (r *Runner) tell(p *Picture, groups []task.Group) (*writer, []float32) {
 		}
 		row += len(g.Pieces)
 		last[i].Row = int32(row - 1)
-		w.at = append(w.at, int32(len(g.Pieces)))
 		w.reading.Texts = append(w.reading.Texts, picture.Fork())
 		w.reading.Lens = append(w.reading.Lens, len(g.Pieces))
 		w.reading.Prefixes = append(w.reading.Prefixes, both)
@@ -234,10 +232,9 @@ func (w *writer) Step(tokens []int32) ([]float32, error) {
 	words, places := make([]ops.Ref, len(tokens)), make([]ops.Ref, len(tokens))
 	w.reading.Lens = w.reading.Lens[:0]
 	for i, id := range tokens {
-		words[i].Row, places[i].Row = id, w.at[i]
+		words[i].Row, places[i].Row = id, int32(w.reading.Texts[i].Len()-m.Config.Tokens())
 		w.said[i] = append(w.said[i], id)
 		w.reading.Lens = append(w.reading.Lens, 1)
-		w.at[i]++
 	}
 	x := ops.Add(ops.Gather(t, words, t.Use(m.Words)), ops.Gather(t, places, t.Use(m.Pos)))
 	return w.logits(m.Stack.Forward(&nn.Pass{Reading: &w.reading}, x)), nil
@@ -249,10 +246,10 @@ func (w *writer) Reorder(from []int) error {
 	if err != nil {
 		return err
 	}
-	said, at := make([][]int32, len(from)), make([]int32, len(from))
+	said := make([][]int32, len(from))
 	for i, f := range from {
-		said[i], at[i] = append([]int32(nil), w.said[f]...), w.at[f]
+		said[i] = slices.Clone(w.said[f])
 	}
-	w.reading.Texts, w.said, w.at = texts, said, at
+	w.reading.Texts, w.said = texts, said
 	return nil
 }
